@@ -1,0 +1,302 @@
+"""Run a student's code so that nothing it does can hurt the session.
+
+`guarded` holds back prints and warnings, stops code that runs too long or asks for too much
+memory, and turns whatever happens into plain data. `restore` undoes changes to Python and PyTorch
+themselves, such as a new `sum` in `builtins` or a patched `torch.allclose`.
+
+Limits, honestly: the time limit stops Python code within milliseconds, but one long call into
+native code (a large matrix product) runs to its own end first. The memory limit exists on Linux
+only. Hard limits need a process of their own, as in marking.
+"""
+
+import builtins
+import contextlib
+import ctypes
+import io
+import linecache
+import math
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+
+MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
+RING_AGAIN = 0.02  # seconds between two alarms, for code that swallows the first
+
+
+class TimeLimit(BaseException):
+    """Raised inside an answer whose time is up."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What is observed of an answer that did not return.
+
+    `kind` is the exception's class name, "TimeLimit" or "MemoryLimit"; `line` is the student's own
+    line of code where it happened, if there is one.
+    """
+
+    kind: str
+    text: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The value a call gave (or `Stopped`), what it printed, and the seconds it took."""
+
+    value: object
+    printed: str
+    seconds: float
+
+
+def guarded(function: Callable[[], object], seconds: float, memory: int = MEMORY) -> Outcome:
+    """Call `function()` under limits and return its outcome; never raises.
+
+    Parameters
+    ----------
+    function : callable without arguments
+    seconds : time limit
+    memory : bytes it may allocate on top of the present address space (Linux)
+    """
+    started = time.perf_counter()
+    printed = _Held()
+    if seconds <= 0:
+        return Outcome(Stopped("TimeLimit"), "", 0.0)
+    with _settings_kept(), _held_back(printed), _memory_limit(memory):
+        try:
+            with _alarm(seconds):
+                value = _inside(function)
+        except TimeLimit:
+            value = Stopped("TimeLimit")
+        except BaseException as error:  # SystemExit and KeyboardInterrupt included
+            value = _stopped(error)
+    return Outcome(value, printed.text(), time.perf_counter() - started)
+
+
+def _inside(function):
+    """The only frame under which the alarm may raise: see `_is_inside`."""
+    return function()
+
+
+def _is_inside(frame) -> bool:
+    while frame is not None:
+        if frame.f_code is _inside.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _stopped(error: BaseException) -> Stopped:
+    try:
+        kind, text = type(error).__name__, str(error)[:500]
+    except BaseException:  # an exception class of the student's whose own __str__ fails
+        kind, text = type(error).__name__, ""
+    if isinstance(error, MemoryError) or "not enough memory" in text or "t allocate memory" in text:
+        return Stopped("MemoryLimit", text)
+    for step in reversed(traceback.extract_tb(error.__traceback__, limit=50)):
+        if "ipykernel" in step.filename or step.filename.startswith("<"):
+            line = linecache.getline(step.filename, step.lineno).strip()
+            return Stopped(kind, text, line)
+    return Stopped(kind, text)
+
+
+# Output ------------------------------------------------------------------------------------------
+
+
+class _Held(io.TextIOBase):
+    """Keeps the first 2,000 characters of what is printed and counts the rest."""
+
+    def __init__(self):
+        self.kept, self.size = "", 0
+
+    def write(self, text):
+        text = str(text)
+        self.size += len(text)
+        if len(self.kept) < 2000:
+            self.kept += text[: 2000 - len(self.kept)]
+        return len(text)
+
+    def text(self) -> str:
+        more = self.size - len(self.kept)
+        return self.kept + (f"\n… and {more:,} more characters" if more else "")
+
+
+@contextlib.contextmanager
+def _held_back(buffer):
+    """Hold back stdout, stderr, warnings and, in a notebook, displayed pictures."""
+    hold = contextlib.nullcontext()
+    if "IPython" in sys.modules:
+        from IPython.utils.capture import capture_output
+
+        hold = capture_output(stdout=False, stderr=False, display=True)
+    with hold, contextlib.redirect_stdout(buffer), contextlib.redirect_stderr(buffer):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+
+
+@contextlib.contextmanager
+def _settings_kept():
+    """Put back the settings an answer may change without meaning to."""
+    recursion, grad, dtype = (
+        sys.getrecursionlimit(),
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+    )
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        sys.setrecursionlimit(recursion)
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+# Limits ------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _memory_limit(extra: int):
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm") as statm:
+        now = int(statm.read().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = [now + extra] + [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _alarm(seconds: float):
+    """A context manager that raises `TimeLimit` inside, again and again, once time is up."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if hasattr(signal, "setitimer") and on_main:
+        return _signal_alarm(seconds)
+    return _thread_alarm(seconds)
+
+
+@contextlib.contextmanager
+def _signal_alarm(seconds: float):
+    rings = 0
+    trace = sys.gettrace()
+
+    def ring(_signum, frame):
+        nonlocal rings
+        if not _is_inside(frame):
+            return
+        rings += 1
+        if rings > 3:  # it swallows exceptions: raise on its every line as well
+            _raise_on_every_line(frame)
+        if rings == 10:  # and from nested handlers too: ring faster than they can hide
+            signal.setitimer(signal.ITIMER_REAL, RING_AGAIN / 200, RING_AGAIN / 200)
+        raise TimeLimit
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    started = time.monotonic()
+    left, again = signal.setitimer(signal.ITIMER_REAL, seconds, RING_AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.settrace(trace)
+        signal.signal(signal.SIGALRM, handler)
+        if left:  # somebody else's alarm, such as a test runner's
+            left = max(left - (time.monotonic() - started), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left, again)
+
+
+def _raise_on_every_line(frame):
+    def trace(_frame, event, _arg):
+        if event in ("call", "line"):
+            raise TimeLimit  # which also ends tracing, until the next ring
+        return trace
+
+    sys.settrace(trace)
+    while frame is not None and frame.f_code is not _inside.__code__:
+        frame.f_trace = trace
+        frame = frame.f_back
+
+
+@contextlib.contextmanager
+def _thread_alarm(seconds: float):
+    """Where no timer signal is at hand: Windows, or outside the main thread."""
+    thread = threading.get_ident()
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    done = threading.Event()
+
+    def watch():
+        pause = seconds
+        while not done.wait(pause):
+            if _is_inside(sys._current_frames().get(thread)):
+                raise_in(ctypes.c_ulong(thread), ctypes.py_object(TimeLimit))
+            pause = RING_AGAIN
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        while watcher.is_alive():
+            try:
+                done.set()
+                watcher.join()
+                raise_in(ctypes.c_ulong(thread), None)  # one that is still under way
+            except TimeLimit:
+                continue
+
+
+# Python and PyTorch as they were ------------------------------------------------------------------
+
+_OWNERS = (builtins, math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
+_LEAVE = {"input", "_"}  # the notebook's kernel changes these two by itself
+_ORIGINALS = [
+    {
+        name: value
+        for name, value in vars(owner).items()
+        if name not in _LEAVE and (callable(value) or isinstance(value, property))
+    }
+    for owner in _OWNERS
+]
+
+
+def restore() -> list[str]:
+    """Undo changes to Python's builtins, `math`, NumPy and PyTorch since this module was imported.
+
+    Returns
+    -------
+    list of str
+        The names put back, such as "torch.allclose".
+    """
+    changed = []
+    for owner, originals in zip(_OWNERS, _ORIGINALS, strict=True):
+        now = vars(owner)
+        prefix = "" if owner is builtins else f"{owner.__name__}."
+        for name, value in originals.items():
+            if now.get(name) is not value:
+                setattr(owner, name, value)
+                changed.append(prefix + name)
+    for name in [n for n in vars(torch.Tensor) if n not in _ORIGINALS[-1]]:
+        if callable(vars(torch.Tensor)[name]) and hasattr(torch._C.TensorBase, name):
+            delattr(torch.Tensor, name)  # a method laid over the one it inherits
+            changed.append(f"Tensor.{name}")
+    return changed
