@@ -1,0 +1,1 @@
+"""The tutor's side: editions, executed notebooks, pages. Never imported by a notebook."""

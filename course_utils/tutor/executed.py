@@ -1,0 +1,178 @@
+"""Run an edition once under nbval, and keep what ran.
+
+As a pytest plugin (`-p course_utils.tutor.executed --executed-dir DIR`) it saves every notebook
+that nbval executes: outputs, execution counts, widget state, and in `metadata.course` the seconds
+its cells took, the kernel's peak memory and whatever failed. `run` starts such a session for an
+edition. Pages, benchmarks and tests read the saved files, so nothing is executed twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from course_utils.tutor.editions import BUILD, ROOT, discover, write
+
+EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
+CELL_SECONDS = 120
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+INHERITED = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
+
+
+def run(edition: str, notebooks: list[Path] | None = None, out: Path = BUILD) -> Path:
+    """Execute an edition ("student" or "tutor") of all notebooks, or of those named.
+
+    Returns
+    -------
+    Path
+        Folder `out/executed/EDITION` of the executed notebooks. What went wrong in a notebook
+        stands in it: see `failures`.
+
+    Raises
+    ------
+    RuntimeError
+        If nbval itself could not run.
+    """
+    folder = Path(out) / edition
+    shutil.rmtree(folder, ignore_errors=True)
+    write(folder, edition, notebooks)
+    return execute(folder, Path(out) / "executed" / edition, EXPECTED[edition])
+
+
+def execute(folder: Path, out: Path, expect: str | None = None) -> Path:
+    """Execute the notebooks in `folder` where they lie and save them below `out`, emptied first.
+
+    With `expect` ("todo" or "ok") a check that reaches any other verdict is an error.
+
+    Raises
+    ------
+    RuntimeError
+        If nbval itself could not run.
+    """
+    folder, out = Path(folder).resolve(), Path(out).resolve()
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = Path(scratch) / "pytest.ini"
+        settings.write_text("[pytest]\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-c", str(settings), "--color=no"]
+        command += [f"--rootdir={folder}", "-p", "no:cacheprovider", "-p", "nbval.plugin"]
+        command += ["-p", __name__, f"--executed-dir={out}", "--nbval-lax", "--nbval-current-env"]
+        command += [f"--nbval-cell-timeout={CELL_SECONDS}", *map(str, discover(folder))]
+        environment = _environment(Path(scratch), expect)
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(f"nbval could not run {folder}:\n{done.stdout}{done.stderr}")
+    return out
+
+
+def failures(notebook: Path) -> list[str]:
+    """Return one text for every cell of an executed notebook that did anything but pass."""
+    return list(nbformat.read(notebook, as_version=4).metadata.course.failures)
+
+
+def _environment(scratch: Path, expect: str | None) -> dict[str, str]:
+    """Copy this process's environment, made fit for kernels that run elsewhere and leave nothing."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(INHERITED)}
+    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))
+    kept["COURSE_PROGRESS"] = str(scratch / "progress.json")
+    kept["IPYTHONDIR"] = str(scratch / "ipython")
+    if "COURSE_DATA" in kept:  # may be relative to the folder the tests were started in
+        kept["COURSE_DATA"] = str(Path(kept["COURSE_DATA"]).resolve())
+    if expect is not None:
+        kept["COURSE_EXPECT"] = expect
+    return kept
+
+
+def peak_mb() -> float:
+    """Return the largest resident memory of this process so far, in MB (10⁶ bytes)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # not ru_maxrss, which a new process inherits from the one that started it
+        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+
+
+def print_kernel_report() -> None:
+    """Print, as one line of JSON, this kernel's peak memory and the state of its widgets."""
+    report: dict[str, Any] = {"peak_mb": peak_mb(), "widgets": None}
+    if "ipywidgets" in sys.modules:
+        report["widgets"] = sys.modules["ipywidgets"].Widget.get_manager_state()
+    print(json.dumps(report))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the folder of the executed notebooks."""
+    parser.addoption("--executed-dir", type=Path, help="save what nbval executes in this folder")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the session where the option asks for it."""
+    out = config.getoption("--executed-dir")
+    if out is not None:
+        config.pluginmanager.register(Recorder(out, config.rootpath), "executed-notebooks")
+
+
+class Recorder:
+    """Collects what nbval's cells did and writes each notebook before its kernel is stopped."""
+
+    def __init__(self, out: Path, root: Path) -> None:
+        self.out, self.root = out, root
+        self.seconds, self.failures = 0.0, []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+        """Add up the seconds of a notebook and keep what did not pass."""
+        report = yield
+        if report.when == "call":
+            self.seconds += report.duration
+        if report.outcome != "passed":  # xfail too: nbval hides what follows a time-out behind it
+            self.failures.append(f"cell {item.cell.id!r}: {report.longrepr}")
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Put what the cell did into the notebook; save it after its last cell."""
+        item.cell.outputs = item.test_outputs or []
+        item.cell.execution_count = item.cell_num + 1
+        if nextitem is None or nextitem.parent is not item.parent:
+            self.save(item.parent)
+            self.seconds, self.failures = 0.0, []
+
+    def save(self, file: pytest.File) -> None:
+        """Write the executed notebook, with what its kernel reports, to its place below `out`."""
+        peak, metadata = None, file.nb.metadata
+        if file.kernel.is_alive():
+            texts: list[str] = []
+            code = f"from {__name__} import print_kernel_report; print_kernel_report()"
+            file.kernel.kc.execute_interactive(
+                code,
+                store_history=False,
+                timeout=CELL_SECONDS,
+                output_hook=lambda message: texts.append(message["content"].get("text", "")),
+            )
+            report = json.loads("".join(texts))
+            peak = round(report["peak_mb"])
+            if report["widgets"] and report["widgets"]["state"]:
+                metadata["widgets"] = {WIDGETS: report["widgets"]}
+        seconds = round(self.seconds, 2)
+        metadata["course"] = {"seconds": seconds, "peak_mb": peak, "failures": self.failures}
+        target = self.out / file.path.relative_to(self.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(file.nb, target)

@@ -1,0 +1,186 @@
+"""Bring notebooks into the form in which they are stored, so that a diff shows what was taught.
+
+Kept: sources, ids, tags, slide types and, of cells tagged `nbval-check-output`, the printed text.
+Dropped: all other outputs, execution counts, widget state, whatever editors remember.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.tutor.editions import CHECKED, discover, tags
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+CELL_METADATA = ("slideshow", "tags")
+ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what nbformat accepts
+
+
+class TidyError(ValueError):
+    """A file that cannot be brought into the stored form, with the reason."""
+
+
+def read(text: str) -> NotebookNode:
+    """Read the notebook that `text` holds; its ids as they are, even absent or double ones.
+
+    Raises
+    ------
+    TidyError
+        If the text is no JSON, no notebook, or one of an older format.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TidyError(f"broken JSON: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+        raise TidyError("not a notebook: it has no list of cells")
+    if content.get("nbformat") != 4:
+        raise TidyError(f"notebook format {content.get('nbformat')}: save it in JupyterLab first")
+    try:
+        for cell in content["cells"]:
+            cell.setdefault("metadata", {})
+            if cell["cell_type"] == "code":
+                cell.setdefault("outputs", [])
+        return nbformat.v4.rwbase.rejoin_lines(nbformat.from_dict(content))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise TidyError(f"not a notebook: {error!r} in one of its cells") from None
+
+
+def tidy(notebook: NotebookNode) -> str:
+    """Return the notebook's text in its stored form; the notebook itself is changed on the way.
+
+    Raises
+    ------
+    TidyError
+        If the result is no valid notebook.
+    """
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    taken = [cell.get("id") for cell in notebook.cells]
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v}
+        if not ID.fullmatch(str(cell.get("id", ""))) or cell.id in seen:
+            cell["id"] = _slug(cell, seen.union(filter(None, taken)))
+        seen.add(cell.id)
+        if cell.cell_type == "code":
+            texts = [_text(output) for output in cell.outputs if CHECKED in tags(cell)]
+            text = "".join(texts)
+            output = nbformat.v4.new_output("stream", name="stdout", text=text)
+            cell.outputs = [output] if text else []
+            cell.execution_count = 1 if text else None  # nbval compares only where there is one
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        raise TidyError(f"not a valid notebook: {error.message}") from None
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def missing_outputs(notebook: NotebookNode) -> list[str]:
+    """List the ids of the cells that are to be compared and hold nothing to compare with."""
+    return [cell.id for cell in notebook.cells if CHECKED in tags(cell) and not cell.outputs]
+
+
+def with_new_outputs(path: Path, notebook: NotebookNode) -> NotebookNode:
+    """Give the notebook the outputs that a run of a copy of it prints.
+
+    Raises
+    ------
+    TidyError
+        If a cell fails.
+    """
+    from course_utils.tutor import executed  # here: without --run nothing of pytest is needed
+
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "stored"
+        folder.mkdir()
+        nbformat.write(notebook, folder / path.name)
+        ran = executed.execute(folder, Path(scratch) / "ran") / path.name
+        if failed := executed.failures(ran):
+            raise TidyError("\n".join(["a cell fails", *failed]))
+        for cell, after in zip(notebook.cells, nbformat.read(ran, as_version=4).cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs = after.outputs
+    return notebook
+
+
+def main(argv: list[str]) -> int:
+    """Tidy the notebooks named, or all of them; 1 if something is left to do, 2 for a bad file."""
+    parser = argparse.ArgumentParser(prog="course_utils tidy", description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, help="notebooks (default: all of them)")
+    parser.add_argument("--check", action="store_true", help="change nothing, list what is untidy")
+    parser.add_argument("--run", action="store_true", help="run, and store the outputs to compare")
+    asked = parser.parse_args(argv)
+    code = 0
+    for path in asked.paths or discover():
+        try:
+            for line in _tidy_file(path, asked.check, with_new_outputs if asked.run else None):
+                print(line)
+                code = max(code, 0 if line.endswith(": tidied") else 1)
+        except (TidyError, OSError, UnicodeDecodeError) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            code = 2
+    return code
+
+
+def _tidy_file(path: Path, check: bool, rerun: Callable | None) -> list[str]:
+    """Tidy one file, or only look at it; return the lines to print about it."""
+    before = path.read_text(encoding="utf-8")
+    notebook = read(before)
+    after = tidy(notebook)
+    if rerun is not None:
+        after = tidy(rerun(path, notebook))
+    lines = []
+    if after != before:
+        lines.append(f"{path}: not tidy" if check else f"{path}: tidied")
+        if not check:
+            _write(path, after)
+    return lines + [
+        f"{path}: cell {cell!r} has no output to compare; run `tidy --run`"
+        for cell in missing_outputs(notebook)
+    ]
+
+
+def _slug(cell: NotebookNode, taken: set[str]) -> str:
+    """Make an id of the exercise's tags or the first words, different from all that are taken."""
+    named = "-".join(tag for tag in tags(cell) if tag != CHECKED)
+    lines = [named, *cell.get("source", "").splitlines(), "cell"]
+    slugs = (re.sub(r"[^a-z0-9]+", "-", line.lower()).strip("-") for line in lines)
+    base = next(filter(None, slugs))[:40].strip("-")
+    slug, count = base, 1
+    while slug in taken:
+        count += 1
+        slug = f"{base}-{count}"
+    return slug
+
+
+def _text(output: NotebookNode) -> str:
+    return output.text if output.get("name") == "stdout" else ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file at once: whoever reads it meanwhile sees the old one or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, path.stat().st_mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
