@@ -1,0 +1,179 @@
+"""One style for every picture, and `show`, which gives each picture its words.
+
+Importing this module applies the style: the colour cycle petroff6 for lines, grey for images;
+signed maps use PuOr, centred on 0.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+plt.style.use(["petroff6", Path(__file__).with_name("course.mplstyle")])
+
+__all__ = ["grid", "images", "show", "signed_map"]
+
+
+def show(figure: Figure | Axes, *, alt: str) -> None:
+    """Display a picture with its alternative text, then close it.
+
+    The output is an HTML ``<figure>`` that holds a PNG, with a plain text twin: this form keeps
+    the text in JupyterLab, in exported pages and on the course's site.
+
+    Parameters
+    ----------
+    figure : Matplotlib figure, or any axes of it.
+    alt : what a reader who cannot see the picture must know: one or two sentences.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError('show needs words too: show(figure, alt="what the picture tells")')
+    figure = figure.figure
+    png = io.BytesIO()
+    figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
+    plt.close(figure)
+    data = png.getvalue()
+    width = int.from_bytes(data[16:20], "big")  # from the PNG's header, in its own fine pixels
+    css_width = round(width * 100 / plt.rcParams["savefig.dpi"])
+    words = html.escape(" ".join(alt.split()))
+    picture = (
+        f'<figure class="course-picture" style="margin:0.5em 0">'
+        f'<img alt="{words}" width="{css_width}" style="max-width:100%;height:auto" '
+        f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></figure>'
+    )
+    display({"text/html": picture, "text/plain": f"[picture] {alt}"}, raw=True)
+
+
+def as_array(values) -> np.ndarray:
+    """Tensor, array or nested list -> NumPy array on the CPU, without gradient."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
+def images(
+    batch,
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    *,
+    size: float = 1.3,
+    cmap: str = "gray",
+) -> Figure:
+    """Lay a batch of images out as a grid.
+
+    Parameters
+    ----------
+    batch : (N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [0, 1].
+    titles : one short text per image.
+    columns : images per row; by default all in one row, up to 8.
+    size : side of one image, in inches.
+    cmap : colour map of one-channel images.
+
+    Raises
+    ------
+    ValueError
+        If the batch has another shape, or the number of titles differs from N.
+    """
+    batch = as_array(batch)
+    if batch.ndim == 3:
+        batch = batch[:, None]
+    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or not len(batch):
+        raise ValueError(
+            f"images wants (N, C, H, W) with C = 1 or 3, or (N, H, W), got {batch.shape}"
+        )
+    if titles is not None and len(titles) != len(batch):
+        raise ValueError(f"{len(batch)} images but {len(titles)} titles")
+    columns = min(columns or 8, len(batch))
+    rows = math.ceil(len(batch) / columns)
+    height = size * batch.shape[2] / batch.shape[3] + (0.25 if titles is not None else 0.05)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, height * rows), squeeze=False
+    )
+    top = 255 if batch.dtype == np.uint8 else 1
+    for i, ax in enumerate(axes.flat):
+        ax.axis("off")
+        if i < len(batch):
+            pixels = batch[i].transpose(1, 2, 0) if batch.shape[1] == 3 else batch[i, 0]
+            pixels = pixels if top == 255 else pixels.clip(0, 1)
+            ax.imshow(pixels, cmap=cmap, vmin=0, vmax=top)
+            if titles is not None:
+                ax.set_title(titles[i], fontsize=10, loc="center")
+    return figure
+
+
+def grid(
+    matrix, *, ax: Axes | None = None, title: str = "", box=None, signed: bool = False
+) -> Axes:
+    """Draw a matrix as a table of numbers, each cell shaded by its value.
+
+    Parameters
+    ----------
+    matrix : (H, W) numbers.
+    ax : where to draw; a new figure by default.
+    title : short text above the table.
+    box : (row, column, height, width) of a window to outline.
+    signed : shade with PuOr centred on 0 (orange below, purple above) instead of grey.
+    """
+    matrix = as_array(matrix).astype(float)
+    rows, columns = matrix.shape
+    if ax is None:
+        _, ax = plt.subplots(figsize=(0.5 * columns + 0.1, 0.5 * rows + 0.35))
+    span = np.abs(matrix).max() or 1
+    if signed:
+        ax.imshow(matrix, cmap="PuOr", vmin=-1.6 * span, vmax=1.6 * span)
+    else:
+        low, high = matrix.min(), matrix.max()
+        ax.imshow(matrix, cmap="gray", vmin=low - 2.5 * (high - low or 1), vmax=high)
+    for (row, column), value in np.ndenumerate(matrix):
+        text = f"{value:.4g}".replace("-", "−")
+        ax.text(column, row, text, ha="center", va="center", fontsize=11 if len(text) < 5 else 8)
+    ax.set_xticks(np.arange(columns + 1) - 0.5, labels=[])
+    ax.set_yticks(np.arange(rows + 1) - 0.5, labels=[])
+    ax.grid(color="white", linewidth=1.5)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    if box is not None:
+        row, column, height, width = box
+        corner = (column - 0.5, row - 0.5)
+        ax.add_patch(Rectangle(corner, width, height, fill=False, linewidth=2.5, zorder=3))
+    return ax
+
+
+def signed_map(
+    matrix, *, ax: Axes | None = None, title: str = "", limit: float | None = None
+) -> Axes:
+    """Draw a matrix of signed numbers in PuOr: orange below 0, white at 0, purple above.
+
+    Parameters
+    ----------
+    matrix : (H, W) numbers.
+    ax : where to draw; a new figure by default.
+    title : short text above the map.
+    limit : value of the deepest colour; by default the largest magnitude in the matrix.
+    """
+    matrix = as_array(matrix).astype(float)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.2, 3.4))
+    limit = limit or np.abs(matrix).max() or 1
+    drawn = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
+    ax.figure.colorbar(drawn, ax=ax, shrink=0.9)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_title(title)
+    return ax
