@@ -140,10 +140,10 @@ def _held_back(buffer):
         from IPython.utils.capture import capture_output
 
         hold = capture_output(stdout=False, stderr=False, display=True)
-    with hold, contextlib.redirect_stdout(buffer), contextlib.redirect_stderr(buffer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+    quiet = contextlib.redirect_stdout(buffer), contextlib.redirect_stderr(buffer)
+    with hold, quiet[0], quiet[1], warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextlib.contextmanager
@@ -154,7 +154,8 @@ def _settings_kept():
         torch.is_grad_enabled(),
         torch.get_default_dtype(),
     )
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002  (students use the global generator)
+    python_state = random.getstate()
     try:
         with torch.random.fork_rng(devices=[]):
             yield
@@ -162,7 +163,7 @@ def _settings_kept():
         sys.setrecursionlimit(recursion)
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
         random.setstate(python_state)
 
 
