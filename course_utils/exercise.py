@@ -147,13 +147,13 @@ class Exercise:
         return self._judge(answer, seed)[0]
 
     def _judge(self, answer, seed) -> tuple[Verdict, list]:
-        put_back = guard.restore()
+        changed = guard.restore()  # what an earlier cell may have patched
         if early := judge.not_an_answer(self, answer):
             return early, []
         right = judge.expected(self, seed)  # before the answer runs
         seen, notes, printed = judge.observe(self, answer, seed)
-        if put_back:
-            notes.append(f"{', '.join(put_back)} had been changed for all of Python; put back.")
+        if changed:
+            notes.append(judge.put_back(changed))
         verdict = judge.compare(self, seen, right, seed)
         return replace(verdict, notes=tuple(notes), printed=printed), seen
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from course_utils.judging.guard import Stopped
-from course_utils.judging.observation import numbers
+from course_utils.judging.observation import Stopped, numbers
 
 _OPENING = {
     "ok": "✓ Right.",

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+from course_utils.judging.observation import Stopped, freeze
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
 RING_AGAIN = 0.02  # seconds between two alarms, for code that swallows the first
@@ -39,29 +40,17 @@ class TimeLimit(BaseException):
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """What is observed of an answer that did not return.
-
-    `kind` is the exception's class name, "TimeLimit" or "MemoryLimit"; `line` is the student's own
-    line of code where it happened, if there is one.
-    """
-
-    kind: str
-    text: str = ""
-    line: str = ""
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """The value a call gave (or `Stopped`), what it printed, and the seconds it took."""
+    """What a call gave, frozen, or `Stopped`; what it printed; its seconds; what it patched."""
 
     value: object
-    printed: str
-    seconds: float
+    printed: str = ""
+    seconds: float = 0.0
+    changed: tuple[str, ...] = ()
 
 
 def guarded(function: Callable[[], object], seconds: float, memory: int = MEMORY) -> Outcome:
-    """Call `function()` under limits and return its outcome; never raises.
+    """Call `function()` under limits and freeze what it returns; never raises.
 
     Parameters
     ----------
@@ -69,24 +58,27 @@ def guarded(function: Callable[[], object], seconds: float, memory: int = MEMORY
     seconds : time limit
     memory : bytes it may allocate on top of the present address space (Linux)
     """
-    started = time.perf_counter()
-    printed = _Held()
     if seconds <= 0:
-        return Outcome(Stopped("TimeLimit"), "", 0.0)
+        return Outcome(Stopped("TimeLimit"))
+    started, printed, changed = time.perf_counter(), _Held(), []
     with _settings_kept(), _held_back(printed), _memory_limit(memory):
         try:
             with _alarm(seconds):
-                value = _inside(function)
+                value = _inside(function, changed)
         except TimeLimit:
+            changed += restore()
             value = Stopped("TimeLimit")
         except BaseException as error:  # SystemExit and KeyboardInterrupt included
+            changed += restore()
             value = _stopped(error)
-    return Outcome(value, printed.text(), time.perf_counter() - started)
+    return Outcome(value, printed.text(), time.perf_counter() - started, (*changed,))
 
 
-def _inside(function):
-    """The only frame under which the alarm may raise: see `_is_inside`."""
-    return function()
+def _inside(function, changed: list[str]):
+    """Be the only frame under which the alarm may raise: see `_is_inside`."""
+    value = function()
+    changed += restore()  # before anything is read with patched tools
+    return freeze(value)
 
 
 def _is_inside(frame) -> bool:
@@ -268,16 +260,21 @@ def _thread_alarm(seconds: float):
 
 # Python and PyTorch as they were ------------------------------------------------------------------
 
-_OWNERS = (builtins, math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
+_OWNERS = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
 _LEAVE = {"input", "_"}  # the notebook's kernel changes these two by itself
-_ORIGINALS = [
-    {
+
+
+def _tools(owner) -> dict:
+    """Name → function, class or property of a module or class."""
+    return {
         name: value
         for name, value in vars(owner).items()
         if name not in _LEAVE and (callable(value) or isinstance(value, property))
     }
-    for owner in _OWNERS
-]
+
+
+_BUILTINS, _BUILTINS_NOW = _tools(builtins), vars(builtins)
+_ORIGINALS = [_tools(owner) for owner in _OWNERS]
 
 
 def restore() -> list[str]:
@@ -289,15 +286,19 @@ def restore() -> list[str]:
         The names put back, such as "torch.allclose".
     """
     changed = []
+    for name, value in _BUILTINS.items():  # needs no builtin: any of them may be changed
+        if _BUILTINS_NOW.get(name) is not value:
+            _BUILTINS_NOW[name] = value
+            changed.append(name)
     for owner, originals in zip(_OWNERS, _ORIGINALS, strict=True):
         now = vars(owner)
-        prefix = "" if owner is builtins else f"{owner.__name__}."
         for name, value in originals.items():
             if now.get(name) is not value:
                 setattr(owner, name, value)
-                changed.append(prefix + name)
-    for name in [n for n in vars(torch.Tensor) if n not in _ORIGINALS[-1]]:
-        if callable(vars(torch.Tensor)[name]) and hasattr(torch._C.TensorBase, name):
-            delattr(torch.Tensor, name)  # a method laid over the one it inherits
+                changed.append(f"{owner.__name__}.{name}")
+    laid_over = [name for name in _tools(torch.Tensor) if name not in _ORIGINALS[-1]]
+    for name in laid_over:
+        if hasattr(torch._C.TensorBase, name):  # a method that hides the one it inherits
+            delattr(torch.Tensor, name)
             changed.append(f"Tensor.{name}")
     return changed

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import torch
 
 from course_utils.judging import guard, source
-from course_utils.judging.guard import Stopped
-from course_utils.judging.observation import Other, freeze, mismatch, same
+from course_utils.judging.observation import Other, Stopped, freeze, mismatch, same
 from course_utils.judging.verdict import Verdict
 
 
@@ -103,7 +102,7 @@ def observe(exercise, answer, seed: int | None) -> tuple[list, list[str], str]:
 
         def run(given=given):
             torch.manual_seed(0)
-            return freeze(exercise.observe(answer, given))
+            return exercise.observe(answer, given)
 
         outcome = guard.guarded(run, left)
         left -= outcome.seconds
@@ -111,10 +110,14 @@ def observe(exercise, answer, seed: int | None) -> tuple[list, list[str], str]:
         printed = printed or outcome.printed
         if not notes and not same([freeze(arg) for arg in case], [freeze(arg) for arg in given]):
             notes.append("Your code changes its input in place; the caller may not expect that.")
-    put_back = guard.restore()
-    if put_back:
-        notes.append(f"Your code changed {', '.join(put_back)} for all of Python; it is put back.")
+        if outcome.changed:
+            notes.append(put_back(outcome.changed))
     return seen, notes, printed
+
+
+def put_back(names) -> str:
+    """Return the note on tools of Python or PyTorch that an answer had changed."""
+    return f"Your code changed {', '.join(sorted(names))} for all of Python; it is put back."
 
 
 # Second half -------------------------------------------------------------------------------------

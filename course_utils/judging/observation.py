@@ -10,9 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from course_utils.judging.guard import Stopped
-
 MOST_NUMBERS = 20_000_000  # more than any exercise gives
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What is observed of an answer that did not return.
+
+    `kind` is the exception's class name, "TimeLimit" or "MemoryLimit"; `line` is the student's own
+    line of code where it happened, if there is one.
+    """
+
+    kind: str
+    text: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,722 @@
+"""The exercise engine: order of diagnosis, hostile answers, hints, progress, switches."""
+
+import builtins
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_utils import progress
+from course_utils.exercise import exercise, when
+from course_utils.judging import guard
+from course_utils.judging.observation import Stopped
+
+number = iter(range(1, 1000))
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.delenv("COURSE_EXPECT", raising=False)
+    monkeypatch.delenv("COURSE_SEED", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def empty_registry(monkeypatch):
+    monkeypatch.setattr("course_utils.exercise._REGISTRY", {})
+
+
+def pairs(rng):
+    for shape in [(2, 3), (3, 4)]:
+        yield torch.rand(shape, generator=rng), 2.0 + shape[0]
+
+
+def make_scale(**options):
+    settings = {
+        "minutes": 1,
+        "oracle": lambda image, factor: torch.mul(image, factor),
+        "cases": pairs,
+        "mistakes": {"You added the factor. Multiply by it.": lambda image, factor: image + factor},
+        "hints": ["first hint", "second hint"],
+        "seconds": 0.5,
+    }
+
+    @exercise(f"99.{next(number)}", "Scale an image", **(settings | options))
+    def scale(image, factor):
+        """(H, W), number -> (H, W), every pixel times the factor."""
+        return image * factor
+
+    return scale
+
+
+# Order of diagnosis ------------------------------------------------------------------------------
+
+
+def untouched(image, factor):
+    """(H, W), number -> (H, W), every pixel times the factor."""
+    ...  # your code  # noqa: PIE790
+
+
+@pytest.mark.parametrize("answer", [..., None, untouched, lambda image, factor: None])
+def test_untouched_is_not_attempted(answer):
+    assert make_scale().check(answer).status == "todo"
+
+
+def test_another_right_way_passes():
+    def by_rows(picture, times):
+        return torch.stack([torch.stack([x * times for x in row]) for row in picture])
+
+    assert make_scale().check(by_rows).status == "ok"
+
+
+def test_a_view_passes():
+    @exercise("99.0", "Turn", minutes=1, cases=pairs, oracle=lambda x, _: x.clone().T.contiguous())
+    def turn(image, factor):
+        """(H, W) -> (W, H)."""
+        return image.T
+
+    assert turn.check(lambda image, factor: image.T).status == "ok"
+
+
+def test_a_mistake_is_named_in_any_number_type():
+    scale = make_scale()
+    for wrong in (
+        lambda image, factor: image + factor,
+        lambda image, factor: image.double() + factor,
+        lambda image, factor: (image + factor).numpy(),
+        lambda image, factor: (image + factor).tolist(),
+    ):
+        assert scale.check(wrong).message == "You added the factor. Multiply by it."
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda out: out.double(), "float64"),
+        (lambda out: out.numpy(), "NumPy"),
+        (lambda out: out.tolist(), "a list"),
+    ],
+)
+def test_right_numbers_in_the_wrong_type(change, says):
+    verdict = make_scale().check(lambda image, factor: change(image * factor))
+    assert verdict.status == "type"
+    assert says in verdict.message
+    assert "numbers are right" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (lambda image, factor: "a text", "a text"),
+        (lambda image, factor: (image * factor)[:1], "shape"),
+        (lambda image, factor: (image * factor).int(), "dtype"),
+        (lambda image, factor: object(), "object"),
+        (lambda image, factor: (x for x in image), "generator"),
+        (lambda image, factor: 3, "whole number"),
+        (lambda image, factor: {"image": image}, "dictionary"),
+    ],
+)
+def test_wrong_types_and_shapes_are_told(result, says):
+    verdict = make_scale().check(result)
+    assert verdict.status == "type"
+    assert says in verdict.message
+
+
+def test_the_smallest_failing_case_is_shown():
+    verdict = make_scale().check(lambda image, factor: image * factor + (image.numel() > 6))
+    assert verdict.status == "wrong"
+    assert verdict.case["image"].shape == (3, 4)
+    assert "12 of 12 numbers differ" in verdict.message
+    assert "yours" in str(verdict)
+    assert "expected" in str(verdict)
+
+
+def test_nan_does_not_pass():
+    verdict = make_scale().check(lambda image, factor: image * factor * float("nan"))
+    assert verdict.status == "wrong"
+
+
+def test_an_error_names_kind_text_and_line():
+    verdict = make_scale().check(lambda image, factor: image @ image)
+    assert verdict.status == "error"
+    assert "RuntimeError" in verdict.message
+
+
+def test_the_students_line_is_quoted():
+    import linecache
+
+    code = "def scale(image, factor):\n    return image.nonsense\n"
+    linecache.cache["<cell 1>"] = (len(code), None, code.splitlines(True), "<cell 1>")
+    names = {}
+    exec(compile(code, "<cell 1>", "exec"), names)
+    assert "`return image.nonsense`" in make_scale().check(names["scale"]).message
+
+
+def test_a_call_instead_of_the_function_is_told():
+    verdict = make_scale().check(torch.ones(2, 3))
+    assert verdict.status == "type"
+    assert "itself" in verdict.message
+
+
+def test_the_model_answer_is_recognised_and_not_counted():
+    scale = make_scale()
+    assert scale.check(scale.answer).status == "own"
+    assert scale.check(scale).status == "own"
+    assert progress.load() == {}
+
+
+# Kinds -------------------------------------------------------------------------------------------
+
+
+def make_sizes():
+    @exercise(
+        f"99.{next(number)}",
+        "Sizes",
+        minutes=1,
+        kind="value",
+        mistakes={
+            "rounded up": (4, 32),
+            "padding once": (3, 30),
+            "not whole": when(_halves, (3.5, 32)),
+        },
+    )
+    def sizes():
+        """Two sizes."""
+        return (8 - 3) // 2 + 1, 32
+
+    return sizes
+
+
+def _halves(seen):
+    return any(x % 1 for x in seen)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ((3, 32), "ok", ""),
+        ([3, 32], "ok", ""),
+        ((4, 32), "mistake", "rounded up"),
+        ((4, 31), "mistake", "rounded up"),
+        ((9, 30), "mistake", "padding once"),
+        ((3.5, 32), "mistake", "not whole"),
+        ((3, 33), "wrong", "part 1"),
+        ((..., ...), "todo", ""),
+        ((3, ...), "type", "still"),
+        (3, "type", "tuple"),
+        ("3, 32", "type", "text"),
+    ],
+)
+def test_values_of_several_parts(answer, status, says):
+    verdict = make_sizes().check(answer)
+    assert (verdict.status, says in verdict.message) == (status, True), verdict
+
+
+def test_a_wrong_value_does_not_show_the_right_one():
+    @exercise("99.0", "Count", minutes=1, kind="value", mistakes={"halved": 62})
+    def count():
+        """A count."""
+        return 124
+
+    for wrong in (62, 7, "7", 125.5, 125.0, [12, 1], torch.tensor([7]), None):
+        for text in (str(count.check(wrong)), count.check(wrong)._repr_mimebundle_()["text/html"]):
+            assert "124" not in text
+    assert count.check(124.0).status == "type"
+    assert count.check("124").status == "type"
+    assert count.check(torch.tensor(124)).status == "type"
+    assert count.check(np.int64(124)).status == "ok"
+
+
+def test_a_grid_may_be_a_list_or_a_tensor():
+    @exercise("99.0", "Grid", minutes=1, kind="value", mistakes={"flipped": [[4, 3], [2, 1]]})
+    def table():
+        """A grid."""
+        return [[1, 2], [3, 4]]
+
+    assert table.check([[1, 2], [3, 4]]).status == "ok"
+    assert table.check([[4, 3], [2, 1]]).message == "flipped"
+    assert table.check([[1, 2], [3, 5]]).status == "wrong"
+
+
+def test_choices_are_forgiving_in_case_and_strict_in_declaration():
+    options = {"minutes": 1, "kind": "choice", "choices": {"a": "one", "b": "two"}}
+
+    @exercise("99.0", "Choose", mistakes={"not two": "b"}, **options)
+    def pick():
+        """Which."""
+        return "a"
+
+    assert [pick.check(x).status for x in ("a", " A ", "b", "c", 3)] == [
+        "ok",
+        "ok",
+        "mistake",
+        "wrong",
+        "type",
+    ]
+    with pytest.raises(ValueError, match="wrong choice"):
+        exercise("99.9", "Choose", mistakes={}, **options)(pick.model)
+
+
+def given(image, factor):
+    return image + factor  # to be repaired
+
+
+def test_repair_is_not_attempted_while_unchanged():
+    scale = make_scale(start=given)
+    assert scale.check(given).status == "todo"
+    assert scale.stub_source().startswith("def scale(image, factor):")
+    assert "to be repaired" in scale.stub_source()
+    names = {}
+    exec("def scale(image, factor):\n    # a comment\n    return (image + factor)\n", names)
+    assert scale.check(names["scale"]).status == "todo"
+    assert scale.check(lambda image, factor: image * factor).status == "ok"
+
+
+def test_accept_takes_many_answers():
+    @exercise(
+        "99.0",
+        "Two rows",
+        minutes=1,
+        cases=pairs,
+        accept=lambda seen, image, factor: seen.sum().item() == pytest.approx(factor),
+        mistakes={"nothing but zeros": when(lambda seen: not seen.any(), lambda i, f: i * 0)},
+    )
+    def weights(image, factor):
+        """Any tensor whose sum is the factor."""
+        return torch.tensor([factor])
+
+    assert (
+        weights.check(lambda image, factor: torch.tensor([factor / 2, factor / 2])).status == "ok"
+    )
+    assert weights.check(lambda image, factor: torch.zeros(3)).message == "nothing but zeros"
+    verdict = weights.check(lambda image, factor: torch.ones(3))
+    assert verdict.status == "wrong"
+    assert not verdict.reveal
+    assert weights.check(lambda image, factor: "text").status == "wrong"
+
+
+def test_modules_are_observed():
+    def shape_and_size(answer, case):
+        net = answer() if isinstance(answer, type) else answer
+        return tuple(net(*case).shape), sum(p.numel() for p in net.parameters())
+
+    class TwoLayers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+
+        def forward(self, x):
+            return self.layers(x)
+
+    @exercise(
+        "99.0",
+        "Net",
+        minutes=1,
+        kind="module",
+        observe=shape_and_size,
+        oracle=nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)),
+        cases=lambda rng: [(torch.rand(n, 4, generator=rng),) for n in (2, 3)],
+        mistakes={"one layer": nn.Linear(4, 2)},
+    )
+    class Net(nn.Module):
+        """(N, 4) -> (N, 2) through 3."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            """Go through both."""
+            return self.last(self.first(x))
+
+    assert Net.check(TwoLayers).status == "ok"
+    assert Net.check(TwoLayers()).status == "ok"
+    assert Net.check(nn.Linear(4, 2)).message == "one layer"
+    names = {"nn": nn}
+    exec(Net.stub_source(), names)
+    assert Net.check(names["Net"]).status == "todo"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"kind": "essay"}, "expected one of"),
+        ({"cases": None}, "needs cases"),
+        ({"oracle": None}, "oracle"),
+    ],
+)
+def test_incomplete_declarations_are_refused(options, says):
+    with pytest.raises(ValueError, match=says):
+        make_scale(**options)
+
+
+def test_a_number_is_given_once():
+    exercise("99.0", "One", minutes=1, kind="value")(make_sizes().model)
+
+    def other():
+        return 3
+
+    with pytest.raises(ValueError, match="already"):
+        exercise("99.0", "Two", minutes=1, kind="value")(other)
+
+
+# Hostile answers ---------------------------------------------------------------------------------
+
+
+def for_ever(image, factor):
+    while True:
+        pass
+
+
+def for_ever_swallowing(image, factor):
+    while True:
+        try:
+            try:  # noqa: SIM105
+                time.sleep(10)
+            except BaseException:
+                pass
+        except BaseException:
+            pass
+
+
+def recurse(image, factor):
+    return recurse(image, factor)
+
+
+def leave(image, factor):
+    sys.exit(0)
+
+
+def raise_odd(image, factor):
+    class Odd(BaseException):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Odd
+
+
+def allocate(image, factor):
+    return torch.zeros(10 * 2**30 // 4)
+
+
+def warn(image, factor):
+    warnings.warn("a warning", stacklevel=1)
+    warnings.simplefilter("error")
+    return image + 2 * factor
+
+
+class Sly(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return torch.ones(()) > 0
+
+
+class AlwaysEqual(str):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (for_ever, "limit"),
+        (for_ever_swallowing, "limit"),
+        (recurse, "error"),
+        (leave, "error"),
+        (raise_odd, "error"),
+        (warn, "wrong"),
+        (lambda image, factor: AlwaysEqual("x"), "type"),
+        (lambda image, factor: (image * 0).as_subclass(Sly), "wrong"),
+        (lambda image, factor: image.to("meta"), "type"),
+        (lambda: 3, "error"),
+        (lambda image, factor: os.write(2, b"") or print("x" * 10_000_000), "type"),
+    ],
+)
+def test_hostile_answers_fail_and_hurt_nothing(answer, status, capsys):
+    before = sys.getrecursionlimit(), torch.is_grad_enabled(), sys.gettrace()
+    started = time.monotonic()
+    verdict = make_scale().check(answer)
+    assert verdict.status == status, verdict
+    assert time.monotonic() - started < 20  # 0.5 s are asked for; machines may be busy
+    assert (sys.getrecursionlimit(), torch.is_grad_enabled(), sys.gettrace()) == before
+    assert len(verdict.printed) < 3000
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+    str(verdict), verdict._repr_mimebundle_()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address-space limit exists on Linux only")
+@pytest.mark.parametrize(
+    "answer", [allocate, lambda image, factor: bytearray(10 * 2**30), lambda i, f: np.ones(2**33)]
+)
+def test_ten_gigabytes_are_refused(answer):
+    verdict = make_scale().check(answer)
+    assert (verdict.status, "memory" in verdict.message) == ("limit", True)
+    torch.zeros(2**20)  # and the session may allocate again
+
+
+def test_the_time_limit_is_for_all_cases_together():
+    started = time.monotonic()
+    make_scale(seconds=0.4, cases=lambda rng: [(torch.rand(2, i), 2.0) for i in range(2, 8)]).check(
+        lambda image, factor: time.sleep(0.3)
+    )
+    assert time.monotonic() - started < 1.5
+
+
+def test_the_limit_holds_without_timer_signals():
+    seen = []
+    thread = threading.Thread(
+        target=lambda: seen.append(guard.guarded(lambda: for_ever(0, 0), 0.3))
+    )
+    thread.start()
+    thread.join(20)
+    assert seen[0].value == Stopped("TimeLimit")
+
+
+def test_an_alarm_of_somebody_else_goes_on():
+    import signal
+
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("no timer signals on this system")
+    rang = []
+    former = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
+    outer = signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        make_scale().check(lambda image, factor: image * factor)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+        time.sleep(0.6)
+        assert rang == [1]
+    finally:
+        signal.signal(signal.SIGALRM, former)
+        signal.setitimer(signal.ITIMER_REAL, *outer)
+
+
+def test_an_input_changed_in_place_is_told_and_does_no_harm():
+    scale = make_scale()
+    verdict = scale.check(lambda image, factor: image.mul_(factor))
+    assert verdict.status == "ok"
+    assert "in place" in verdict.notes[0]
+    wrong = scale.check(lambda image, factor: image.zero_())
+    assert wrong.status == "wrong"
+    assert wrong.expected.sum() > 0
+
+
+def test_redefined_builtins_are_put_back_and_told():
+    def vandal(image, factor):
+        builtins.sum = builtins.len = builtins.isinstance = lambda *_: True
+        return image * 0
+
+    verdict = make_scale().check(vandal)
+    assert verdict.status == "wrong"
+    assert sum([1, 2]) == 3
+    assert "sum" in verdict.notes[0]
+
+
+def test_a_patched_torch_makes_nothing_pass():
+    def patch():
+        torch.mul = torch.Tensor.mul = torch.Tensor.__mul__ = lambda *_: torch.zeros(2, 3)
+        torch.allclose = torch.equal = F.conv2d = lambda *_, **__: True
+        torch.Tensor.__eq__ = lambda *_: True
+        np.isclose = lambda a, b, **_: np.ones(a.shape, bool)
+
+    def wrong(image, factor):
+        patch()
+        return torch.zeros(2, 3)
+
+    scale = make_scale()
+    assert scale.check(wrong).status in ("wrong", "type")
+    patch()  # in a cell of its own, before the check
+    verdict = scale.check(lambda image, factor: torch.zeros(2, 3))
+    assert verdict.status in ("wrong", "type")
+    assert any("torch.mul" in note for note in verdict.notes)
+    assert torch.mul(torch.ones(1), 3.0).item() == 3
+
+
+def test_interrupting_a_check_is_survived():
+    def interrupted(image, factor):
+        raise KeyboardInterrupt
+
+    assert "interrupted" in make_scale().check(interrupted).message
+
+
+def test_random_state_and_default_dtype_survive():
+    def careless(image, factor):
+        torch.manual_seed(1)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        sys.setrecursionlimit(5000)
+        return image * factor
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    assert make_scale().check(careless).status == "ok"
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+
+
+def test_a_lone_process_survives_the_worst(tmp_path):
+    """The same in a fresh interpreter, where no test runner catches what leaks."""
+    code = """
+import sys
+sys.path.insert(0, "tests")
+import test_exercise as t
+scale = t.make_scale()
+bad = [t.for_ever, t.recurse, t.leave, t.raise_odd, t.allocate, t.for_ever_swallowing]
+print([scale.check(answer).status for answer in bad])
+print(scale.check(lambda image, factor: factor * image).status)
+"""
+    environment = os.environ | {"COURSE_PROGRESS": str(tmp_path / "p.json")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "ok" not in lines[0]
+    assert lines[1] == "ok"
+
+
+# Hints, solution, progress, carrying on ----------------------------------------------------------
+
+
+def test_one_hint_more_for_each_distinct_wrong_answer():
+    scale = make_scale()
+    assert scale.check(lambda image, factor: image + 1).hints == ("first hint",)
+    assert scale.check(lambda image, factor: 1 + image).hints == ("first hint",)  # the same again
+    assert scale.check(lambda image, factor: image + 2).hints == ("first hint", "second hint")
+    assert scale.check(lambda image, factor: image + 3).hints == ("first hint", "second hint")
+    assert scale.check(untouched).hints == ()
+    html = scale.check(lambda image, factor: image + 4)._repr_mimebundle_()["text/html"]
+    assert html.count("<details>") == 2
+    assert scale.check(lambda image, factor: image * factor).hints == ()
+
+
+def test_the_solution_opens_after_a_pass_or_three_tries():
+    scale = make_scale()
+    assert "return image * factor" in str(scale.solution(now=True))
+    for i in range(3):
+        assert "return" not in str(scale.solution())
+        scale.check(lambda image, factor, i=i: image + i)
+    assert "return image * factor" in str(scale.solution())
+    passed = make_scale()
+    passed.check(lambda image, factor: image * factor)
+    assert "return image * factor" in passed.solution()._repr_mimebundle_()["text/html"]
+
+
+def test_progress_is_kept_exported_and_survives_damage(tmp_path):
+    scale = make_scale()
+    scale.check(lambda image, factor: image + factor)
+    scale.check(lambda image, factor: image * factor)
+    scale.check(lambda image, factor: image - factor)
+    entry = progress.load()[scale.number]
+    assert entry["passed"]
+    assert entry["verdict"] == "wrong"
+    assert [one["verdict"] for one in entry["tries"]] == ["mistake", "wrong"]
+    rows = progress.export(tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert "You added the factor" in rows[1]
+    progress.path().write_text("{ damaged")
+    assert progress.load() == {}
+    assert (tmp_path / "progress.damaged.json").read_text() == "{ damaged"
+    scale.check(lambda image, factor: image * factor)
+    assert json.loads(progress.path().read_text())[scale.number]["passed"]
+
+
+def test_a_full_disk_loses_nothing(monkeypatch):
+    scale = make_scale()
+    scale.check(lambda image, factor: image * factor)
+    before = progress.path().read_text()
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    verdict = scale.check(lambda image, factor: image + factor)
+    assert verdict.status == "mistake"
+    assert "No space left" in verdict.notes[0]
+    assert progress.path().read_text() == before
+    assert [file.name for file in progress.path().parent.iterdir()] == ["progress.json"]
+
+
+def test_carry_on_says_which_answer_it_takes(capsys):
+    scale = make_scale()
+
+    def mine(image, factor):
+        return factor * image
+
+    assert scale.carry_on(mine) is mine
+    assert "your own" in capsys.readouterr().out
+    assert scale.carry_on(untouched) is scale.answer
+    assert "the course's" in capsys.readouterr().out
+    sizes = make_sizes()
+    assert sizes.carry_on((4, 32)) == (3, 32)
+    assert progress.load() == {}
+
+
+# Switches ----------------------------------------------------------------------------------------
+
+
+def test_expect_turns_other_verdicts_into_errors(monkeypatch):
+    scale = make_scale()
+    monkeypatch.setenv("COURSE_EXPECT", "todo")
+    assert scale.check(untouched).status == "todo"
+    with pytest.raises(AssertionError, match="COURSE_EXPECT"):
+        scale.check(lambda image, factor: image * factor)
+    monkeypatch.setenv("COURSE_EXPECT", "ok")
+    assert scale.check(lambda image, factor: image * factor).status == "ok"
+    with pytest.raises(AssertionError, match="You added the factor"):
+        scale.check(lambda image, factor: image + factor)
+    assert progress.load() == {}
+
+
+def test_a_seed_makes_hidden_cases_without_hidden_code(monkeypatch):
+    scale = make_scale()
+    known = [image * factor for image, factor in pairs(torch.Generator().manual_seed(0))]
+
+    def hard_coded(image, factor):
+        return next(out for out in known if out.shape == image.shape)
+
+    assert scale.check(hard_coded).status == "ok"
+    monkeypatch.setenv("COURSE_SEED", "7")
+    assert scale.check(hard_coded).status == "wrong"
+
+
+def test_the_two_halves_of_judging_agree():
+    scale = make_scale()
+    for answer in (lambda i, f: i * f, lambda i, f: i + f, lambda i, f: 1 / 0):
+        seen = scale.observe_all(answer, seed=3)
+        assert scale.compare(seen, seed=3).message == scale.judge(answer, seed=3).message
+    assert scale.compare([], seed=3).status == "wrong"
+
+
+# Feedback ----------------------------------------------------------------------------------------
+
+
+def test_feedback_is_rich_and_plain_and_escaped():
+    verdict = make_scale().check(lambda image, factor: print("<b>hello</b>"))
+    assert verdict.status == "type"
+    bundle = verdict._repr_mimebundle_()
+    assert "&lt;b&gt;hello" in bundle["text/html"]
+    assert "<b>hello" not in bundle["text/html"]
+    assert "<b>hello</b>" in bundle["text/plain"]
+    assert 'data-status="type"' in bundle["text/html"]
+
+
+def test_images_are_shown_as_pictures_with_words():
+    verdict = make_scale(
+        cases=lambda rng: [(torch.rand(n, 20, generator=rng), 2.0) for n in (16, 17)]
+    ).check(lambda image, factor: image - factor)
+    html = verdict._repr_mimebundle_()["text/html"]
+    assert html.count('src="data:image/png;base64,') == 3
+    assert html.count("<img alt=") == 3

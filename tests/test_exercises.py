@@ -1,0 +1,155 @@
+"""The proof of exercises: every one in the registry, so a new one is proved by being declared."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.exercise import all_exercises
+from course_utils.judging import judge
+from course_utils.judging.observation import same
+
+SEEDS = (0, 1, 7)
+ALL = all_exercises()
+MUTANTS = ("zeros", "negated", "shifted", "rolled", "transposed", "dtype", "none", "input")
+
+
+def each(exercises=ALL):
+    return pytest.mark.parametrize("exercise", exercises, ids=lambda e: f"{e.number}-{e.name}")
+
+
+def as_answer(exercise, function_or_value):
+    """A fresh object, so that it is judged and not recognised as the model answer itself."""
+    if exercise.kind != "function":
+        return function_or_value
+    return lambda *arguments: function_or_value(*arguments)
+
+
+def example(wrong):
+    return getattr(wrong, "example", wrong)
+
+
+def stub(exercise):
+    names = {"torch": torch, "nn": torch.nn, "np": np}
+    exec(compile(exercise.stub_source(), f"<stub {exercise.number}>", "exec"), names)
+    return names[exercise.name]
+
+
+def test_the_registry_is_not_empty():
+    assert len(ALL) >= 6
+
+
+@each()
+def test_the_stub_is_not_attempted(exercise):
+    assert exercise.judge(stub(exercise)).status == "todo"
+
+
+@each()
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_model_answer_passes(exercise, seed):
+    answer = exercise.answer
+    if exercise.kind == "module":
+        answer = type(answer.__name__, (answer,), {})
+    verdict = exercise.judge(as_answer(exercise, answer), seed)
+    assert verdict.status == "ok", verdict
+
+
+@each([e for e in ALL if e.oracle])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_oracle_passes(exercise, seed):
+    answer = exercise.oracle() if exercise.is_value else exercise.oracle
+    verdict = exercise.judge(as_answer(exercise, answer), seed)
+    assert verdict.status == "ok", verdict
+
+
+@each()
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_mistake_gets_its_own_message(exercise, seed):
+    assert exercise.mistakes, "an exercise without known mistakes diagnoses nothing"
+    for message, wrong in exercise.mistakes.items():
+        verdict = exercise.judge(as_answer(exercise, example(wrong)), seed)
+        assert (verdict.status, verdict.message) == ("mistake", message)
+
+
+@each()
+def test_it_teaches_by_hints(exercise):
+    assert len(exercise.hints) >= 2
+    assert exercise.minutes > 0
+    assert exercise.doc
+
+
+def mutate(observation, mutant, first_input):
+    """The same change for every observation; None where it has no meaning for this one."""
+    if mutant == "none":
+        return (None,)
+    if mutant == "input":
+        return None if first_input is None else (first_input,)
+    if isinstance(observation, tuple | list):
+        parts = [mutate(part, mutant, None) for part in observation]
+        made = [part for part in parts if part is not None]
+        return (type(observation)(p[0] for p in made),) if len(made) == len(parts) else None
+    if isinstance(observation, str):
+        return (observation + "?",) if mutant == "dtype" else None
+    is_tensor = isinstance(observation, torch.Tensor)
+    array = observation if is_tensor else torch.tensor(observation, dtype=torch.float64)
+    if mutant == "dtype":
+        wrong = observation.double().numpy() if is_tensor else str(observation)
+        return (wrong,)
+    if mutant == "zeros":
+        out = array * 0
+    elif mutant == "negated":
+        out = ~array if array.dtype == torch.bool else -array.to(torch.float64).to(array.dtype)
+    elif mutant == "shifted":
+        out = array + 1e-2 if array.is_floating_point() else array + 1
+    elif array.ndim == 0:
+        return None
+    elif mutant == "rolled":
+        out = array.roll(1, -1)
+    else:
+        out = array.transpose(0, -1) if array.ndim > 1 else array.flip(0)
+    return (out.to(array.dtype) if is_tensor else out.item(),)
+
+
+@each()
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_generic_mutants_are_rejected(exercise, mutant):
+    if mutant in exercise.exempt:
+        assert len(exercise.exempt[mutant]) > 15, "an exemption needs its reason"
+        pytest.skip(f"{exercise.heading} exempts {mutant}: {exercise.exempt[mutant]}")
+    for seed in SEEDS:
+        right = judge.observe_own(exercise, exercise.answer, seed)
+        cases = judge.cases(exercise, seed)
+        pairs = [
+            mutate(seen, mutant, case[0] if case else None)
+            for seen, case in zip(right, cases, strict=True)
+        ]
+        if None in pairs:
+            pytest.skip(f"{mutant} has no meaning for what {exercise.heading} observes")
+        mutants = [pair[0] for pair in pairs]
+        verdict = exercise.compare(mutants, seed)
+        assert verdict.status != "ok", f"{mutant} passes with seed {seed}"
+        if mutant not in ("none", "dtype"):
+            assert not all(same(a, b) for a, b in zip(mutants, right, strict=True))
+
+
+@each([e for e in ALL if not e.is_value])
+def test_cases_are_seeded_and_never_constant(exercise):
+    first, again = judge.cases(exercise, 3), judge.cases(exercise, 3)
+    assert 2 <= len(first) <= 8
+    for case, twin in zip(first, again, strict=True):
+        assert same([*case], [*twin]), "the same seed must give the same cases"
+    expected = judge.expected(exercise, 3)
+    assert not all(same(one, expected[0]) for one in expected[1:]), "one result for all cases"
+
+
+@each()
+def test_stub_and_solution_define_the_same_name(exercise):
+    names = {
+        "torch": torch,
+        "nn": torch.nn,
+        "F": torch.nn.functional,
+        "np": np,
+        "math": __import__("math"),
+    }
+    exec(exercise.solution_source(), names)
+    verdict = exercise.judge(names[exercise.name])
+    assert verdict.status == "ok", verdict
