@@ -135,7 +135,7 @@ def grid(
         _, ax = plt.subplots(figsize=(0.5 * columns + 0.1, 0.5 * rows + 0.35))
     span = np.abs(matrix).max() or 1
     if signed:
-        ax.imshow(matrix, cmap="PuOr", vmin=-1.6 * span, vmax=1.6 * span)
+        ax.imshow(matrix, cmap="PuOr", vmin=-2.2 * span, vmax=2.2 * span)
     else:
         low, high = matrix.min(), matrix.max()
         ax.imshow(matrix, cmap="gray", vmin=low - 2.5 * (high - low or 1), vmax=high)
@@ -172,7 +172,8 @@ def signed_map(
         _, ax = plt.subplots(figsize=(4.2, 3.4))
     limit = limit or np.abs(matrix).max() or 1
     drawn = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
-    ax.figure.colorbar(drawn, ax=ax, shrink=0.9)
+    ax.figure.colorbar(drawn, ax=ax, fraction=0.05, aspect=16)
+    ax.spines[:].set_visible(False)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_title(title)

@@ -1,4 +1,5 @@
 const PHOTO = 13; // as in kernel_scrubber.py
+const PHOTO_WIDTH = 264; // in CSS pixels: photograph, kernel and map share a row in a notebook
 const OWN = "your own";
 // ColorBrewer's PuOr, from its lowest to its highest colour.
 const PUOR = [
@@ -13,6 +14,7 @@ function puor(value) {
   return PUOR[low].map((part, i) => part + (PUOR[low + 1][i] - part) * (at - low));
 }
 
+const cellFor = (columns) => (columns > 7 ? 30 : columns > 5 ? 34 : 42);
 const sizeOf = (matrix) => [matrix.length, matrix[0].length];
 const isPhoto = ({ image }) => Math.max(...sizeOf(image)) >= PHOTO;
 
@@ -64,6 +66,12 @@ function sizeFormula({ image, kernel, stride, padding, dilation }, { output_size
 
 const largestOf = (values) => values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 
+/** The magnitude that 99 % of the values do not exceed: deepest colour of a response map. */
+function almostLargest(values) {
+  const sorted = Float64Array.from(values, Math.abs).sort();
+  return sorted[Math.floor(0.99 * (sorted.length - 1))] || sorted.at(-1);
+}
+
 export default courseFigure({
   name: "kernel_scrubber",
   traits: ["image", "kernel", "stride", "padding", "dilation", "row", "column", "visited", "presets"],
@@ -73,7 +81,7 @@ export default courseFigure({
   numbers(state) {
     const [rows, columns] = outputSize(state);
     const here = convolveAt(state, state.row, state.column);
-    const seen = new Set(state.visited);
+    const seen = new Set([...state.visited, state.row * columns + state.column]);
     const value = (_, at) => (seen.has(at) ? convolveAt(state, Math.floor(at / columns), at % columns).sum : null);
     const flat = isPhoto(state) ? [] : Array.from({ length: rows * columns }, value);
     const lines = Array.from({ length: rows }, (_, row) => flat.slice(row * columns, (row + 1) * columns));
@@ -172,8 +180,8 @@ export default courseFigure({
       const { image, kernel, stride, padding, dilation } = state;
       const [height, width] = sizeOf(image);
       const [rows, columns] = outputSize(state);
-      const input = table(height + 2 * padding, width + 2 * padding, width + 2 * padding > 8 ? 30 : 42);
-      const map = table(rows, columns, columns > 8 ? 30 : 42);
+      const input = table(height + 2 * padding, width + 2 * padding, cellFor(width + 2 * padding));
+      const map = table(rows, columns, cellFor(columns));
       drag(input.svg, grab);
       drag(map.svg, pick);
       const mapTitle = title();
@@ -211,20 +219,20 @@ export default courseFigure({
       const [height, width] = sizeOf(image).map((side) => side + 2 * padding);
       const [rows, columns] = outputSize(state);
       const map = featureMap(state, [rows, columns]);
-      const largest = largestOf(map);
+      const limit = almostLargest(map);
       const brightest = largestOf(image.flat()) || 1;
-      const scale = Math.min(288 / width, 288 / height);
+      const scale = Math.min(PHOTO_WIDTH / width, PHOTO_WIDTH / height);
       const photo = picture(height, width, width * scale);
       photo.paint((row, column) => {
         const grey = image[row - padding]?.[column - padding] ?? 0;
         return Array(3).fill((255 * grey) / brightest);
       });
-      const response = picture(rows, columns, (288 * columns) / Math.max(rows, columns));
-      response.paint((row, column) => puor(largest ? map[row * columns + column] / largest : 0));
+      const response = picture(rows, columns, (PHOTO_WIDTH * columns) / Math.max(rows, columns));
+      response.paint((row, column) => puor(limit ? map[row * columns + column] / limit : 0));
       drag(photo.frame, grab);
       drag(response.frame, pick);
       stage.replaceChildren(title(`photograph ${sizeOf(image).join(" × ")}`), photo.frame);
-      const scaleBar = make("div", { class: "course-scale" }, write(-largest, 1), make("span", { "aria-hidden": "true" }), `+${write(largest, 1)}`);
+      const scaleBar = make("div", { class: "course-scale" }, write(-limit, 1), make("span", { "aria-hidden": "true" }), `+${write(limit, 1)}`);
       output.replaceChildren(title(`response map ${rows} × ${columns}`), response.frame, scaleBar);
       const [window, pixel] = [marker(photo.frame), marker(response.frame)];
       const [tall, wide] = sizeOf(kernel).map((side) => dilation * (side - 1) + 1);

@@ -130,7 +130,7 @@ class KernelScrubber(Figure):
             total += product
             running.append(total)
         small = max(len(self.image), len(self.image[0])) < PHOTO
-        seen = set(self.visited)
+        seen = {*self.visited, self.row * columns + self.column}
         return {
             "output_size": [rows, columns],
             "corner": [

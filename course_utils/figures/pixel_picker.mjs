@@ -52,7 +52,9 @@ export default courseFigure({
     });
     stage.append(whole, ...planes.map(({ box }) => box));
     const facts = make("div", { class: "course-facts" });
-    says.before(facts);
+    const near = table(5, 5, 38);
+    const nearTitle = make("div", { class: "course-title" });
+    says.before(make("div", { class: "course-panels" }, make("div", {}, nearTitle, near.svg), facts));
 
     let shown; // the image now on the canvases
     let place = [];
@@ -87,14 +89,20 @@ export default courseFigure({
         box.classList.toggle("course-chosen", index === channel);
         value.textContent = numbers.planes[index];
       });
-      const [, perChannel, perRow] = numbers.strides_nchw;
+      const [top, left] = [clamp(row - 2, 0, Math.max(0, height - 5)), clamp(column - 2, 0, Math.max(0, width - 5))];
+      for (let i = 0; i < 5; i++) {
+        for (let j = 0; j < 5; j++) near.put(i, j, String(state.image[channel][top + i]?.[left + j] ?? ""));
+      }
+      near.outline(row - top, column - left, 1, 1);
+      nearTitle.textContent = `channel ${channel}, rows ${top}–${Math.min(top + 5, height) - 1}, columns ${left}–${Math.min(left + 5, width) - 1}`;
+      const [perImage, perChannel, perRow] = numbers.strides_nchw;
       const [perRowLast, perColumnLast] = numbers.strides_hwc;
       facts.replaceChildren(
         make("span", {}, "value"),
         make("code", {}, `${numbers.value}`, make("small", {}, ` / 255 = ${write(numbers.scaled, 4)}`)),
         make("span", {}, "index in (N, C, H, W)"),
         make("code", {},
-          `${channel}·${perChannel} + ${row}·${perRow} + ${column}·1 = `, make("b", {}, `${numbers.index_nchw}`)),
+          `0·${perImage} + ${channel}·${perChannel} + ${row}·${perRow} + ${column}·1 = `, make("b", {}, `${numbers.index_nchw}`)),
         make("span", {}, "index in (H, W, C)"),
         make("code", {},
           `${row}·${perRowLast} + ${column}·${perColumnLast} + ${channel}·1 = `, make("b", {}, `${numbers.index_hwc}`)),

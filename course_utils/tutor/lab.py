@@ -47,7 +47,9 @@ PYTHON = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const asked = kernel.requestExecute({ code, store_history: false });
     let text = "";
-    asked.onIOPub = ({ content }) => { text += content.text ?? content.traceback?.join("\\n") ?? ""; };
+    asked.onIOPub = ({ content }) => {
+        text += content.text ?? content.traceback?.join("\\n") ?? "";
+    };
     const reply = await asked.done;
     return [reply.content.status, text];
 }"""
@@ -119,7 +121,10 @@ class Lab:
             "LabApp.workspaces_dir": self.home / "workspaces",
         }
         own = {f"JUPYTER_{kind}_DIR": str(self.home / kind) for kind in ("CONFIG", "RUNTIME")}
-        own |= {"JUPYTER_DATA_DIR": str(self.home / "data"), "IPYTHONDIR": str(self.home / "ipython")}
+        own |= {
+            "JUPYTER_DATA_DIR": str(self.home / "data"),
+            "IPYTHONDIR": str(self.home / "ipython"),
+        }
         self.log = self.home / "log.txt"
         with self.log.open("w") as log:
             self.server = subprocess.Popen(
@@ -175,6 +180,16 @@ class Workbook:
     def command(self, name: str) -> None:
         """Run one of JupyterLab's commands and wait for its end."""
         self.page.evaluate("(name) => window.jupyterapp.commands.execute(name)", name)
+
+    def collapse_side_bars(self) -> None:
+        """Give the whole width to the notebook."""
+        self.page.evaluate(
+            "() => { const { shell } = jupyterapp; shell.collapseLeft(); shell.collapseRight(); }"
+        )
+
+    def close(self) -> None:
+        """Shut the kernel down, so that the next notebook has the machine to itself."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
     def run_all(self) -> list[str]:
         """Run every cell; returns the errors, one line each."""
