@@ -79,13 +79,13 @@ def numbers(value: object) -> np.ndarray | None:
 
 
 def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
-    """Where two arrays of one shape agree to `tolerance`, relative and absolute."""
+    """Where two arrays of one shape agree to `tolerance`: absolute, and relative unless whole."""
+    kinds = a.dtype.kind + b.dtype.kind
+    wide = np.complex128 if "c" in kinds else np.float64
+    relative = tolerance if kinds.strip("biu") == kinds else 0.0
     with np.errstate(all="ignore"):
-        kinds = "c" if "c" in (a.dtype.kind, b.dtype.kind) else "f"
-        kind = np.complex128 if kinds == "c" else np.float64
-        return np.isclose(
-            a.astype(kind), b.astype(kind), rtol=tolerance, atol=tolerance, equal_nan=True
-        )
+        a, b = a.astype(wide), b.astype(wide)
+        return np.isclose(a, b, rtol=relative, atol=tolerance, equal_nan=True)
 
 
 def same(a: object, b: object, tolerance: float = 1e-5) -> bool:
