@@ -15,7 +15,7 @@ CHECKED = "nbval-check-output"  # the tag of cells whose printed text is stored 
 
 
 def discover(folder: Path = NOTEBOOKS) -> list[Path]:
-    """List every notebook below `folder`, sorted by its place in it; Jupyter's checkpoints left out."""
+    """List every notebook below `folder` by its place in it; Jupyter's checkpoints are left out."""
     found = (path.relative_to(folder) for path in folder.rglob("*.ipynb"))
     return [folder / path for path in sorted(found) if ".ipynb_checkpoints" not in path.parts]
 

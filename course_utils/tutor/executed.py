@@ -81,7 +81,7 @@ def failures(notebook: Path) -> list[str]:
 
 
 def _environment(scratch: Path, expect: str | None) -> dict[str, str]:
-    """Copy this process's environment, made fit for kernels that run elsewhere and leave nothing."""
+    """Copy this process's environment, fit for kernels that run elsewhere and leave nothing."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(INHERITED)}
     kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))

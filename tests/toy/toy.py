@@ -1,0 +1,87 @@
+"""Exercises of a toy workbook: how bright is a picture?"""
+
+import torch
+
+from course_utils.exercise import exercise
+
+
+def _mean_by_sum(image):
+    return image.sum(dim=(1, 2)) / (image.shape[1] * image.shape[2])
+
+
+def _images(rng):
+    yield (torch.rand(1, 2, 3, generator=rng),)
+    yield (torch.rand(3, 4, 5, generator=rng),)
+
+
+@exercise(
+    "9.1",
+    "Brightness of each channel",
+    minutes=10,
+    oracle=_mean_by_sum,
+    cases=_images,
+    mistakes={
+        "You added the pixels and forgot to divide by their number.": lambda image: image.sum(
+            dim=(1, 2)
+        ),
+        "You took the mean over channels too.": lambda image: image.mean(),
+    },
+    hints=["Which axes hold the pixels of one channel?"],
+)
+def brightness(image):
+    """(C, H, W) -> (C,): the mean of every channel."""
+    channels = image.reshape(image.shape[0], -1)
+    return channels.mean(dim=1)
+
+
+@exercise(
+    "9.2",
+    "Numbers in a picture",
+    minutes=3,
+    kind="value",
+    oracle=lambda: torch.zeros(3, 20, 21).numel(),
+    mistakes={"You left the channels out.": 420},
+    hints=["Multiply the sizes of all axes."],
+)
+def numbers_held():
+    return 3 * 20 * 21
+
+
+@exercise(
+    "9.3",
+    "Pixels of a stripe",
+    minutes=3,
+    kind="value",
+    oracle=lambda: torch.zeros(2, 24).numel(),
+    mistakes={"You added the sizes.": 26},
+    hints=["Two rows of 24."],
+)
+def stripe_pixels():
+    return 2 * 24
+
+
+@exercise(
+    "9.4",
+    "Darker or brighter",
+    minutes=2,
+    kind="choice",
+    choices={"a": "the picture grows darker", "b": "the picture grows brighter"},
+    oracle=lambda: "a",
+    mistakes={"Half of a number is less than the number.": "b"},
+    hints=["What is half of 200?"],
+)
+def halved():
+    return "a"
+
+
+@exercise(
+    "9.5",
+    "A shape",
+    minutes=2,
+    kind="value",
+    oracle=lambda: tuple(torch.zeros(20, 21, 3).permute(2, 0, 1).shape),
+    mistakes={"The channels stay last in your shape.": (20, 21, 3)},
+    hints=["Channels first."],
+)
+def channels_first():
+    return 3, 20, 21
