@@ -38,8 +38,14 @@ CAUSES = [  # what pip, venv or the system said, and what that means for the stu
     ),
     (
         r"Failed to establish a new connection|getaddrinfo|[Nn]ame resolution|[Nn]etwork is unreach"
-        r"|Connection refused|[Cc]onnection broken|Connection reset|timed out|ProxyError",
+        r"|Connection refused|[Cc]onnection broken|Connection reset|timed out|ProxyError"
+        r"|No matching distribution found for setuptools",
         NETWORK,
+    ),
+    (
+        r"No matching distribution found for torch",
+        "There is no PyTorch for this computer and this Python. Use Python 3.11 to 3.14 in 64 bits "
+        "(on a Mac, with Apple silicon), remove the folder .venv",
     ),
     (
         r"Permission denied|Errno 13|WinError 5\b|WinError 32|Read-only file system",

