@@ -181,6 +181,6 @@ def _over(images, axes, keepdim=True):
     ],
 )
 def normalize_channels(images):
-    """(N, C, H, W) -> same shape; every channel has mean 0 and standard deviation 1 over N, H, W."""
+    """(N, C, H, W) -> same shape; every channel has mean 0 and standard deviation 1."""
     mean = images.mean((0, 2, 3), keepdim=True)
     return (images - mean) / images.std((0, 2, 3), keepdim=True)
