@@ -1,0 +1,116 @@
+"""Exported pages: what they keep, and that they ask nobody for anything."""
+
+import re
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_utils.tutor import pages
+
+PICTURE = '<figure><img alt="a &lt;grey&gt; square" src="data:image/png;base64,AAAA"></figure>'
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """Stand-ins for the browser scripts."""
+    for name in pages.SCRIPTS:
+        (tmp_path / "from" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "from" / name).write_text(f"// {name}")
+    monkeypatch.setattr(
+        pages, "SCRIPTS", {name: tmp_path / "from" / name for name in pages.SCRIPTS}
+    )
+    return tmp_path / "from"
+
+
+def exported(tmp_path, *cells, **metadata):
+    """Export a notebook of these cells and return the page's text."""
+    source = tmp_path / "01_some.ipynb"
+    nbformat.write(new_notebook(cells=list(cells), metadata=metadata), source)
+    page = pages.export(source, tmp_path / "pages" / "deep")
+    assert page == tmp_path / "pages" / "deep" / "01_some.html"
+    return page.read_text(encoding="utf-8")
+
+
+def code(*outputs, source="x = 1"):
+    """Make a code cell that has run."""
+    return new_code_cell(source, outputs=list(outputs), execution_count=1)
+
+
+def test_the_page_keeps_prose_code_and_every_kind_of_output(tmp_path, scripts):
+    html = exported(
+        tmp_path,
+        new_markdown_cell(
+            "# 1 · How & why?\n\n$x_1 < 2$\n\n<details><summary>Hint</summary>Look</details>"
+        ),
+        code(
+            new_output("stream", name="stdout", text="a < b\n"),
+            new_output("stream", name="stderr", text="careful\n"),
+            new_output("display_data", data={"text/html": PICTURE, "text/plain": "[picture]"}),
+            new_output("execute_result", data={"text/plain": "tensor(3)"}, execution_count=1),
+            new_output("error", ename="E", evalue="bad", traceback=["\x1b[31mE: bad <\x1b[0m"]),
+            source="y = x < 2  # small",
+        ),
+    )
+    assert "<title>1 · How &amp; why?</title>" in html
+    assert '<html lang="en">' in html
+    assert "<details><summary>Hint</summary>Look</details>" in html
+    assert "$x_1 &lt; 2$" in html
+    assert BeautifulSoup(html, "html.parser").find("img")["alt"] == "a <grey> square"
+    assert "[picture]" not in html
+    assert "<pre>a &lt; b\n</pre>" in html
+    assert '<pre class="stderr">careful\n</pre>' in html
+    assert "<pre>tensor(3)</pre>" in html
+    assert "E: bad &lt;</pre>" in html
+    assert "# small" in html
+
+
+def test_the_page_loads_only_what_lies_beside_it(tmp_path, scripts):
+    state = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
+    html = exported(tmp_path, new_markdown_cell("# A"), widgets=state)
+    loaded = re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]*)"', html)
+    assert {"tex-svg.js", "require.js", "embed-amd.js"} <= set(loaded)
+    for place in loaded:
+        assert place.startswith("data:") or (tmp_path / "pages" / "deep" / place).exists(), place
+    assert (tmp_path / "pages" / "deep" / "anywidget.js").exists()  # asked for by require.js
+    assert "http" not in html.replace("</html>", "")
+
+
+def test_a_page_without_figures_loads_no_widget_scripts(tmp_path, scripts):
+    html = exported(tmp_path, new_markdown_cell("# A"))
+    assert "require.js" not in html
+    assert "embed-amd.js" not in html
+
+
+def test_text_in_the_widget_state_cannot_end_its_script(tmp_path, scripts):
+    state = {"m": {"state": {"words": "</script><b>"}}}
+    widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    assert "</script><b>" not in exported(tmp_path, code(), widgets=widgets)
+
+
+@pytest.mark.parametrize(
+    ("link", "becomes"),
+    [
+        ("[next](02_convolution.ipynb)", 'href="02_convolution.html"'),
+        ("[more](further/02_convolution.ipynb#Speed)", 'href="further/02_convolution.html#Speed"'),
+        ("[other](https://example.org/a.ipynb)", 'href="https://example.org/a.ipynb"'),
+    ],
+)
+def test_links_to_notebooks_lead_to_their_pages(tmp_path, scripts, link, becomes):
+    assert becomes in exported(tmp_path, new_markdown_cell(link))
+
+
+def test_a_notebook_without_a_heading_is_called_by_its_name(tmp_path, scripts):
+    assert "<title>01_some</title>" in exported(tmp_path, new_markdown_cell("Only prose."))
+
+
+def test_a_missing_script_says_how_to_get_it(tmp_path, scripts):
+    (scripts / "require.js").unlink()
+    with pytest.raises(FileNotFoundError, match=r"require\.js is missing: run `npm ci"):
+        exported(tmp_path, new_markdown_cell("# A"))
+
+
+def test_the_scripts_are_where_npm_puts_them():
+    missing = [str(source) for source in pages.SCRIPTS.values() if not source.exists()]
+    assert missing == []

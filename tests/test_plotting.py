@@ -1,0 +1,118 @@
+"""Pictures: never without words, closed after use, one style, the right numbers on them."""
+
+import base64
+import io
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import matplotlib.style
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import plotting
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collect what would be displayed; leave no figure open."""
+    bundles = []
+    monkeypatch.setattr(plotting, "display", lambda data, raw: bundles.append(data))
+    yield bundles
+    plt.close("all")
+
+
+@pytest.mark.parametrize("alt", ["", "  \n", None])
+def test_show_refuses_a_picture_without_words(alt, shown):
+    figure, _ = plt.subplots()
+    with pytest.raises(ValueError, match="needs words"):
+        plotting.show(figure, alt=alt)
+    with pytest.raises(TypeError, match="alt"):
+        plotting.show(figure)
+    assert shown == []
+
+
+def test_show_keeps_the_words_and_closes_the_figure(shown):
+    _, ax = plt.subplots(figsize=(4, 2))
+    ax.plot([1, 3, 2])
+    plotting.show(ax, alt='A "peak" <in>\n the middle')
+    assert plt.get_fignums() == []
+    (bundle,) = shown
+    assert bundle["text/plain"] == '[picture] A "peak" <in>\n the middle'
+    html = bundle["text/html"]
+    assert 'alt="A &quot;peak&quot; &lt;in&gt; the middle"' in html
+    data = html.partition("base64,")[2].partition('"')[0]
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    width = int(html.partition('width="')[2].partition('"')[0])
+    assert width == pytest.approx(400, abs=20)  # 100 px an inch on the page …
+    assert picture.width > 1.5 * width  # … of finer pixels
+    assert np.asarray(picture.convert("L")).min() < 128  # something is drawn
+
+
+def test_lines_take_petroff6_and_images_grey():
+    petroff = mpl.style.library["petroff6"]["axes.prop_cycle"]
+    assert plt.rcParams["axes.prop_cycle"] == petroff
+    assert plt.rcParams["image.cmap"] == "gray"
+
+
+@pytest.mark.parametrize(
+    ("batch", "shape"),
+    [
+        (torch.zeros(5, 3, 8, 8, dtype=torch.uint8), (8, 8, 3)),
+        (np.zeros((5, 1, 8, 6)), (8, 6)),
+        (torch.zeros(5, 8, 8, requires_grad=True), (8, 8)),
+    ],
+)
+def test_images_lays_a_batch_out(batch, shape):
+    figure = plotting.images(batch, titles=list("abcde"), columns=3)
+    assert len(figure.axes) == 6
+    drawn = [ax.images[0].get_array().shape for ax in figure.axes if ax.images]
+    assert drawn == [shape] * 5
+    assert [ax.get_title(loc="center") for ax in figure.axes] == [*"abcde", ""]
+    plt.close(figure)
+
+
+def test_images_shows_bytes_and_floats_alike():
+    grey = torch.tensor([[[0, 51], [255, 102]]], dtype=torch.uint8)
+    for batch in (grey, grey / 255):
+        figure = plotting.images(batch)
+        (drawn,) = figure.axes[0].images
+        np.testing.assert_allclose(drawn.norm(drawn.get_array()), [[0, 0.2], [1, 0.4]], rtol=1e-6)
+        plt.close(figure)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 2, 8, 8), (0, 3, 8, 8)])
+def test_images_refuses_another_shape(shape):
+    with pytest.raises(ValueError, match=r"images wants \(N, C, H, W\)"):
+        plotting.images(torch.zeros(shape))
+
+
+def test_images_refuses_missing_titles():
+    with pytest.raises(ValueError, match="2 images but 1 titles"):
+        plotting.images(torch.zeros(2, 4, 4), titles=["a"])
+
+
+def test_grid_writes_every_number_and_outlines_the_window():
+    ax = plotting.grid([[1, -2, 0.125], [3, 4, 1000]], title="input", box=(0, 1, 2, 2))
+    words = [text.get_text() for text in ax.texts]
+    assert words == ["1", "−2", "0.125", "3", "4", "1000"]
+    (box,) = [patch for patch in ax.patches if not patch.get_fill()]
+    assert (box.get_xy(), box.get_width(), box.get_height()) == ((0.5, -0.5), 2, 2)
+    assert ax.get_title(loc="left") == "input"
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("draw", [plotting.signed_map, lambda m: plotting.grid(m, signed=True)])
+def test_signed_maps_are_centred_on_zero(draw):
+    ax = draw(torch.tensor([[-1.0, 0.0], [2.0, 5.0]]))
+    drawn = ax.images[0]
+    assert drawn.cmap.name == "PuOr"
+    assert drawn.norm(0) == 0.5
+    plt.close(ax.figure)
+
+
+def test_a_map_of_zeros_is_drawn():
+    ax = plotting.signed_map(torch.zeros(2, 2))
+    assert ax.images[0].norm(0) == 0.5
+    plt.close(ax.figure)
