@@ -1,0 +1,102 @@
+"""The torchvision shim: a mismatched pair imports, a matching pair is left alone."""
+
+import importlib.util
+import subprocess
+import sys
+from importlib.machinery import ModuleSpec
+
+import pytest
+import torch
+
+from course_utils import _torchvision
+
+MISMATCHED = torch.version.cuda is None and _torchvision.built_for_cuda()
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+
+
+def pretend_installed(monkeypatch, folder, version: str | None) -> None:
+    """Make `find_spec("torchvision")` point at a folder whose version.py says `version`."""
+    if version is not None:
+        (folder / "version.py").write_text(f"__version__ = '{version}'\n", encoding="utf-8")
+    spec = ModuleSpec("torchvision", None, origin=str(folder / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+
+
+@pytest.fixture
+def defined(monkeypatch) -> list[str]:
+    """Names the shim would define, in a process where no operator of torchvision exists."""
+    names = []
+    monkeypatch.setattr(torch.library, "define", lambda name, schema: names.append(name))
+    monkeypatch.setattr(torch, "ops", type("Ops", (), {"torchvision": object()}))
+    return names
+
+
+@pytest.mark.parametrize(
+    "before", ["", "try: import torchvision\nexcept RuntimeError: pass\n"], ids=["first", "retried"]
+)
+def test_torchvision_imports_and_works_after_datasets(before):
+    done = python(
+        before + "import course_utils.datasets, torch, torchvision\n"
+        "print(tuple(torchvision.transforms.functional.hflip(torch.ones(3, 4, 5)).shape))"
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "(3, 4, 5)"), done.stderr
+
+
+def test_torchvision_fails_without_the_shim_only_where_the_pair_is_mismatched():
+    done = python("import torchvision")
+    assert (done.returncode != 0) == MISMATCHED, done.stderr
+    assert ("torchvision::nms does not exist" in done.stderr) == MISMATCHED
+
+
+def test_the_shim_does_not_import_torchvision():
+    done = python("import sys, course_utils._torchvision; print('torchvision' in sys.modules)")
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_reloading_the_shim_defines_nothing_twice():
+    done = python(
+        "import importlib, course_utils._torchvision as shim; importlib.reload(shim);"
+        "print(shim.define_missing_operators()); import torchvision"
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("torchvision", "cuda"),
+    [
+        ("0.28.0+cpu", None),
+        ("0.28.0", None),
+        ("0.28.0+cu130", "13.0"),
+        ("0.28.0+cpu", "13.0"),
+        (None, None),
+    ],
+)
+def test_nothing_is_defined_unless_only_torchvision_is_built_for_cuda(
+    monkeypatch, tmp_path, defined, torchvision, cuda
+):
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    pretend_installed(monkeypatch, tmp_path, torchvision)
+    assert _torchvision.define_missing_operators() == [] == defined
+
+
+def test_both_schemas_are_defined_for_a_mismatched_pair(monkeypatch, tmp_path, defined):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    pretend_installed(monkeypatch, tmp_path, "0.28.0+cu130")
+    assert _torchvision.define_missing_operators() == ["nms", "qnms"]
+    assert defined == ["torchvision::nms", "torchvision::qnms"]
+
+
+def test_nothing_is_defined_where_torchvision_is_not_installed(monkeypatch, defined):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert _torchvision.define_missing_operators() == [] == defined
+
+
+def test_operators_that_torchvision_has_registered_are_left_alone(monkeypatch, tmp_path, defined):
+    genuine = type("Namespace", (), {"nms": object(), "qnms": object()})
+    monkeypatch.setattr(torch, "ops", type("Ops", (), {"torchvision": genuine}))
+    monkeypatch.setattr(torch.version, "cuda", None)
+    pretend_installed(monkeypatch, tmp_path, "0.28.0+cu130")
+    assert _torchvision.define_missing_operators() == [] == defined
