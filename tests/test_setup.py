@@ -1,0 +1,250 @@
+"""The files around the course: pins, lock files, continuous integration, README, package."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+PIN = re.compile(r"==\s*([0-9][\w.]*)")
+
+
+@pytest.fixture(scope="module")
+def project(root) -> dict:
+    """Return pyproject.toml."""
+    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def constraints(root) -> dict[str, Version]:
+    """Return the versions in constraints.txt by package."""
+    lines = (root / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(p.name): Version(PIN.fullmatch(str(p.specifier))[1]) for p in pins}
+
+
+def requirements(project) -> list[Requirement]:
+    """List the dependencies and those of every extra."""
+    extras = project["project"]["optional-dependencies"].values()
+    return [Requirement(r) for r in sum(extras, project["project"]["dependencies"])]
+
+
+# ------------------------------------------------------------------------------------------- pins
+
+
+def test_every_dependency_is_pinned_and_says_why(root, project):
+    text = (root / "pyproject.toml").read_text("utf-8")
+    for requirement in requirements(project):
+        assert PIN.fullmatch(str(requirement.specifier)), requirement
+        assert re.search(rf'"{re.escape(str(requirement))}",\s+# \w', text), f"{requirement}: why?"
+
+
+def test_constraints_hold_what_pyproject_pins(project, constraints):
+    for requirement in requirements(project):
+        pinned = constraints[canonicalize_name(requirement.name)]
+        assert requirement.specifier == SpecifierSet(f"=={pinned}"), requirement
+
+
+def test_constraints_hold_all_that_the_lab_and_the_tests_need(constraints):
+    """Walk the requirements of what is installed here; none may be left to chance."""
+    left, seen = [("course-utils", frozenset({"test"}))], set()
+    while left:
+        name, extras = left.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        if name not in ("course-utils", "setuptools"):  # setuptools builds, and pip freezes it not
+            assert name in constraints
+        for line in metadata.requires(name) or []:
+            needed = Requirement(line)
+            environments = [{"extra": extra} for extra in extras or {""}]
+            if not needed.marker or any(map(needed.marker.evaluate, environments)):
+                left.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    assert len(seen) > 80
+
+
+def test_constraints_fit_any_machine(root, constraints):
+    text = (root / "constraints.txt").read_text("utf-8")
+    assert "://" not in text
+    assert " @ " not in text
+    assert not [name for name, version in constraints.items() if version.local]
+
+
+def test_environment_yml_holds_no_pin(root):
+    environment = yaml.safe_load((root / "environment.yml").read_text("utf-8"))
+    python, pip, packages = environment["dependencies"]
+    assert python.startswith("python >=3.11")
+    assert pip == "pip"
+    assert packages == {"pip": ["-e ."]}
+
+
+def test_lock_file_agrees_and_names_no_registry(root):
+    wanted = json.loads((root / "package.json").read_text("utf-8"))["dependencies"]
+    text = (root / "package-lock.json").read_text("utf-8")
+    packages = json.loads(text)["packages"]
+    assert packages[""]["dependencies"] == wanted
+    for name, version in wanted.items():
+        assert packages[f"node_modules/{name}"]["version"] == version
+    for name, package in packages.items():
+        assert "resolved" not in package, name
+        assert not name or "integrity" in package, name
+
+
+def test_browser_scripts_are_installed(root):
+    for name, version in json.loads((root / "package.json").read_text("utf-8"))[
+        "dependencies"
+    ].items():
+        installed = root / "node_modules" / name / "package.json"
+        assert installed.exists(), "run `python3 start.py test` once"
+        assert json.loads(installed.read_text("utf-8"))["version"] == version
+
+
+def test_the_wheel_holds_every_file_of_the_package(root, tmp_path):
+    """Colab installs a wheel, not the checkout."""
+    source = tmp_path / "source"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / "course_utils", source / "course_utils", ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
+            *("--no-index", "--wheel-dir", tmp_path, source),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    files = (path for path in (source / "course_utils").rglob("*") if path.is_file())
+    assert inside == {path.relative_to(source).as_posix() for path in files}
+
+
+# ------------------------------------------------------------------------- continuous integration
+
+
+def test_workflow_runs_both_commands_on_three_systems_every_week(root, project):
+    workflow = yaml.safe_load((root / ".github/workflows/ci.yml").read_text("utf-8"))
+    when = workflow[True]  # YAML reads the key `on` as true
+    assert {"push", "pull_request", "schedule"} <= set(when)
+    assert re.fullmatch(r"\d+ \d+ \* \* \d", when["schedule"][0]["cron"])
+    job = workflow["jobs"]["test"]
+    matrix = job["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    oldest, newest = matrix["python"]
+    assert project["project"]["requires-python"] == f">={oldest}"
+    assert Version(newest) > Version(oldest)
+    steps = " ".join(step.get("run", "") for step in job["steps"])
+    assert "start.py test" in steps
+    assert "start.py lab --no-browser" in steps
+
+
+@pytest.mark.skipif(os.name == "nt", reason=".ci/run is for Linux and macOS")
+@pytest.mark.parametrize("offered", [True, False])
+def test_ci_run_installs_chromium_first_and_then_tests(root, tmp_path, offered):
+    folder, commands, log = tmp_path / "course", tmp_path / "bin", tmp_path / "log"
+    (folder / ".ci").mkdir(parents=True)
+    commands.mkdir()
+    shutil.copy(root / ".ci" / "run", folder / ".ci")
+    for name in ("bash", "dirname"):
+        (commands / name).symlink_to(shutil.which(name))
+    refuse = "" if offered else '[ "$1" != install ]'
+    for name, more in [("apt-get", refuse), ("python3", "exit 7"), ("id", "echo 0")]:
+        stub = commands / name
+        stub.write_text(f"#!{shutil.which('bash')}\necho {name} $* >> {log}\n{more}\n")
+        stub.chmod(0o755)
+    done = subprocess.run(
+        [folder / ".ci" / "run", "-k", "x"], env={"PATH": str(commands)}, check=False
+    )
+    assert done.returncode == 7  # the tests' own exit code
+    lines = [line for line in log.read_text().splitlines() if not line.startswith("id")]
+    assert lines[0] == "apt-get update"
+    assert re.fullmatch("apt-get install -y .*chromium.*", lines[1])
+    assert lines[2:] == ["python3 start.py test -k x"]
+
+    log.unlink()
+    chromium = commands / "chromium"
+    chromium.write_text("#!/bin/sh\n")
+    chromium.chmod(0o755)
+    subprocess.run([folder / ".ci" / "run"], env={"PATH": str(commands)}, check=False)
+    assert log.read_text().splitlines() == ["python3 start.py test"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits")
+def test_scripts_can_be_run(root):
+    for path in (root / ".ci").iterdir():
+        assert path.stat().st_mode & stat.S_IXUSR, path
+        assert path.read_text("utf-8").startswith("#!/usr/bin/env bash\n")
+        assert "\nset -euo pipefail\n" in path.read_text("utf-8")
+
+
+def test_commit_hooks_run_tools_that_are_here(root):
+    config = yaml.safe_load((root / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
+    assert set(hooks) == {"tidy", "ruff-check", "ruff-format"}
+    for hook in hooks.values():
+        command = [sys.executable, *hook["entry"].split()[1:], "--help"]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_code_is_formatted_and_clean(root, command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--output-format=concise", "."],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ------------------------------------------------------------------------------- what people read
+
+
+def test_readme_is_short_and_begins_with_the_commands(root):
+    text = (root / "README.md").read_text("utf-8")
+    assert len(text.split()) <= 350
+    lab, test = text.index("python3 start.py lab"), text.index("python3 start.py test")
+    others = [text.index(word) for word in ("Windows", "**conda**", "**Binder**", "**Colab**")]
+    assert lab < test < min(others)
+    assert re.search(r"start.py lab +# .*minutes.*GB", text)
+    assert re.search(r"start.py test +# .*minutes.*GB", text)
+    assert "![" in text
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_the_pages_lead_somewhere(root, name):
+    links = re.findall(r"\]\(([^)#]+)", (root / name).read_text("utf-8"))
+    assert links
+    for link in links:
+        assert link.startswith("https://") or (root / link).exists(), link
+
+
+def test_licence_names_both(root, project):
+    text = (root / "LICENSE").read_text("utf-8")
+    for words in ("MIT License", "CC BY 4.0", "CC-BY-4.0"):
+        assert words in text
+    assert project["project"]["license"] == "MIT AND CC-BY-4.0"
+
+
+def test_nothing_generated_is_committed(root):
+    """What start.py, the tests and students make is ignored, but for the data folder's README."""
+    made = [".venv/x", "my_work/00.ipynb", "build/x", "node_modules/x", "data/cifar10.npz"]
+    for name in made:
+        command = ["git", "check-ignore", "--no-index", "--quiet", name]
+        assert subprocess.run(command, cwd=root, check=False).returncode == 0, name
+    command = ["git", "check-ignore", "--no-index", "--quiet", "data/README.md"]
+    assert subprocess.run(command, cwd=root, check=False).returncode == 1
