@@ -1,0 +1,259 @@
+"""Exercises of workbook 02: convolution in two dimensions, by hand."""
+
+import torch
+import torch.nn.functional as F
+from course_utils.exercise import exercise, when
+
+IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])
+DIAGONAL_DIFFERENCE = torch.tensor([[1, 0], [0, -1]])
+X_KERNEL = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+
+
+def _slide(image, kernel, **options):
+    """(H, W), (kH, kW) -> feature map, by PyTorch; keeps the image's dtype."""
+    maps = F.conv2d(image[None, None].double(), kernel[None, None].double(), **options)
+    return maps[0, 0].to(image.dtype)
+
+
+def _has_shape(*shapes):
+    return lambda value: isinstance(value, torch.Tensor) and tuple(value.shape) in shapes
+
+
+# --- 2.1 ----------------------------------------------------------------------------------------
+@exercise(
+    "2.1",
+    "The 4×4 example by hand",
+    minutes=5,
+    kind="value",
+    oracle=lambda: _slide(IMAGE, DIAGONAL_DIFFERENCE),
+    mistakes={
+        "Every sign is turned round: you flipped the kernel before sliding it. "
+        "Put the 1 on the upper left number and the −1 on the lower right one.": _slide(
+            IMAGE, DIAGONAL_DIFFERENCE.flip(0, 1)
+        ),
+        "Two rows of two come from stride 2. Move the window by one pixel at a time.": when(
+            _has_shape((2, 2)), _slide(IMAGE, DIAGONAL_DIFFERENCE, stride=2)
+        ),
+        "Your map is as large as the image or larger, so you added zeros around the image. "
+        "Use only windows that lie wholly inside it.": when(
+            _has_shape((4, 4), (5, 5)), _slide(F.pad(IMAGE, (0, 1, 0, 1)), DIAGONAL_DIFFERENCE)
+        ),
+        "You added all four numbers of each window. "
+        "Multiply by the kernel first: two of the products are 0 and one changes sign.": _slide(
+            IMAGE, torch.ones_like(DIAGONAL_DIFFERENCE)
+        ),
+    },
+    hints=[
+        "Lay the kernel on the upper left corner. Only two of its four numbers are not 0, "
+        "so each output is one image number minus another.",
+        "The output at (i, j) is X[i, j] − X[i+1, j+1]. The first is 2 − 5.",
+        "A 2-wide window fits into 4 pixels at three places, so the map is 3×3.",
+    ],
+)
+def feature_map():
+    return torch.tensor([[2 - 5, 3 - 7, 5 + 9], [1 - 2, 5 - 1, 7 - 1], [-5 - 0, 2 + 2, 1 - 4]])
+
+
+# --- 2.2 ----------------------------------------------------------------------------------------
+def _second_blurred_pixel():
+    framed = torch.tensor([[0, 0, 0], [1, 2, 3], [5, 2, 3]])
+    return int((framed * torch.tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]])).sum())
+
+
+@exercise(
+    "2.2",
+    "One pixel of a blur",
+    minutes=3,
+    kind="value",
+    oracle=_second_blurred_pixel,
+    mistakes={
+        "21 leaves out two products of the bottom row, 2·2 and 1·3. Add all nine products.": 21,
+        "36 comes from copying the edge row into the frame, and it is also the third pixel. "
+        "Keep the zeros of the frame and take the second window.": 36,
+        "You divided by 16, which turns the sum into a mean. "
+        "This kernel is used as it stands: leave the sum alone.": 28 / 16,
+        "20 is the first pixel. Move the window one column to the right.": 20,
+    },
+    hints=[
+        "The window holds rows 0 0 0, 1 2 3 and 5 2 3.",
+        "The top row of the window is all zeros, so only the kernel's rows 2 4 2 and 1 2 1 count.",
+        "The middle row gives 2·1 + 4·2 + 2·3 = 16. Add the bottom row's three products to it.",
+    ],
+)
+def blurred_pixel():
+    return 2 * 1 + 4 * 2 + 2 * 3 + 1 * 5 + 2 * 2 + 1 * 3
+
+
+# --- 2.3 ----------------------------------------------------------------------------------------
+def _score(patch):
+    return float((patch.double() * X_KERNEL).sum())
+
+
+def _is_the_x(patch):
+    return _has_shape((3, 3))(patch) and torch.equal(patch.double(), X_KERNEL.double())
+
+
+def _misses_five(patch):
+    return _has_shape((3, 3))(patch) and abs(_score(patch) - 5) > 1e-5
+
+
+def _fools_the_kernel(patch):
+    return _has_shape((3, 3))(patch) and not _misses_five(patch) and not _is_the_x(patch)
+
+
+@exercise(
+    "2.3",
+    "Fool the X kernel",
+    minutes=3,
+    kind="value",
+    oracle=lambda: torch.tensor([[1, 0, 1], [1, 1, 0], [1, 1, 1]]),
+    accept=_fools_the_kernel,
+    mistakes={
+        "That patch is the X itself. "
+        "Change it where the kernel holds a 0, which the score cannot see.": when(
+            _is_the_x, X_KERNEL
+        ),
+        "Your patch does not score 5. "
+        "Add up the numbers under the kernel's five ones: they must make 5.": when(
+            _misses_five, torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        ),
+        "The patch needs three rows of three numbers, as large as the kernel.": when(
+            lambda patch: isinstance(patch, torch.Tensor) and tuple(patch.shape) != (3, 3),
+            torch.ones(9, dtype=torch.int64),
+        ),
+    },
+    hints=[
+        "Which of the patch's nine numbers are multiplied by 0?",
+        "The kernel looks at the corners and the centre only. "
+        "Keep those five at 1 and change another one.",
+    ],
+    exempt={"transposed": "the X is symmetric, so a transposed patch scores the same"},
+)
+def impostor():
+    return torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1]])
+
+
+# --- 2.4 ----------------------------------------------------------------------------------------
+def _sizes_by_torch():
+    first = F.conv1d(torch.zeros(1, 1, 8), torch.zeros(1, 1, 3), stride=2)
+    second = F.conv1d(torch.zeros(1, 1, 32), torch.zeros(1, 1, 5), padding=2)
+    return first.shape[-1], second.shape[-1]
+
+
+@exercise(
+    "2.4",
+    "Two output sizes",
+    minutes=4,
+    kind="value",
+    oracle=_sizes_by_torch,
+    mistakes={
+        "4 is rounded up. The window that no longer fits is left out, so round down.": (4, 32),
+        "2 counts the steps. There is one window more than there are steps: add 1.": (2, 32),
+        "3.5 windows do not exist. Round the division down before you add 1.": (3.5, 32),
+        "For 32 you counted the padding once. It is added on both sides: use 2p.": (3, 30),
+        "For 32 you left the padding out. Add 2 pixels on each side first.": (3, 28),
+    },
+    hints=[
+        "Write the numbers into the formula: n = 8, p = 0, d = 1, k = 3, s = 2.",
+        "For the first: (8 + 0 − 2 − 1) / 2 = 2.5. Round it down, then add 1.",
+        "For the second the padded input is 32 + 2·2 = 36 pixels long.",
+    ],
+)
+def output_sizes():
+    return (8 - 3) // 2 + 1, 32 + 2 * 2 - 5 + 1
+
+
+# --- 2.5 ----------------------------------------------------------------------------------------
+def _conv2d_by_torch(image, kernel, stride=1, padding=0):
+    return F.conv2d(image[None], kernel[None], stride=stride, padding=padding)[0, 0]
+
+
+def _images_and_kernels(rng):
+    def whole(*shape):
+        return torch.randint(-9, 10, shape, generator=rng).float()
+
+    yield whole(1, 4, 5), whole(1, 2, 3)
+    yield whole(2, 5, 7), whole(2, 3, 2), 2
+    yield whole(3, 6, 4), whole(3, 3, 2), 1, 1
+    yield whole(2, 9, 12), whole(2, 4, 3), 3, 2
+
+
+def _with_kernel(change):
+    return lambda image, kernel, *rest: _conv2d_by_torch(image, change(kernel), *rest)
+
+
+def _padded_on(*sides):
+    def conv2d(image, kernel, stride=1, padding=0):
+        frame = [padding if side in sides else 0 for side in ("left", "right", "top", "bottom")]
+        return _conv2d_by_torch(F.pad(image, frame), kernel, stride)
+
+    return conv2d
+
+
+def _channels_apart(image, kernel, stride=1, padding=0):
+    maps = F.conv2d(image[None], kernel[:, None], stride=stride, padding=padding, groups=len(image))
+    return maps[0]
+
+
+@exercise(
+    "2.5",
+    "Write conv2d",
+    minutes=15,
+    oracle=_conv2d_by_torch,
+    cases=_images_and_kernels,
+    mistakes={
+        "You flipped the kernel. PyTorch slides it as it is (cross-correlation): "
+        "multiply window and kernel number by number.": _with_kernel(
+            lambda kernel: kernel.flip(1, 2)
+        ),
+        "Height and width are swapped in your map. "
+        "Rows come first: make it (rows, columns) and fill output[i, j].": lambda *case: (
+            _conv2d_by_torch(*case).T
+        ),
+        "The kernel's height and width are swapped. "
+        "A kernel of shape (C, kH, kW) covers kH rows and kW columns.": _with_kernel(
+            lambda kernel: kernel.transpose(1, 2)
+        ),
+        "You took the mean of the products. Add them up with .sum().": _with_kernel(
+            lambda kernel: kernel / kernel.numel()
+        ),
+        "You kept one map for each channel. "
+        "Add the channels too: one kernel makes one map.": _channels_apart,
+        "Only the first channel counts in your sum. "
+        "Cut the window through every channel: padded[:, …, …].": lambda image, kernel, *rest: (
+            _conv2d_by_torch(image[:1], kernel[:1], *rest)
+        ),
+        "You padded the top and the left only. Padding goes on all four sides.": _padded_on(
+            "top", "left"
+        ),
+        "You padded the bottom and the right only. Padding goes on all four sides.": _padded_on(
+            "bottom", "right"
+        ),
+        "The padding is ignored. Put the image into a larger block of zeros first.": _padded_on(),
+        "The stride is ignored. "
+        "The window for output (i, j) starts at row i·stride, column j·stride.": (
+            lambda image, kernel, stride=1, padding=0: _conv2d_by_torch(image, kernel, 1, padding)
+        ),
+    },
+    hints=[
+        "Pad first: make zeros of shape (C, H + 2·padding, W + 2·padding) "
+        "and write the image into the middle.",
+        "The number of rows is (H + 2·padding − kH) // stride + 1, and likewise for columns.",
+        "Output (i, j) sees padded[:, i·stride : i·stride + kH, j·stride : j·stride + kW].",
+    ],
+)
+def conv2d(image, kernel, stride=1, padding=0):
+    """(C, H, W), (C, kH, kW) -> (H', W'): multiply and sum over every window; no flip."""
+    channels, height, width = image.shape
+    _, k_height, k_width = kernel.shape
+    padded = image.new_zeros(channels, height + 2 * padding, width + 2 * padding)
+    padded[:, padding : padding + height, padding : padding + width] = image
+    rows = (height + 2 * padding - k_height) // stride + 1
+    columns = (width + 2 * padding - k_width) // stride + 1
+    output = image.new_zeros(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * stride, j * stride
+            window = padded[:, top : top + k_height, left : left + k_width]
+            output[i, j] = (window * kernel).sum()
+    return output
