@@ -11,10 +11,12 @@ is not, which mistake it makes. `course_utils.judging` holds the machinery.
 
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -254,6 +256,19 @@ def all_exercises() -> list[Exercise]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return sorted(_REGISTRY.values(), key=lambda one: [int(part) for part in one.number.split(".")])
+
+
+def progress_table(folder: str | Path = ".") -> feedback.Shown:
+    """Show how many exercises of each workbook in `folder` have passed, with links to them."""
+    held, rows = progress.load(), []
+    for file in sorted([*Path(folder).glob("0*.ipynb"), *Path(folder).glob("further/0*.ipynb")]):
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        tags = {tag for cell in cells for tag in cell["metadata"].get("tags", [])}
+        numbers = [tag.removeprefix("ex-") for tag in tags if tag.startswith("ex-")]
+        title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
+        passed = sum(held.get(number, {}).get("passed", False) for number in numbers)
+        rows.append((file.relative_to(folder).as_posix(), title, f"{passed} of {len(numbers)}"))
+    return feedback.table(("Workbook", "Exercises passed"), rows)
 
 
 def _call(answer, case):

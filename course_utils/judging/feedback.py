@@ -60,6 +60,18 @@ def code(title: str, source: str) -> Shown:
     return Shown(f'<div style="{box}">{body}</div>', f"{title}\n\n{source}")
 
 
+def table(heads: tuple[str, str], rows: list[tuple[str, str, str]]) -> Shown:
+    """A table of linked titles: rows are (link, title, what stands beside it)."""
+    body = "".join(
+        f'<tr><td style="text-align: left"><a href="{html.escape(link)}">{html.escape(title)}</a>'
+        f"</td><td>{html.escape(words)}</td></tr>"
+        for link, title, words in rows
+    )
+    head = "".join(f'<th scope="col" style="text-align: left">{words}</th>' for words in heads)
+    text = "\n".join(f"{title}: {words}" for _, title, words in rows)
+    return Shown(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", text)
+
+
 def headline(verdict) -> str:
     """The verdict's first sentence, with the mistake's own message."""
     words = verdict.message or _ADVICE.get(verdict.status, "")
