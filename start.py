@@ -28,8 +28,8 @@ NETWORK += "proxy, set HTTPS_PROXY)"
 CAUSES = [  # what pip, venv or the system said, and what that means for the student
     (
         r"No space left on device|Errno 28|WinError 112|[Qq]uota exceeded",
-        "The disk is full. The course needs 2 GB beside start.py, and as much again for a while in "
-        "the temporary folder (TMPDIR names another one). Free some space",
+        "The disk is full. The course needs 2 GB beside start.py, several more with CUDA, and room "
+        "in the temporary folder (TMPDIR names another one). Free some space",
     ),
     (
         r"ensurepip|No module named '?venv",
