@@ -3,12 +3,15 @@
 import base64
 import html
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from course_utils.judging.observation import Stopped, numbers
+
+MOST_SHOWN = 60  # numbers of one tensor, before it is summed up
 
 _OPENING = {
     "ok": "✓ Right.",
@@ -81,7 +84,7 @@ def headline(verdict) -> str:
 def as_text(verdict) -> str:
     """The verdict as plain text."""
     lines = [f"{verdict.title}: {headline(verdict)}"]
-    lines += [f"  {name}: {_text(value)}" for name, value in _rows(verdict)]
+    lines += [f"  {name} = {_text(value)}" for name, value in _rows(verdict)]
     lines += [f"  note: {words}" for words in verdict.notes]
     lines += [f"  hint {i}: {words}" for i, words in enumerate(verdict.hints, 1)]
     if verdict.printed and verdict.status != "ok":
@@ -92,24 +95,21 @@ def as_text(verdict) -> str:
 def as_html(verdict) -> str:
     """The verdict as HTML: words first, then the smallest failing case, then hints to unfold."""
     opening, words = _OPENING[verdict.status], headline(verdict)
-    words = html.escape(words.removeprefix(opening).strip())
-    parts = [
-        f"<p><strong>{html.escape(verdict.title)}</strong></p>",
-        f"<p><strong>{opening}</strong> {words}</p>",
-    ]
+    words = _with_code(words.removeprefix(opening).strip())
+    title = html.escape(verdict.title)
+    parts = [f"<div>{title}</div><p><strong>{opening}</strong> {words}</p>"]
     rows = _rows(verdict)
     if rows:
         parts.append('<div style="display: flex; flex-wrap: wrap; gap: 1.2em">')
         parts += [
-            f"<div><div>{html.escape(name)}</div>{_picture(name, value, rows)}</div>"
+            f"<div>{html.escape(name)} = {_picture(name, value, rows)}</div>"
             for name, value in rows
         ]
         parts.append("</div>")
-    parts += [f"<p>Note: {html.escape(words)}</p>" for words in verdict.notes]
+    parts += [f"<p>Note: {_with_code(words)}</p>" for words in verdict.notes]
     for i, words in enumerate(verdict.hints, 1):
-        is_new = " (new)" if i == len(verdict.hints) else ""
-        summary = f"<summary>Hint {i}{is_new}</summary>"
-        parts.append(f"<details>{summary}<p>{html.escape(words)}</p></details>")
+        summary = f"<summary>Hint {i}</summary>"
+        parts.append(f"<details>{summary}<p>{_with_code(words)}</p></details>")
     if verdict.printed and verdict.status != "ok":
         printed = html.escape(verdict.printed[:2000])
         parts.append(f"<details><summary>Your code printed</summary><pre>{printed}</pre></details>")
@@ -120,11 +120,16 @@ def as_html(verdict) -> str:
     )
 
 
+def _with_code(words: str) -> str:
+    """Escaped words, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+
+
 def _rows(verdict) -> list[tuple[str, object]]:
     """Names and values of the smallest failing case: arguments, yours, expected."""
-    if verdict.status in ("ok", "todo", "own", "limit"):
+    if verdict.status in ("ok", "todo", "own", "limit", "type"):
         return []
-    rows = [(f"{name} =", value) for name, value in verdict.case.items()]
+    rows = list(verdict.case.items())
     if verdict.yours is not None and not isinstance(verdict.yours, Stopped):
         rows.append(("yours", verdict.yours))
     if verdict.reveal:
@@ -137,8 +142,12 @@ def _text(value: object) -> str:
     if array is None or array.ndim == 0:
         return _short(value)
     kind = str(value.dtype).removeprefix("torch.") if isinstance(value, torch.Tensor) else "values"
-    body = np.array2string(_rounded(array), threshold=60, edgeitems=3, separator=", ")
-    return f"{kind}, shape {array.shape}\n    " + body.replace("\n", "\n    ")
+    head = f"{kind}, shape {array.shape}"
+    if array.size > MOST_SHOWN:
+        first = ", ".join(_number(x) for x in array.ravel()[:4].tolist())
+        return f"{head}, from {_number(array.min())} to {_number(array.max())}: {first}, …"
+    body = np.array2string(_rounded(array), separator=", ")
+    return f"{head}\n    " + body.replace("\n", "\n    ")
 
 
 def _short(value: object) -> str:
@@ -157,14 +166,17 @@ def _rounded(array: np.ndarray) -> np.ndarray:
 def _picture(name: str, value: object, rows: list) -> str:
     """A value as a table of numbers, as a picture where it is one, else as text."""
     array = numbers(value)
-    if array is not None and array.dtype.kind in "biuf":
+    if array is None or array.ndim == 0:
+        return f"<code>{html.escape(_short(value))}</code>"
+    if array.dtype.kind in "biuf" and array.size:
+        sides = array.shape[-2:]
         if array.ndim == 1 and array.size <= 12:
             return _table(array[None])
-        if array.ndim == 2 and max(array.shape) <= 9:
+        if array.ndim == 2 and max(sides) <= 12:
             return _table(array)
-        if array.ndim == 3 and max(array.shape) <= 6 and len(array) <= 4:
+        if array.ndim == 3 and max(sides) <= 6 and len(array) <= 4:
             return "".join(f"<div>[{i}]</div>{_table(plane)}" for i, plane in enumerate(array))
-        if array.ndim == 2 or (array.ndim == 3 and len(array) in (1, 3)):
+        if min(sides) >= 8 and (array.ndim == 2 or (array.ndim == 3 and len(array) in (1, 3))):
             return _image(name, array, rows)
     return f"<pre>{html.escape(_text(value))}</pre>"
 
@@ -178,7 +190,7 @@ def _table(array: np.ndarray) -> str:
 
 
 def _number(x) -> str:
-    return f"{x:.4g}" if isinstance(x, float) else str(x)
+    return f"{x:.4g}" if isinstance(x, float | np.floating) else str(x)
 
 
 def _image(name: str, array: np.ndarray, rows: list) -> str:
@@ -198,6 +210,6 @@ def _image(name: str, array: np.ndarray, rows: list) -> str:
     picture = picture.resize((picture.width * times, picture.height * times), Image.NEAREST)
     out = io.BytesIO()
     picture.save(out, "PNG")
-    alt = f"{name.rstrip(' =')}, shape {array.shape}, from {low:.3g} (black) to {high:.3g} (white)"
+    alt = f"{name}, shape {array.shape}, from {low:.3g} (black) to {high:.3g} (white)"
     data = base64.b64encode(out.getvalue()).decode()
     return f'<img alt="{html.escape(alt)}" title="{alt}" src="data:image/png;base64,{data}">'
