@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import html
 import io
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, ROOT, discover
-from course_utils.tutor.lab import Lab, Workbook, browser
+from course_utils.tutor.editions import BUILD, NOTEBOOKS, discover
+from course_utils.tutor.lab import Workbook, browser, working_copy
 
 WIDTH, SLICE = 1000, 2000  # of a picture, in pixels
 BARE = """
@@ -47,18 +43,6 @@ def chosen(numbers: list[str]) -> list[str]:
             raise ValueError(f"no workbook {number} in {NOTEBOOKS}")
     prefixes = tuple(f"{number}_" for number in numbers) or ("",)
     return [path.as_posix() for path in found if path.name.startswith(prefixes)]
-
-
-@contextmanager
-def working_copy(dark: bool = False) -> Iterator[Lab]:
-    """Serve a temporary copy of the workbooks, with progress kept in it."""
-    with tempfile.TemporaryDirectory(prefix="course-workbooks-") as folder:
-        copy = Path(folder) / "my_work"
-        shutil.copytree(NOTEBOOKS, copy, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        env = {"COURSE_PROGRESS": str(Path(folder) / "progress.json"), "PYTHONPATH": path}
-        with Lab(copy, dark=dark, env=env) as lab:
-            yield lab
 
 
 def slices(workbook: Workbook) -> Iterator[Image.Image]:
