@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import json
 import os
-import runpy
 import shutil
 import socket
 import subprocess
@@ -92,15 +91,10 @@ def fake_pip(course):
     return lambda: log.read_text().splitlines() if log.exists() else []
 
 
-def test_old_python_is_told_so(course, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
-    monkeypatch.setattr(sys, "argv", ["start.py", "lab"])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(course / "start.py"), run_name="__main__")
-    assert stopped.value.code == 2
-    message = capsys.readouterr().err
-    assert "needs Python 3.11 or newer, and this is Python 3.9" in message
-    assert not (course / ".venv").exists()
+def test_old_python_is_told_so(course):
+    code = "import runpy, sys; sys.version_info = (3, 9, 18, 'final', 0); sys.argv = ['', 'labb'];"
+    done = run(course, "-c", f"{code} runpy.run_path('start.py', run_name='__main__')")
+    one_message(done, "needs Python 3.11 or newer, and this is Python 3.9")
 
 
 def test_old_python_can_read_start(root):
@@ -295,14 +289,17 @@ def test_a_lost_record_costs_no_work(course, record):
     assert mine.read_text() == "my answers"
 
 
-def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch):
+def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch, capsys):
     def full(source, target):
         Path(target).write_text("ha")
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(commands, "ROOT", course)
     monkeypatch.setattr(commands.shutil, "copyfile", full)
-    assert commands.main(["lab"]) == 2
+    assert commands.main(["fresh", "02"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("No space left on device: ")
+    assert str(course / "my_work") in told
     assert [path for path in (course / "my_work").rglob("*") if path.is_file()] == []
 
 
