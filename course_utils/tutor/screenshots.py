@@ -57,6 +57,8 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
     page.set_viewport_size({"width": WIDTH, "height": page.evaluate(HEIGHT) + 200})
     page.wait_for_timeout(1000)  # the page is laid out anew
     notebook = page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer")
+    notebook.evaluate("(panel) => { panel.scrollTop = 0; }")  # Run All left it at the end
+    page.wait_for_timeout(200)
     whole = Image.open(io.BytesIO(notebook.screenshot())).convert("RGB")
     bottom = page.evaluate(BOTTOM)
     bottom = min(bottom + 8, whole.height)
