@@ -327,11 +327,12 @@ def find_chromium() -> None:
         with browser():
             pass
     except Error as error:
-        trouble = f"{path} does not start." if path else "Playwright could not fetch or start one."
+        trouble = "Playwright could not fetch or start one."
+        if path:
+            trouble = f"{path} does not start: {error.message[:800]}"
         raise UserError(
-            f"The browser tests need Chromium, and {trouble} Install it (on Debian: `sudo apt "
-            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome. It "
-            f"said:\n{error.message[:800]}"
+            f"The browser tests need Chromium, and {trouble}\nInstall it (on Debian: `sudo apt "
+            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome."
         ) from None
 
 

@@ -181,6 +181,7 @@ def test_interrupted_install_begins_again_but_a_hand_made_venv_is_kept(course, m
             raise KeyboardInterrupt
 
     monkeypatch.setattr(start, "run", interrupted)
+    monkeypatch.setattr(start, "has_pip", lambda: bool(asked))  # .venv is made before pip runs
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             start.install("")
@@ -429,6 +430,18 @@ def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypa
     (course / "package-lock.json").write_text('{"newer": 1}')
     commands.fetch_browser_scripts(course)
     assert len(asked) == 3
+
+
+@pytest.mark.browser
+def test_a_missing_browser_is_fetched_or_asked_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))  # where none is yet
+    monkeypatch.setattr(commands.subprocess, "call", asked.append)  # and none can be fetched
+    with pytest.raises(commands.UserError, match="could not fetch or start one"):
+        commands.find_chromium()
+    assert asked == [[sys.executable, "-m", "playwright", "install", "chromium"]]
 
 
 @pytest.mark.browser
