@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -204,13 +205,36 @@ def test_missing_network_with_the_real_pip(course):
     assert not (course / "my_work").exists()
 
 
-def test_missing_venv_module(course, monkeypatch):
+@pytest.mark.parametrize(
+    ("said", "free", "words"),
+    [
+        ("not created successfully because ensurepip is not available", 9e9, "python3-venv"),
+        ("/usr/bin/python3: No module named venv", 9e9, "python3-venv"),
+        ("Error: Command 'ensurepip' returned non-zero exit status 1.", 1e6, "The disk is full"),
+        ("Error: Command 'ensurepip' returned non-zero exit status 1.", 9e9, "Command 'ensurepip'"),
+    ],
+)
+def test_venv_that_cannot_be_made(course, monkeypatch, said, free, words):
     start = start_module(course)
-    monkeypatch.setattr(start.sys, "executable", sys.executable)
-    said = "The virtual environment was not created successfully because ensurepip is not available"
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=free))
     code = f"import sys; print({said!r}); sys.exit(1)"
-    with pytest.raises(start.SetupError, match="apt install python3-venv"):
+    with pytest.raises(start.SetupError, match=words):
         start.run([sys.executable, "-c", code], quiet=True)
+
+
+def test_ctrl_c_is_left_to_the_command(course, monkeypatch):
+    start = start_module(course)
+    assert start.wait_for([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+    waits = iter([KeyboardInterrupt, KeyboardInterrupt, 3])
+
+    def wait():
+        outcome = next(waits)
+        if outcome is KeyboardInterrupt:
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(start.subprocess, "Popen", lambda command: types.SimpleNamespace(wait=wait))
+    assert start.wait_for(["lab"]) == 3
 
 
 def test_gigabytes_are_saved_only_where_there_is_no_card(course, monkeypatch, capsys):
