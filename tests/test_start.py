@@ -205,6 +205,11 @@ def test_missing_network_with_the_real_pip(course):
     assert not (course / "my_work").exists()
 
 
+def test_an_incomplete_checkout_is_told_without_a_traceback(course):
+    (course / "constraints.txt").unlink()
+    one_message(run(course, "start.py", "lab"), "No such file", "constraints.txt")
+
+
 @pytest.mark.parametrize(
     ("said", "free", "words"),
     [
