@@ -60,7 +60,7 @@ ORIGINS = {
 }
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:  # long: every way in which a download can end
     """Download the named sets, or list all; return 0, 2 if one could not be had, 130 if stopped."""
     parser = argparse.ArgumentParser(
         prog="course_utils data",
