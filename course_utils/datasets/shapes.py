@@ -44,10 +44,11 @@ def _star(x: ndarray, y: ndarray) -> ndarray:
 
 
 def _heart(x: ndarray, y: ndarray) -> ndarray:
-    x, y = abs(x), y + 0.1
+    """Two discs, and between their middles and the tip the two lines that touch them."""
+    x = abs(x)
     lobe = np.hypot(x - 0.45, y + 0.3) - 0.52
-    tip = np.maximum((x + y - 1) / math.sqrt(2), -y - 0.3)
-    return np.minimum(lobe, tip)
+    tip = np.maximum(x + y - 0.885, x - y - 0.75) / math.sqrt(2)
+    return np.minimum(lobe, np.maximum(tip, -y - 0.3))
 
 
 OUTLINES = {
