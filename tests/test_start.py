@@ -348,7 +348,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def fetch(port: int, path: str, seconds: float = 60, **options) -> bytes:
+def fetch(port: int, path: str, seconds: float = 120, **options) -> bytes:
     """GET (or POST) a page of the server, which may be starting still; only 200 will do."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", headers={"Authorization": "token secret"}, **options
