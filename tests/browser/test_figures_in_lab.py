@@ -75,7 +75,9 @@ def test_arrow_keys_move_it(figure):
 
 @EVERY
 def test_dragging_moves_it(figure):
-    for surface in range(figure.root.locator(".course-drag").count()):
+    surfaces = figure.root.locator(".course-drag").count()
+    assert surfaces
+    for surface in range(surfaces):
         figure.drag((0.05, 0.05), (0.05, 0.05), surface)
         before = figure.read("state")
         figure.drag((0.05, 0.05), (0.9, 0.95), surface)
