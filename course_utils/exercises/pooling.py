@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+
 from course_utils.exercise import exercise, when
 
 IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])

@@ -2,8 +2,9 @@
 
 import torch
 import torch.nn.functional as F
-from course_utils.exercise import exercise
 from scipy import ndimage
+
+from course_utils.exercise import exercise
 
 
 def _whole(rng, *shape):
@@ -126,9 +127,7 @@ def _not_normalised(image, size, stride, sigma):
         "Your weights do not add up to 1. Divide them by their sum.": _not_normalised,
         "Your weights are largest in a corner. Measure the distance from the window's centre, "
         "at (size − 1) / 2.": _with_weights(_from_corner),
-        "The exponent is −(distance²) / (2·sigma²); the 2 is missing.": _with_weights(
-            _without_two
-        ),
+        "The exponent is −(distance²) / (2·sigma²); the 2 is missing.": _with_weights(_without_two),
         "The exponent is −(distance²) / (2·sigma²); your sigma is not squared.": _with_weights(
             _sigma_not_squared
         ),
@@ -219,8 +218,9 @@ def _layers(rng):
         "σ′ is missing. The chain has three links: pool, σ and convolution.": _slope_at(
             lambda best: 1
         ),
-        "You took σ′ at the activated value. "
-        "It belongs at O, before the activation.": _slope_at(_twice_activated),
+        "You took σ′ at the activated value. It belongs at O, before the activation.": _slope_at(
+            _twice_activated
+        ),
         "You used σ in place of its slope, which is σ·(1 − σ).": _slope_at(torch.sigmoid),
         "Every output sends its gradient back in your sum. "
         "Behind a max pool only the winner does.": _every_output,
