@@ -2,7 +2,9 @@ const POOLS = ["max", "average", "L2"];
 const FIRST = "first takes all"; // as max_pool2d does
 const SHARED = "shared"; // as amax does
 
-const cellFor = (columns) => (columns > 9 ? 34 : columns > 5 ? 42 : 54);
+const NOTHING = "\u00a0"; // keeps the numbers of all cells at one size
+
+const cellFor = (columns) => (columns > 9 ? 34 : columns > 5 ? 44 : 60);
 const sidesOf = (matrix) => [matrix.length, matrix[0].length];
 const outputSize = ({ image, size, stride }) => sidesOf(image).map((n) => Math.floor((n - size) / stride) + 1);
 const add = (values) => values.reduce((sum, value) => sum + value, 0);
@@ -163,7 +165,7 @@ export default courseFigure({
         const wins = inside && pool === "max" && value === numbers.value;
         const received = numbers.gradient[i][j];
         input.put(i, j, write(value), {
-          above: wins ? (numbers.tied > 1 ? "tie" : "max") : "",
+          above: wins ? (numbers.tied > 1 ? "tie" : "max") : NOTHING,
           below: received ? signed(received) : "",
           kind: inside ? "course-in" : "",
           fill: received ? tint(received, largest) : "",
@@ -172,7 +174,7 @@ export default courseFigure({
       input.outline(top, left, size, size);
       numbers.output.forEach((line, i) => line.forEach((value, j) => {
         const sends = isSent(state, i, j);
-        map.put(i, j, write(value), { below: sends ? "sends 1" : "", kind: sends ? "course-in" : "" });
+        map.put(i, j, write(value), { above: NOTHING, below: sends ? "sends 1" : "", kind: sends ? "course-in" : "" });
       }));
       map.outline(row, column, 1, 1);
       none.disabled = state.sent.length === 0;
