@@ -122,6 +122,10 @@ def _padded_first(image, size, stride, padding=0):
     return _by_torch(F.pad(image, (padding, 0, padding, 0), value=-torch.inf), size, stride)
 
 
+def _rounded_up(image, size, stride, padding=0):
+    return F.max_pool2d(image[None], size, stride, padding, ceil_mode=True)[0]
+
+
 def _at_stride(new):
     def max_pool2d(image, size, stride, padding=0):
         return _by_torch(image, size, new(size), padding)
@@ -149,6 +153,8 @@ def _at_stride(new):
         ),
         "Your frame is made of zeros, and 0 wins where all numbers are negative. "
         "Pad with -torch.inf, which never wins.": _framed_by(0.0),
+        "Your search for the maximum starts at 0, and 0 wins where all numbers are negative. "
+        "Start at -torch.inf, or take .amax of the window.": lambda *case: _by_torch(*case).relu(),
         "The padding is ignored. Put the image into the middle of a larger block first.": (
             lambda image, size, stride, padding=0: _by_torch(image, size, stride)
         ),
@@ -157,6 +163,10 @@ def _at_stride(new):
         "the maximum runs over rows and columns.": lambda *case: _by_torch(*case).amax(
             0, keepdim=True
         ),
+        "The axis of the channels is gone. Pool every channel alone, and keep one map for "
+        "each: the shape is (C, H', W').": lambda *case: _by_torch(*case).amax(0),
+        "You rounded the number of windows up. "
+        "Where the last window does not fit, leave it out.": _rounded_up,
         "You took the sum of each window. Keep its largest number.": lambda *case: (
             F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]) * case[1] ** 2
         ),

@@ -104,6 +104,11 @@ def _from_corner(size, sigma):
     return line[:, None] * line
 
 
+def _off_centre(size, sigma):
+    line = torch.exp(-((torch.arange(float(size)) - size // 2) ** 2) / (2 * sigma**2))
+    return line[:, None] * line
+
+
 def _without_two(size, sigma):
     return (_bell(size, sigma)[:, None] * _bell(size, sigma)) ** 2
 
@@ -127,6 +132,8 @@ def _not_normalised(image, size, stride, sigma):
         "Your weights do not add up to 1. Divide them by their sum.": _not_normalised,
         "Your weights are largest in a corner. Measure the distance from the window's centre, "
         "at (size − 1) / 2.": _with_weights(_from_corner),
+        "Your centre is at size // 2, half a pixel off where the size is even. "
+        "It lies at (size − 1) / 2.": _with_weights(_off_centre),
         "The exponent is −(distance²) / (2·sigma²); the 2 is missing.": _with_weights(_without_two),
         "The exponent is −(distance²) / (2·sigma²); your sigma is not squared.": _with_weights(
             _sigma_not_squared
