@@ -95,6 +95,13 @@ def test_position_size_turn_and_colours_vary_within_every_class():
         assert pictures.mean((2, 3)).std(0).min() > 25  # grey levels
 
 
+def test_both_colours_vary_and_stand_apart():
+    ground, paint = shapes._colours(shapes._Dice(np.random.default_rng(0), 2000))
+    assert min(ground.std(0).min(), paint.std(0).min()) > 0.15
+    distance = np.linalg.norm((ground - paint.clip(0, 1))[..., 0, 0], axis=1)
+    assert distance.min() > 0.2
+
+
 def test_colour_does_not_give_the_class_away():
     data = shapes.dataset(seed=5)
     features = [

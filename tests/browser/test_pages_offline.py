@@ -33,13 +33,17 @@ def open_page(chromium):
     """Return a function that opens a page from disk, cut off; afterwards nothing was asked for."""
     contexts, asked, troubles = [], [], []
 
-    def open_page(path, **options):
+    def open_page(path, figures, **options):
         contexts.append(chromium.new_context(offline=True, **options))
         page = contexts[-1].new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(path.as_uri())
         page.wait_for_function("() => !window.MathJax?.startup || window.MathJax.startup.promise")
+        page.wait_for_function(
+            "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
+            arg=figures,
+        )
         return page
 
     yield open_page
@@ -69,11 +73,7 @@ def figures_of(notebook):
 def test_figures_answer_a_key_press_with_their_twins_numbers(name, exported, open_page):
     notebook, path = exported(name)
     expected = figures_of(notebook)
-    page = open_page(path)
-    page.wait_for_function(
-        "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
-        arg=len(expected),
-    )
+    page = open_page(path, figures=len(expected))
     for number, (module, stored) in enumerate(expected):
         shown = Shown(page, page.locator(".course-figure").nth(number))
         assert shown.root.get_attribute("data-figure") == module
@@ -92,8 +92,8 @@ def test_figures_answer_a_key_press_with_their_twins_numbers(name, exported, ope
 @EVERY
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(name, scheme, exported, open_page):
-    _, path = exported(name)
-    page = open_page(path, color_scheme=scheme)
+    notebook, path = exported(name)
+    page = open_page(path, figures=len(figures_of(notebook)), color_scheme=scheme)
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -101,21 +101,25 @@ def test_axe_finds_nothing(name, scheme, exported, open_page):
 @EVERY
 def test_the_page_fits_a_phone(name, exported, open_page):
     notebook, path = exported(name)
-    page = open_page(path, viewport={"width": 360, "height": 740})
-    count = len(figures_of(notebook))
-    page.wait_for_function(
-        "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
-        arg=count,
-    )
+    phone = {"width": 360, "height": 740}
+    page = open_page(path, figures=len(figures_of(notebook)), viewport=phone)
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     for root in page.locator(".course-figure").all():
         assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")
 
 
-def test_axe_sees_a_picture_without_words(exported, open_page):
-    _, path = exported(WORKBOOKS[0])
-    page = open_page(path)
-    page.evaluate("() => document.querySelector('main').append(document.createElement('img'))")
-    assert "image-alt" in Axe().run(page).generate_report()
+@pytest.mark.parametrize(
+    ("damage", "rule"),
+    [
+        ("() => document.querySelector('main').append(document.createElement('img'))", "image-alt"),
+        ("() => { document.querySelector('main').style.color = '#888'; }", "color-contrast"),
+    ],
+)
+def test_axe_sees_what_is_wrong(damage, rule, exported, open_page):
+    notebook, path = exported(WORKBOOKS[0])
+    page = open_page(path, figures=len(figures_of(notebook)), color_scheme="light")
+    page.evaluate(damage)
+    assert rule in Axe().run(page).generate_report()
 
 
 def test_a_request_to_the_network_is_noticed(chromium, tmp_path):
