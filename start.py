@@ -32,7 +32,7 @@ CAUSES = [  # what pip, venv or the system said, and what that means for the stu
         "in the temporary folder (TMPDIR names another one). Free some space",
     ),
     (
-        r"ensurepip|No module named '?venv",
+        r"ensurepip is not available|No module named '?(venv|ensurepip)",
         "This Python cannot make virtual environments. On Debian and Ubuntu, "
         "`sudo apt install python3-venv` adds what is missing. Do that",
     ),
@@ -157,6 +157,8 @@ def run(command, quiet=False):
 
 def explain(text):
     """Turn what pip, venv or the system said into one message for the student."""
+    if shutil.disk_usage(HERE).free < 50e6:  # venv does not always say so
+        text = "No space left on device"
     for pattern, message in CAUSES:
         if re.search(pattern, text):
             return message + ", then run the same command again."
@@ -171,11 +173,16 @@ def hand_over(command):
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(command[0], command)
+    return wait_for(command)
+
+
+def wait_for(command):
+    """Run a command, leaving Ctrl+C to it; return its exit code."""
     process = subprocess.Popen(command)
     while True:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # Ctrl+C is for the command, which decides when to end
+        except KeyboardInterrupt:  # it was for the command, which decides when to end
             pass
 
 

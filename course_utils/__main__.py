@@ -103,7 +103,8 @@ class Workbooks:
     the lesson when it was last copied, so that a newer one is noticed.
     """
 
-    def __init__(self, root: Path = ROOT):
+    def __init__(self, root: Path | None = None):
+        root = root or ROOT
         self.source = root / "notebooks"
         self.work = root / "my_work"
         self.record = self.work / ".copied.json"
@@ -277,13 +278,13 @@ def fresh(argv: list[str]) -> int:
 
 def test(argv: list[str]) -> int:
     """Fetch what pages and browser tests need, then run pytest; arguments are passed on to it."""
-    fetch_browser_scripts()
+    fetch_browser_scripts(ROOT)
     find_chromium()
     return subprocess.call([sys.executable, "-m", "pytest", *argv], cwd=ROOT)
 
 
-def fetch_browser_scripts(root: Path = ROOT) -> None:
-    """Install package-lock.json into node_modules, unless that has been done.
+def fetch_browser_scripts(root: Path) -> None:
+    """Install what ``root``'s package-lock.json names, unless that has been done.
 
     Raises
     ------
@@ -326,11 +327,12 @@ def find_chromium() -> None:
         with browser():
             pass
     except Error as error:
-        trouble = f"{path} does not start." if path else "Playwright could not fetch or start one."
+        trouble = "Playwright could not fetch or start one."
+        if path:
+            trouble = f"{path} does not start: {error.message[:800]}"
         raise UserError(
-            f"The browser tests need Chromium, and {trouble} Install it (on Debian: `sudo apt "
-            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome. It "
-            f"said:\n{error.message[:800]}"
+            f"The browser tests need Chromium, and {trouble}\nInstall it (on Debian: `sudo apt "
+            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome."
         ) from None
 
 

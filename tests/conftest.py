@@ -19,6 +19,24 @@ def _own_progress(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def executed_student(tmp_path_factory) -> Path:
+    """Return the folder of the student edition as nbval executed it, once in a session."""
+    return _executed("student", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def executed_tutor(tmp_path_factory) -> Path:
+    """Return the folder of the tutor edition as nbval executed it, once in a session."""
+    return _executed("tutor", tmp_path_factory)
+
+
+def _executed(edition: str, tmp_path_factory) -> Path:
+    from course_utils.tutor import executed  # here: most tests need no notebook
+
+    return executed.run(edition, out=tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """Return the folder of the checkout."""
     return ROOT

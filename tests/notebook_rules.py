@@ -94,15 +94,15 @@ def headings(source: str) -> list[str]:
 
 @rule
 def title(page: Page) -> Iterator[str]:
-    """`# 2 · How …?`: the workbook's number, then a question or an imperative."""
-    first = page.cells[0]
-    found = re.match(r"# (\d+)( further)? · (.+)", first.source)
+    """`# 2 · How …?`, or `# Further 2 · How …?`: a question or an imperative, and its number."""
+    first, form = page.cells[0], "# Further N · Title" if page.is_further else "# N · Title"
+    found = re.match(form.replace("N", r"(\d+)").replace("Title", "(.+)"), first.source)
     if first.cell_type != "markdown" or not found:
-        yield "the first cell does not start with `# N · Title`"
+        yield f"the first cell does not start with `{form}`"
     elif int(found[1]) != int(page.path.name[:2]):
         yield f"the title counts {found[1]}, the file {page.path.name[:2]}"
-    elif not found[3].strip().endswith("?") and found[3].split()[0] not in VERBS:
-        yield f"the title {found[3]!r} is no question and starts with no known verb"
+    elif not found[2].strip().endswith("?") and found[2].split()[0] not in VERBS:
+        yield f"the title {found[2]!r} is no question and starts with no known verb"
     if sum(line.startswith("# ") for cell in page.prose for line in headings(cell.source)) > 1:
         yield "there is more than one heading of the first level"
 

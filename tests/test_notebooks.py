@@ -8,8 +8,9 @@ import re
 
 import answer_rules  # noqa: F401  (adds its rule to RULES)
 import pytest
+import torch
 import toy_workbook
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, writes
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 from notebook_rules import RULES, SITTING, Page, in_exactly_one, name_of, page_of
 
 from course_utils.exercise import all_exercises
@@ -273,6 +274,30 @@ def test_exercises_and_reading_must_fit_into_the_stated_time():
         assert "65 minutes of exercises" in next(RULES["timing"](page))
     finally:
         page.exercises["9.1"].minutes -= SITTING[0]
+
+
+def told(exercise) -> str:
+    """Prose that gives an exercise away."""
+    if exercise.kind == "choice":
+        return f"The answer is ({exercise.answer})."
+    if exercise.kind != "value":
+        return f"```python\n{exercise.solution_source()}\n```"
+    value = exercise.answer
+    return f"It is {value.tolist() if isinstance(value, torch.Tensor) else value}."
+
+
+@pytest.mark.parametrize("number", declared())
+def test_every_exercises_own_answer_is_recognised(number):
+    exercise = declared()[number]
+    cells = [
+        new_markdown_cell(f"## A section\n\n{told(exercise)}"),
+        new_code_cell(exercise.stub_source(), metadata={"tags": ["exercise", f"ex-{number}"]}),
+    ]
+    page = Page(writes(new_notebook(cells=cells)), PATH, declared())
+    assert len(list(RULES["answers_come_after"](page))) == 1
+    cells[0].source = "## A section\n\nOne, two, three."
+    page = Page(writes(new_notebook(cells=cells)), PATH, declared())
+    assert list(RULES["answers_come_after"](page)) == []
 
 
 def test_an_exercise_in_two_notebooks_or_in_none_is_caught():

@@ -4,12 +4,12 @@ import ast
 import importlib.util
 import json
 import os
-import runpy
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import types
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -92,15 +92,10 @@ def fake_pip(course):
     return lambda: log.read_text().splitlines() if log.exists() else []
 
 
-def test_old_python_is_told_so(course, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
-    monkeypatch.setattr(sys, "argv", ["start.py", "lab"])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(course / "start.py"), run_name="__main__")
-    assert stopped.value.code == 2
-    message = capsys.readouterr().err
-    assert "needs Python 3.11 or newer, and this is Python 3.9" in message
-    assert not (course / ".venv").exists()
+def test_old_python_is_told_so(course):
+    code = "import runpy, sys; sys.version_info = (3, 9, 18, 'final', 0); sys.argv = ['', 'labb'];"
+    done = run(course, "-c", f"{code} runpy.run_path('start.py', run_name='__main__')")
+    one_message(done, "needs Python 3.11 or newer, and this is Python 3.9")
 
 
 def test_old_python_can_read_start(root):
@@ -142,11 +137,11 @@ def test_second_run_installs_nothing_and_a_change_installs_again(course, fake_pi
     assert len(fake_pip()) == 2
 
 
-def test_an_extra_is_installed_once_and_serves_the_lab_too(course, fake_pip):
+def test_an_extra_is_installed_when_needed_and_kept(course, fake_pip):
     for _ in range(2):
-        run(course, "start.py", "bench", "--help")
         run(course, "start.py", "fresh", "02")
-    assert [line.split()[-1] for line in fake_pip()] == [".[test]"]
+        run(course, "start.py", "bench", "--help")
+    assert [line.split()[-1] for line in fake_pip()] == [".", ".[test]"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +182,7 @@ def test_interrupted_install_begins_again_but_a_hand_made_venv_is_kept(course, m
             raise KeyboardInterrupt
 
     monkeypatch.setattr(start, "run", interrupted)
+    monkeypatch.setattr(start, "has_pip", lambda: bool(asked))  # .venv is made before pip runs
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             start.install("")
@@ -209,13 +205,41 @@ def test_missing_network_with_the_real_pip(course):
     assert not (course / "my_work").exists()
 
 
-def test_missing_venv_module(course, monkeypatch):
+def test_an_incomplete_checkout_is_told_without_a_traceback(course):
+    (course / "constraints.txt").unlink()
+    one_message(run(course, "start.py", "lab"), "No such file", "constraints.txt")
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "words"),
+    [
+        ("not created successfully because ensurepip is not available", 9e9, "python3-venv"),
+        ("/usr/bin/python3: No module named venv", 9e9, "python3-venv"),
+        ("Error: Command 'ensurepip' returned non-zero exit status 1.", 1e6, "The disk is full"),
+        ("Error: Command 'ensurepip' returned non-zero exit status 1.", 9e9, "Command 'ensurepip'"),
+    ],
+)
+def test_venv_that_cannot_be_made(course, monkeypatch, said, free, words):
     start = start_module(course)
-    monkeypatch.setattr(start.sys, "executable", sys.executable)
-    said = "The virtual environment was not created successfully because ensurepip is not available"
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=free))
     code = f"import sys; print({said!r}); sys.exit(1)"
-    with pytest.raises(start.SetupError, match="apt install python3-venv"):
+    with pytest.raises(start.SetupError, match=words):
         start.run([sys.executable, "-c", code], quiet=True)
+
+
+def test_ctrl_c_is_left_to_the_command(course, monkeypatch):
+    start = start_module(course)
+    assert start.wait_for([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+    waits = iter([KeyboardInterrupt, KeyboardInterrupt, 3])
+
+    def wait():
+        outcome = next(waits)
+        if outcome is KeyboardInterrupt:
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(start.subprocess, "Popen", lambda command: types.SimpleNamespace(wait=wait))
+    assert start.wait_for(["lab"]) == 3
 
 
 def test_gigabytes_are_saved_only_where_there_is_no_card(course, monkeypatch, capsys):
@@ -295,14 +319,17 @@ def test_a_lost_record_costs_no_work(course, record):
     assert mine.read_text() == "my answers"
 
 
-def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch):
+def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch, capsys):
     def full(source, target):
         Path(target).write_text("ha")
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(commands, "ROOT", course)
     monkeypatch.setattr(commands.shutil, "copyfile", full)
-    assert commands.main(["lab"]) == 2
+    assert commands.main(["fresh", "02"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("No space left on device: ")
+    assert str(course / "my_work") in told
     assert [path for path in (course / "my_work").rglob("*") if path.is_file()] == []
 
 
@@ -432,6 +459,18 @@ def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypa
     (course / "package-lock.json").write_text('{"newer": 1}')
     commands.fetch_browser_scripts(course)
     assert len(asked) == 3
+
+
+@pytest.mark.browser
+def test_a_missing_browser_is_fetched_or_asked_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))  # where none is yet
+    monkeypatch.setattr(commands.subprocess, "call", asked.append)  # and none can be fetched
+    with pytest.raises(commands.UserError, match="could not fetch or start one"):
+        commands.find_chromium()
+    assert asked == [[sys.executable, "-m", "playwright", "install", "chromium"]]
 
 
 @pytest.mark.browser

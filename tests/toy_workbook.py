@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -30,7 +31,8 @@ READING = """A picture is a grid of numbers, and each of them says how much ligh
 of it sends to your eye. A small number stands for a dark square, a large number for a bright one.
 Read the grid row by row, as you read a page, and compare each row with the one above it."""
 SETUP = """import torch
-from course_utils.exercises import toy as ex"""
+from course_utils.exercises import toy as ex
+from course_utils.figures.toy_figure import ToyFigure"""
 CLOSING = [
     "## Summary\n\n- A channel is a grid of one colour.\n- Its mean says how bright it is.",
     "## Check yourself\n\nWhat does the mean of a channel tell? *How bright it is.*",
@@ -48,7 +50,7 @@ def stored(name: str = NAME) -> NotebookNode:
     cells += [new_markdown_cell("## A grid of numbers\n\n" + READING), printed]
     for number, made in enumerate(exercises().values(), start=1):
         cells.append(new_markdown_cell(f"## Part {number}\n\n{READING}\n\n{READING}"))
-        cells.append(new_code_cell(f"part = {number}\ntorch.full((2, 3), part)"))
+        cells.append(new_code_cell(f"part = {number}\nToyFigure(row=part % 4)"))
         cells.append(new_markdown_cell(f"{READING}\n\n### Exercise {made.number}\n\n{made.title}?"))
         cells.append(new_code_cell(made.stub_source()))
         cells[-1].metadata["tags"] = ["exercise", f"ex-{made.number}"]
@@ -65,11 +67,26 @@ def stored(name: str = NAME) -> NotebookNode:
     return notebook
 
 
+def add_to(course: Path) -> list[Path]:
+    """Add the toy to a copy of the course: a notebook, exercises and a figure; return the files."""
+    package = course / "course_utils"
+    added = {
+        package / "exercises" / "toy.py": "toy.py",
+        package / "figures" / "toy_figure.py": "toy_figure.py",
+        package / "figures" / "toy_figure.mjs": "toy_figure.mjs",
+    }
+    for target, source in added.items():
+        shutil.copy(TOY / source, target)
+    notebook = course / "notebooks" / NAME
+    notebook.write_text(tidy.tidy(stored()), encoding="utf-8")
+    return [notebook, *added]
+
+
 def exercises() -> dict:
     """The toy's exercises by number, declared without a trace in the course's registry."""
     spec = importlib.util.spec_from_file_location("toy", TOY / "toy.py")
     module = importlib.util.module_from_spec(spec)
-    with mock.patch.dict(exercise._REGISTRY):
+    with mock.patch.dict(exercise._REGISTRY, clear=True):
         spec.loader.exec_module(module)
     made = [value for value in vars(module).values() if isinstance(value, exercise.Exercise)]
     return {one.number: one for one in made}

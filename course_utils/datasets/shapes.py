@@ -9,8 +9,9 @@ import functools
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy import ndarray
 
 from course_utils.datasets.files import Dataset
 
@@ -20,132 +21,123 @@ CLASSES = (
 SIZE = 32  # pixels a side
 RADIUS = 8.5, 12.5  # pixels
 TURN = 0.5  # radians to either side
-BACKGROUND, INSIDE, NOISE = 0.2, 0.08, 0.03  # strengths of both textures and of the grain, of 1
-LIGHTER = 0.6  # how much a shape leans to colours lighter than what is behind it
+GROUND, INSIDE, GRAIN = 0.2, 0.08, 0.03  # strengths of both textures and of the noise, of 1
+LIGHTER = 0.6  # how much a shape leans to colours lighter than its ground
+ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 
 
-def _box(x: Tensor, y: Tensor, width: float, height: float) -> Tensor:
-    return torch.maximum(x.abs() - width, y.abs() - height)
+def _box(x: ndarray, y: ndarray, width: float, height: float) -> ndarray:
+    return np.maximum(abs(x) - width, abs(y) - height)
 
 
-def _wedge(x: Tensor, y: Tensor, top: float, bottom: float, slope: float) -> Tensor:
-    """A triangle standing on y = bottom, its tip at y = top, `slope` wide per unit of height."""
-    side = (x.abs() - slope * (y - top)) / math.hypot(1, slope)
-    return torch.maximum(side, y - bottom)
+def _wedge(x: ndarray, y: ndarray, top: float, bottom: float, slope: float) -> ndarray:
+    """A triangle standing on y = bottom, its tip at y = top, widening by `slope` to each side."""
+    side = (abs(x) - slope * (y - top)) / math.hypot(1, slope)
+    return np.maximum(side, y - bottom)
 
 
-def _star(x: Tensor, y: Tensor) -> Tensor:
+def _star(x: ndarray, y: ndarray) -> ndarray:
     """Five points at radius 1, notches at 0.38: one edge, folded ten times around the centre."""
     fifth = 2 * math.pi / 5
-    angle = torch.remainder(torch.atan2(x, -y) + fifth / 2, fifth) - fifth / 2
-    radius = torch.hypot(x, y)
-    return radius * (0.306 * torch.cos(angle) + 0.952 * torch.sin(angle.abs())) - 0.306
+    angle = abs((np.arctan2(x, -y) + fifth / 2) % fifth - fifth / 2)
+    return np.hypot(x, y) * (0.306 * np.cos(angle) + 0.952 * np.sin(angle)) - 0.306
 
 
-def _heart(x: Tensor, y: Tensor) -> Tensor:
-    x, y = x.abs(), y + 0.1
-    lobe = torch.hypot(x - 0.45, y + 0.3) - 0.52
-    tip = torch.maximum((x + y - 1.0) / math.sqrt(2), -y - 0.3)
-    return torch.minimum(lobe, torch.maximum(tip, x - 1))
+def _heart(x: ndarray, y: ndarray) -> ndarray:
+    x, y = abs(x), y + 0.1
+    lobe = np.hypot(x - 0.45, y + 0.3) - 0.52
+    tip = np.maximum((x + y - 1) / math.sqrt(2), -y - 0.3)
+    return np.minimum(lobe, tip)
 
 
 OUTLINES = {
-    "disc": lambda x, y: torch.hypot(x, y) - 0.85,
-    "ring": lambda x, y: (torch.hypot(x, y) - 0.72).abs() - 0.2,
-    "crescent": lambda x, y: torch.maximum(
-        torch.hypot(x, y) - 0.95, 0.75 - torch.hypot(x - 0.5, y)
-    ),
+    "disc": lambda x, y: np.hypot(x, y) - 0.85,
+    "ring": lambda x, y: abs(np.hypot(x, y) - 0.72) - 0.2,
+    "crescent": lambda x, y: np.maximum(np.hypot(x, y) - 0.95, 0.75 - np.hypot(x - 0.5, y)),
     "heart": _heart,
     "triangle": lambda x, y: _wedge(x, y, -1.0, 0.65, 0.6),
     "square": lambda x, y: _box(x, y, 0.75, 0.75),
     "star": _star,
-    "cross": lambda x, y: torch.minimum(_box(x, y, 0.95, 0.27), _box(x, y, 0.27, 0.95)),
-    "arrow": lambda x, y: torch.minimum(
-        _wedge(x, y, -1.0, 0.1, 0.8), torch.maximum(_box(x, y, 0.22, 1.0), -y)
+    "cross": lambda x, y: np.minimum(_box(x, y, 0.95, 0.27), _box(x, y, 0.27, 0.95)),
+    "arrow": lambda x, y: np.minimum(
+        _wedge(x, y, -1.0, 0.1, 0.8), np.maximum(_box(x, y, 0.22, 1.0), -y)
     ),
-    "stripes": lambda x, y: torch.maximum(
-        _box(x, y, 0.9, 0.9), (torch.remainder(y + 0.3, 0.6) - 0.3).abs() - 0.17
-    ),
+    "stripes": lambda x, y: np.maximum(_box(x, y, 0.9, 0.9), abs((y + 0.3) % 0.6 - 0.3) - 0.17),
 }
 
 
 class _Dice:
     """Random numbers for `count` pictures, from one seeded generator."""
 
-    def __init__(self, generator: torch.Generator, count: int):
+    def __init__(self, generator: np.random.Generator, count: int):
         self.generator, self.count = generator, count
 
-    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+    def uniform(self, low: float, high: float, *shape: int) -> ndarray:
         """(count, *shape) numbers between `low` and `high`; (count, 1, 1) by default."""
         shape = (self.count, *(shape or (1, 1)))
-        return low + (high - low) * torch.rand(shape, generator=self.generator)
+        return low + (high - low) * self.generator.random(shape, dtype=np.float32)
 
-    def grain(self, picture: Tensor) -> Tensor:
-        return torch.randn(picture.shape, generator=self.generator)
-
-
-def _grid() -> tuple[Tensor, Tensor]:
-    return torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
+    def normal(self, *shape: int) -> ndarray:
+        return self.generator.standard_normal((self.count, *shape), dtype=np.float32)
 
 
-def _cover(labels: Tensor, dice: _Dice) -> Tensor:
+def _cover(labels: ndarray, dice: _Dice) -> ndarray:
     """(N,) class numbers -> (N, 1, 32, 32): the share of each pixel that the shape covers."""
     radius, turn = dice.uniform(*RADIUS), dice.uniform(-TURN, TURN)
     rows, columns = (
         (axis - (SIZE - 1) / 2 - (SIZE / 2 - radius) * dice.uniform(-1, 1)) / radius
-        for axis in _grid()
+        for axis in (ROWS, COLUMNS)
     )
-    x = columns * torch.cos(turn) + rows * torch.sin(turn)
-    y = rows * torch.cos(turn) - columns * torch.sin(turn)
-    distance = torch.empty(len(labels), SIZE, SIZE)
+    x = columns * np.cos(turn) + rows * np.sin(turn)
+    y = rows * np.cos(turn) - columns * np.sin(turn)
+    distance = np.empty_like(x)
     for number, name in enumerate(CLASSES):
         mine = labels == number
         distance[mine] = OUTLINES[name](x[mine], y[mine])
-    return (0.5 - distance * radius).clamp(0, 1)[:, None]
+    return (0.5 - distance * radius).clip(0, 1)[:, None]
 
 
-def _texture(waves: int, dice: _Dice) -> Tensor:
+def _texture(waves: int, dice: _Dice) -> ndarray:
     """(N, 3, 32, 32): gratings of random direction, pitch and colour, about -1 to 1."""
-    rows, columns = _grid()
-    total = torch.zeros(dice.count, 3, SIZE, SIZE)
+    total = np.zeros((dice.count, 3, SIZE, SIZE), np.float32)
     for _ in range(waves):
         turn, pitch = dice.uniform(0, math.pi), dice.uniform(3, 16)
-        cycles = (rows * torch.sin(turn) + columns * torch.cos(turn)) / pitch
-        wave = torch.sin(2 * math.pi * (cycles + dice.uniform(0, 1)))
+        cycles = (ROWS * np.sin(turn) + COLUMNS * np.cos(turn)) / pitch
+        wave = np.sin(2 * math.pi * (cycles + dice.uniform(0, 1)))
         total += dice.uniform(-1, 1, 3, 1, 1) * wave[:, None]
     return total / math.sqrt(waves)
 
 
-def _colours(dice: _Dice) -> tuple[Tensor, Tensor]:
+def _colours(dice: _Dice) -> tuple[ndarray, ndarray]:
     """Two (N, 3, 1, 1) colours well apart: of the ground, and of the shape on it."""
     ground, offers = dice.uniform(0.15, 0.85, 3), dice.uniform(0, 1, 4, 3)
     gap = offers - ground[:, None]
-    best = (gap.square() + LIGHTER * gap).sum(2).argmax(1)
-    paint = offers[torch.arange(dice.count), best]
+    best = (gap**2 + LIGHTER * gap).sum(2).argmax(1)
+    paint = offers[np.arange(dice.count), best]
     return ground[..., None, None], paint[..., None, None]
 
 
-def render(labels: Tensor, seed: int) -> Tensor:
+def render(labels: ndarray, seed: int) -> ndarray:
     """(N,) class numbers -> (N, 3, 32, 32) uint8 pictures, the same for the same seed."""
-    generator = torch.Generator().manual_seed(seed)
-    pictures = []
-    for part in labels.split(250):  # a few megabytes of float32 at a time
+    generator = np.random.default_rng(seed)
+    pictures = np.empty((len(labels), 3, SIZE, SIZE), np.uint8)
+    for start in range(0, len(labels), 100):  # a megabyte of float32 at a time stays in the cache
+        part = labels[start : start + 100]
         dice = _Dice(generator, len(part))
         cover = _cover(part, dice)
         ground, paint = _colours(dice)
-        ground = ground + BACKGROUND * _texture(2, dice)
+        ground = ground + GROUND * _texture(2, dice)
         paint = paint + INSIDE * _texture(1, dice)
-        picture = ground + cover * (paint - ground)
-        picture += NOISE * dice.grain(picture)
-        pictures.append((picture.clamp(0, 1) * 255).round().to(torch.uint8))
-    return torch.cat(pictures)
+        picture = ground + cover * (paint - ground) + GRAIN * dice.normal(3, SIZE, SIZE)
+        pictures[start : start + 100] = np.rint(picture.clip(0, 1) * 255)
+    return pictures
 
 
 @functools.cache
 def _made(seed: int, train: int, test: int) -> Dataset:
-    order = torch.randperm(train + test, generator=torch.Generator().manual_seed(seed))
-    labels = order % len(CLASSES)
-    images = render(labels, seed)
+    order = np.random.default_rng(seed).permutation(train + test)
+    labels = torch.from_numpy(order) % len(CLASSES)
+    images = torch.from_numpy(render(labels.numpy(), seed))
     return Dataset(
         name="shapes",
         train_images=images[:train],
@@ -153,15 +145,12 @@ def _made(seed: int, train: int, test: int) -> Dataset:
         test_images=images[train:],
         test_labels=labels[train:],
         classes=CLASSES,
-        source="Shapes: ten kinds of 32×32 colour pictures, generated by course_utils.",
+        source="Shapes: ten kinds of 32×32 colour pictures, generated by the course.",
     )
 
 
 def dataset(seed: int = 0, train: int = 5000, test: int = 1000) -> Dataset:
     """Return shapes in random order; made once per process, copied for each caller."""
     made = _made(seed, train, test)
-    images = {
-        key: getattr(made, key).clone()
-        for key in ("train_images", "test_images", "train_labels", "test_labels")
-    }
-    return replace(made, **images)
+    kept = ("train_images", "train_labels", "test_images", "test_labels")
+    return replace(made, **{key: getattr(made, key).clone() for key in kept})

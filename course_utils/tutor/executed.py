@@ -24,6 +24,7 @@ from course_utils.tutor.editions import BUILD, ROOT, discover, write
 
 EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
 CELL_SECONDS = 120
+REPORT = "course_utils.tutor.kernel_report"  # light: what it imports counts as the notebook's
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 INHERITED = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
 
@@ -94,29 +95,6 @@ def _environment(scratch: Path, expect: str | None) -> dict[str, str]:
     return kept
 
 
-def peak_mb() -> float:
-    """Return the largest resident memory of this process so far, in MB (10⁶ bytes)."""
-    status = Path("/proc/self/status")
-    if status.exists():  # not ru_maxrss, which a new process inherits from the one that started it
-        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    if sys.platform == "win32":
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
-
-
-def print_kernel_report() -> None:
-    """Print, as one line of JSON, this kernel's peak memory and the state of its widgets."""
-    report: dict[str, Any] = {"peak_mb": peak_mb(), "widgets": None}
-    if "ipywidgets" in sys.modules:
-        report["widgets"] = sys.modules["ipywidgets"].Widget.get_manager_state()
-    print(json.dumps(report))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that names the folder of the executed notebooks."""
     parser.addoption("--executed-dir", type=Path, help="save what nbval executes in this folder")
@@ -159,15 +137,7 @@ class Recorder:
         """Write the executed notebook, with what its kernel reports, to its place below `out`."""
         peak, metadata = None, file.nb.metadata
         if file.kernel.is_alive():
-            texts: list[str] = []
-            code = f"from {__name__} import print_kernel_report; print_kernel_report()"
-            file.kernel.kc.execute_interactive(
-                code,
-                store_history=False,
-                timeout=CELL_SECONDS,
-                output_hook=lambda message: texts.append(message["content"].get("text", "")),
-            )
-            report = json.loads("".join(texts))
+            report = _ask(file.kernel.kc, f"from {REPORT} import print_report; print_report()")
             peak = round(report["peak_mb"])
             if report["widgets"] and report["widgets"]["state"]:
                 metadata["widgets"] = {WIDGETS: report["widgets"]}
@@ -176,3 +146,16 @@ class Recorder:
         target = self.out / file.path.relative_to(self.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(file.nb, target)
+
+
+def _ask(client: Any, code: str) -> dict[str, Any]:
+    """Run code in a kernel and return the JSON that it prints."""
+    printed: list[str] = []
+
+    def listen(message: dict[str, Any]) -> None:
+        if message["content"].get("name") == "stdout":
+            printed.append(message["content"]["text"])
+
+    options = {"store_history": False, "timeout": CELL_SECONDS, "output_hook": listen}
+    client.execute_interactive(code, **options)
+    return json.loads("".join(printed))

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from course_utils.tutor.editions import NOTEBOOKS, ROOT
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 SETTINGS = {
     "apputils-extension/notification.jupyterlab-settings": {
@@ -36,13 +38,21 @@ READY = """async (notebook) => {
         await new Promise((again) => setTimeout(again, 100));
     }
     await panel().context.ready;
-    await panel().sessionContext.ready;
+    while (!panel().sessionContext.isReady || !panel().sessionContext.session?.kernel) {
+        if (Date.now() > end) throw new Error(`${notebook} has no kernel; does it name one?`);
+        await new Promise((again) => setTimeout(again, 100));
+    }
     await panel().sessionContext.session.kernel.info;
 }"""
 ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, number) =>
     (cell.model.outputs?.toJSON() ?? [])
         .filter((output) => output.output_type === "error")
         .map((output) => `cell ${number}: ${output.ename}: ${output.evalue}`))"""
+IDLE = """() => {
+    const { content, sessionContext } = window.jupyterapp.shell.currentWidget;
+    const running = content.widgets.some((cell) => cell.prompt === "*");
+    return !running && sessionContext.session.kernel.status === "idle";
+}"""
 PYTHON = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const asked = kernel.requestExecute({ code, store_history: false });
@@ -214,13 +224,45 @@ class Workbook:
             raise RuntimeError(text)
         return text
 
-    def cell(self, tags: set[str]):
+    def answer(self, number: str, source: str) -> tuple[str, str]:
+        """Type an answer into an exercise's cell, run it and its check as a student does.
+
+        Returns
+        -------
+        (str, str)
+            The verdict's status and the text of the feedback.
+        """
+        cell, check = (self.cell(role, f"ex-{number}") for role in ("exercise", "check"))
+        cell.locator(".cm-content").click()
+        keyboard = self.page.keyboard
+        keyboard.press("ControlOrMeta+A")
+        keyboard.insert_text(source)
+        keyboard.press("Shift+Enter")
+        keyboard.press("Shift+Enter")
+        self.page.wait_for_function(IDLE)
+        verdict = check.locator(".course-verdict")
+        verdict.wait_for()
+        return verdict.get_attribute("data-status"), verdict.inner_text()
+
+    def cell(self, *tags: str):
         """Playwright locator of the first cell that carries all the tags."""
         number = self.page.evaluate(
             """(tags) => window.jupyterapp.shell.currentWidget.content.widgets.findIndex((cell) =>
                 tags.every((tag) => (cell.model.getMetadata("tags") ?? []).includes(tag)))""",
-            sorted(tags),
+            tags,
         )
         if number < 0:
-            raise LookupError(f"no cell is tagged {sorted(tags)}")
+            raise LookupError(f"no cell is tagged {tags}")
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+
+@contextmanager
+def working_copy(dark: bool = False) -> Iterator[Lab]:
+    """Serve a temporary copy of the workbooks, with progress kept in it."""
+    with tempfile.TemporaryDirectory(prefix="course-workbooks-") as folder:
+        copy = Path(folder) / "my_work"
+        shutil.copytree(NOTEBOOKS, copy, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        env = {"COURSE_PROGRESS": str(Path(folder) / "progress.json"), "PYTHONPATH": path}
+        with Lab(copy, dark=dark, env=env) as lab:
+            yield lab

@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import html
 import io
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, ROOT, discover
-from course_utils.tutor.lab import Lab, Workbook, browser
+from course_utils.tutor.editions import BUILD, NOTEBOOKS, discover
+from course_utils.tutor.lab import Workbook, browser, working_copy
 
 WIDTH, SLICE = 1000, 2000  # of a picture, in pixels
 BARE = """
@@ -49,18 +45,6 @@ def chosen(numbers: list[str]) -> list[str]:
     return [path.as_posix() for path in found if path.name.startswith(prefixes)]
 
 
-@contextmanager
-def working_copy(dark: bool = False) -> Iterator[Lab]:
-    """Serve a temporary copy of the workbooks, with progress kept in it."""
-    with tempfile.TemporaryDirectory(prefix="course-workbooks-") as folder:
-        copy = Path(folder) / "my_work"
-        shutil.copytree(NOTEBOOKS, copy, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        env = {"COURSE_PROGRESS": str(Path(folder) / "progress.json"), "PYTHONPATH": path}
-        with Lab(copy, dark=dark, env=env) as lab:
-            yield lab
-
-
 def slices(workbook: Workbook) -> Iterator[Image.Image]:
     """Photograph the open notebook from top to bottom, in pieces of at most `SLICE` pixels.
 
@@ -73,6 +57,8 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
     page.set_viewport_size({"width": WIDTH, "height": page.evaluate(HEIGHT) + 200})
     page.wait_for_timeout(1000)  # the page is laid out anew
     notebook = page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer")
+    notebook.evaluate("(panel) => { panel.scrollTop = 0; }")  # Run All left it at the end
+    page.wait_for_timeout(200)
     whole = Image.open(io.BytesIO(notebook.screenshot())).convert("RGB")
     bottom = page.evaluate(BOTTOM)
     bottom = min(bottom + 8, whole.height)

@@ -26,7 +26,7 @@ def _images(rng):
         ),
         "You took the mean over channels too.": lambda image: image.mean(),
     },
-    hints=["Which axes hold the pixels of one channel?"],
+    hints=["Which axes hold the pixels of one channel?", "A mean is a sum, divided."],
 )
 def brightness(image):
     """(C, H, W) -> (C,): the mean of every channel."""
@@ -41,9 +41,10 @@ def brightness(image):
     kind="value",
     oracle=lambda: torch.zeros(3, 20, 21).numel(),
     mistakes={"You left the channels out.": 420},
-    hints=["Multiply the sizes of all axes."],
+    hints=["What is the size of each axis?", "Multiply the sizes of all axes."],
 )
 def numbers_held():
+    """How many numbers a picture of 20 rows, 21 columns and 3 channels holds."""
     return 3 * 20 * 21
 
 
@@ -54,9 +55,10 @@ def numbers_held():
     kind="value",
     oracle=lambda: torch.zeros(2, 24).numel(),
     mistakes={"You added the sizes.": 26},
-    hints=["Two rows of 24."],
+    hints=["How many rows, and how long is each?", "Two rows of 24."],
 )
 def stripe_pixels():
+    """How many pixels a stripe of 2 rows and 24 columns has."""
     return 2 * 24
 
 
@@ -68,9 +70,10 @@ def stripe_pixels():
     choices={"a": "the picture grows darker", "b": "the picture grows brighter"},
     oracle=lambda: "a",
     mistakes={"Half of a number is less than the number.": "b"},
-    hints=["What is half of 200?"],
+    hints=["What is half of 200?", "Is 100 darker than 200?"],
 )
 def halved():
+    """What happens to a picture when every number is halved."""
     return "a"
 
 
@@ -81,7 +84,8 @@ def halved():
     kind="value",
     oracle=lambda: tuple(torch.zeros(20, 21, 3).permute(2, 0, 1).shape),
     mistakes={"The channels stay last in your shape.": (20, 21, 3)},
-    hints=["Channels first."],
+    hints=["Which axis moves?", "Channels first."],
 )
 def channels_first():
+    """The shape of a picture of 20 rows and 21 columns as PyTorch wants it."""
     return 3, 20, 21

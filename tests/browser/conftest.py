@@ -1,0 +1,115 @@
+"""One browser and one JupyterLab for all browser tests, over a copy of the workbooks."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course_utils.figures import all_figures
+from course_utils.tutor import lab as driver
+
+SHOWN = "a square, half of it dark"
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+GALLERY = "gallery.ipynb"
+
+
+def pytest_collection_modifyitems(items):
+    """Mark every test of this folder."""
+    for item in items:
+        if "/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return a running Chromium."""
+    with driver.browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """Return a JupyterLab over a copy of the workbooks."""
+    with driver.working_copy() as started:
+        yield started
+
+
+@pytest.fixture
+def open_workbook(lab, chromium):
+    """Return a function that opens a notebook in JupyterLab; its kernel ends with the test."""
+    opened = []
+
+    def open_workbook(name):
+        page = chromium.new_page(viewport={"width": 1200, "height": 1000})
+        opened.append(lab.open(page, name))
+        return opened[-1]
+
+    yield open_workbook
+    for workbook in opened:
+        workbook.close()
+        workbook.page.close()
+
+
+def gallery():
+    """Make a notebook that shows every figure under its module's name, and one picture."""
+    cells = [
+        new_code_cell(
+            "from matplotlib import pyplot as plt\n"
+            "from course_utils.plotting import show\n"
+            "figure, ax = plt.subplots(figsize=(1, 1))\n"
+            f"show(figure, alt={SHOWN!r})"
+        )
+    ]
+    for figure in all_figures():
+        name = figure.__module__.rpartition(".")[2]
+        cells.append(
+            new_code_cell(
+                f"from {figure.__module__} import {figure.__name__}\n"
+                f"{name} = {figure.__name__}.example()\n{name}"
+            )
+        )
+    return new_notebook(cells=cells, metadata=KERNEL)
+
+
+@pytest.fixture(scope="module")
+def shown_gallery(lab, chromium):
+    """Return the gallery, open in JupyterLab with every cell run."""
+    nbformat.write(gallery(), lab.folder / GALLERY)
+    page = chromium.new_page(viewport={"width": 1200, "height": 1000})
+    workbook = lab.open(page, GALLERY)
+    assert workbook.run_all() == []
+    yield workbook
+    workbook.close()
+    page.close()
+
+
+class Shown:
+    """A figure on a page: what it says of itself, and how to move it."""
+
+    def __init__(self, page, root):
+        self.page, self.root = page, root
+        self.stage = root.locator(".course-stage")
+
+    def read(self, what):
+        """Return the attribute data-state or data-numbers."""
+        return json.loads(self.root.get_attribute(f"data-{what}"))
+
+    def press(self, *keys):
+        """Press keys with the stage in focus."""
+        self.stage.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def drag(self, start, end, surface=0):
+        """Drag over a draggable part from one place to another, (x, y) in fractions of it."""
+        target = self.root.locator(".course-drag").nth(surface)
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        places = [
+            (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)
+        ]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        self.page.mouse.move(*places[1], steps=5)
+        self.page.mouse.up()

@@ -1,0 +1,175 @@
+"""Figures in JupyterLab: moved by hand, they show the numbers of their twin in Python."""
+
+import json
+
+import pytest
+from conftest import SHOWN, Shown
+
+from course_utils.figures import all_figures
+
+EVERY = pytest.mark.parametrize(
+    "name", [figure.__module__.rpartition(".")[2] for figure in all_figures()]
+)
+
+
+class Live(Shown):
+    """A figure of the gallery, with its twin in the kernel."""
+
+    def __init__(self, workbook, name):
+        super().__init__(workbook.page, workbook.page.locator(f'[data-figure="{name}"]'))
+        self.workbook, self.name = workbook, name
+
+    def python(self, expression):
+        """Return the value of a Python expression in the kernel."""
+        return json.loads(self.workbook.python(f"import json; print(json.dumps({expression}))"))
+
+    def twin(self):
+        """Return the numbers of the twin, once the browser's state has reached the kernel."""
+        state = self.read("state")
+        there = f"{{name: getattr({self.name}, name) for name in {list(state)}}}"
+        for _ in range(50):
+            if self.python(there) == state:
+                return self.python(f"{self.name}.numbers()")
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"the kernel has {self.python(there)}, the browser {state}")
+
+
+@pytest.fixture
+def figure(shown_gallery, name):
+    """Return the figure in the gallery, put back to its example's state afterwards."""
+    live = Live(shown_gallery, name)
+    before = live.read("state")
+    yield live
+    put_back(live, before)
+
+
+def put_back(live, state):
+    """Set the state from Python and wait until the browser shows it."""
+    live.workbook.python(f"{live.name}.set(**{state!r})")
+    live.page.wait_for_function(
+        """([name, state]) =>
+            document.querySelector(`[data-figure=${name}]`).dataset.state === state""",
+        arg=[live.name, json.dumps(state, separators=(",", ":"), ensure_ascii=False)],
+    )
+
+
+@EVERY
+def test_at_rest_it_shows_its_twins_numbers(figure):
+    assert figure.read("numbers") == figure.twin()
+    assert figure.root.locator(".course-says").inner_text().strip()
+
+
+@EVERY
+def test_arrow_keys_move_it(figure):
+    active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    figure.stage.focus()
+    cell = figure.page.evaluate(active)
+    seen = [figure.read("numbers")]
+    for key in ("ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft"):
+        figure.press(key)
+        seen.append(figure.read("numbers"))
+        assert seen[-1] == figure.twin()
+        assert seen[-1] != seen[-2]
+    assert figure.page.evaluate(active) == cell  # JupyterLab did not take the keys
+
+
+@EVERY
+def test_dragging_moves_it(figure):
+    for surface in range(figure.root.locator(".course-drag").count()):
+        figure.drag((0.05, 0.05), (0.05, 0.05), surface)
+        before = figure.read("state")
+        figure.drag((0.05, 0.05), (0.9, 0.95), surface)
+        assert figure.read("state") != before
+        assert figure.read("numbers") == figure.twin()
+
+
+@EVERY
+def test_python_moves_it(figure):
+    before = figure.read("state")
+    figure.press("ArrowDown")
+    assert figure.read("state") != before
+    put_back(figure, before)
+    assert figure.read("numbers") == figure.twin()
+
+
+@EVERY
+def test_every_control_has_a_name_and_keeps_its_keys(figure):
+    controls = figure.root.locator("input, select, [tabindex='0']")
+    assert controls.count() > 0
+    for i in range(controls.count()):
+        assert controls.nth(i).get_attribute("aria-label")
+        assert controls.nth(i).get_attribute("data-lm-suppress-shortcuts") == "true"
+
+
+@pytest.mark.parametrize("name", ["pixel_picker"])
+def test_the_pixel_picker_writes_what_it_computes(figure):
+    figure.press("2", "ArrowRight")
+    numbers = figure.twin()
+    assert numbers["position"] == [2, 2, 4]
+    words = figure.root.inner_text()
+    assert f"2·35 + 2·7 + 4·1 = {numbers['index_nchw']}" in words.replace("\n", " ")
+    assert f"2·21 + 4·3 + 2·1 = {numbers['index_hwc']}" in words.replace("\n", " ")
+    assert figure.root.locator("output").all_inner_texts() == [str(v) for v in numbers["planes"]]
+    figure.root.get_by_label("channel 0, red").check()
+    assert figure.twin()["position"] == [0, 2, 4]
+
+
+@pytest.mark.parametrize("name", ["kernel_scrubber"])
+def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
+    root = figure.root
+    root.get_by_label("padding P").fill("1")
+    root.get_by_label("padding P").press("Tab")
+    assert figure.read("numbers")["output_size"] == [5, 5]
+    root.get_by_label("kernel", exact=True).select_option("Sobel x")
+    root.get_by_label("stride S").fill("2")
+    root.get_by_label("stride S").press("Tab")
+    root.get_by_label("kernel, row 1, column 1").fill("0.5")
+    root.get_by_label("kernel, row 1, column 1").press("Tab")
+    assert root.get_by_label("kernel", exact=True).input_value() == "your own"
+    root.get_by_role("button", name="Fill all").click()
+    numbers = figure.twin()
+    assert figure.read("numbers") == numbers
+    assert numbers["output_size"] == [2, 2]
+    feature_map = [value for line in numbers["feature_map"] for value in line]
+    assert None not in feature_map
+    texts = root.locator("svg").nth(-1).locator("text").all_text_contents()
+    drawn = [float(text.replace("−", "-")) for text in texts if text]
+    assert drawn == pytest.approx(feature_map, abs=0.005)
+    assert "⌊(4 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1 = 2" in root.inner_text()
+
+
+@pytest.mark.parametrize("name", ["kernel_scrubber"])
+def test_the_scrubber_refuses_a_kernel_that_does_not_fit(figure):
+    before = figure.read("state")
+    size = figure.root.get_by_label("size K")
+    size.fill("5")
+    size.press("Tab")
+    assert "Refused" in figure.root.locator(".course-says").inner_text()
+    assert figure.read("state") == before
+    assert size.input_value() == "2"
+    figure.press("ArrowRight")
+    assert "Refused" not in figure.root.locator(".course-says").inner_text()
+
+
+@pytest.mark.parametrize("name", ["kernel_scrubber"])
+def test_a_photograph_shows_its_response_map(figure):
+    figure.workbook.python(
+        "import torch; example = kernel_scrubber.image; "
+        "kernel_scrubber.image = torch.arange(40 * 30).reshape(40, 30) ** 2 % 256"
+    )
+    try:
+        response = figure.root.locator("canvas").nth(1)
+        response.wait_for()
+        figure.drag((0.1, 0.1), (0.6, 0.5))
+        assert figure.read("numbers") == figure.twin()
+        before = response.screenshot()
+        figure.root.get_by_label("kernel", exact=True).select_option("Sobel y")
+        assert figure.read("numbers") == figure.twin()
+        assert figure.root.locator("canvas").nth(1).screenshot() != before
+    finally:
+        figure.workbook.python("kernel_scrubber.image = example")
+        figure.root.locator("canvas").first.wait_for(state="detached")
+
+
+def test_a_pictures_words_survive(shown_gallery):
+    shown_gallery.page.get_by_alt_text(SHOWN).wait_for()

@@ -1,0 +1,65 @@
+"""Every workbook opens in JupyterLab and runs to its end; answers are judged as they are typed."""
+
+import nbformat
+import pytest
+from conftest import KERNEL
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor.editions import NOTEBOOKS, discover
+
+WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOOKS)]
+
+
+@pytest.mark.parametrize("name", WORKBOOKS)
+def test_run_all_ends_without_an_error(name, open_workbook):
+    workbook = open_workbook(name)
+    assert workbook.run_all() == []
+    page = workbook.page
+    assert page.locator(".jp-OutputArea-output").count() > 0
+    views = page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+            .flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
+            .filter((output) => output.data?.["application/vnd.jupyter.widget-view+json"]).length"""
+    )
+    page.wait_for_function(
+        "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
+        arg=views,
+        timeout=15_000,
+    )
+    assert (
+        page.locator(
+            ".jp-OutputArea-output img:not([alt]), .jp-OutputArea-output img[alt='']"
+        ).count()
+        == 0
+    )
+
+
+def test_an_error_output_is_noticed(open_workbook, lab):
+    broken = new_notebook(cells=[new_code_cell("1 / 0")], metadata=KERNEL)
+    nbformat.write(broken, lab.folder / "broken.ipynb")
+    (error,) = open_workbook("broken.ipynb").run_all()
+    assert error == "cell 0: ZeroDivisionError: division by zero"
+
+
+def answerable():
+    """Return the workbook, and the first value exercise of it whose mistake can be typed."""
+    for exercise in all_exercises():
+        for name in WORKBOOKS:
+            if name.startswith(exercise.workbook) and exercise.kind == "value":
+                return name, exercise
+    raise LookupError("no workbook holds a value exercise")
+
+
+def test_a_wrong_and_then_a_right_answer_typed_into_the_cell(open_workbook):
+    name, exercise = answerable()
+    message, value = next(iter(exercise.mistakes.items()))
+    workbook = open_workbook(name)
+    workbook.run_all()
+    status, text = workbook.answer(exercise.number, f"{exercise.name} = {value!r}")
+    assert status == "mistake"
+    assert message in text
+    assert "Hint 1" in text
+    status, text = workbook.answer(exercise.number, exercise.solution_source())
+    assert status == "ok"
+    assert message not in text

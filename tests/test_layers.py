@@ -1,0 +1,167 @@
+"""The house keeps its order: who imports whom, how long things are, what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from course_utils.tutor.editions import ROOT, discover
+from course_utils.tutor.tidy import read
+
+PACKAGE = ROOT / "course_utils"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LAYERS = [  # a module imports from its own layer and from those before
+    {"datasets", "models", "sensing", "plotting", "_torchvision"},
+    {"training"},
+    {"exercise", "judging", "progress"},
+    {"exercises", "figures"},
+    {"tutor"},
+    {"__main__"},
+]
+NOT_FOR_READING = {"exercises", "figures", "tutor"}
+MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2000
+HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy")
+
+
+def part(path: Path) -> str:
+    """The part of the package that a module belongs to: "figures", "plotting", …."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer(name: str) -> int:
+    """Which layer a part of the package belongs to; a part that no layer names is an error."""
+    return next(number for number, names in enumerate(LAYERS) if name in names)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The parts of course_utils that some code imports, anywhere in it."""
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith("course_utils."):
+                yield name.split(".")[1]
+
+
+def out_of_order(name: str, source: str) -> list[str]:
+    """The parts that a part imports although they come after it."""
+    return [other for other in imported(ast.parse(source)) if layer(other) > layer(name)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_imports_only_from_its_layer_and_those_before(path):
+    if path == PACKAGE / "__init__.py":
+        assert list(imported(ast.parse(path.read_text("utf-8")))) == []
+    else:
+        assert out_of_order(part(path), path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from course_utils.tutor import pages",
+        "import course_utils.tutor",
+        "def f():\n    from course_utils import tutor",
+    ],
+)
+def test_an_import_from_a_later_layer_is_seen(source):
+    assert out_of_order("figures", source) == ["tutor"]
+    assert out_of_order("__main__", source) == []
+
+
+@pytest.mark.parametrize("path", discover(), ids=lambda path: path.name)
+def test_no_notebook_imports_the_tutors_side(path):
+    cells = read(path.read_text("utf-8")).cells
+    trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
+    found = {name for tree in trees for name in imported(tree)}
+    assert found
+    assert not found & {"tutor", "__main__"}
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
+
+
+def test_modules_are_short():
+    assert {path.name: lines(path) for path in MODULES if lines(path) > MODULE_LINES} == {}
+
+
+def long_functions(source: str) -> list[str]:
+    """Functions with more than 30 lines after the docstring and no comment `# long: reason`."""
+    rows, found = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            first = (
+                node.body[min(1, len(node.body) - 1)] if ast.get_docstring(node) else node.body[0]
+            )
+            reason = re.search(r"# long: \S+", "\n".join(rows[node.lineno - 1 : first.lineno]))
+            if node.end_lineno - first.lineno >= FUNCTION_LINES and not reason:
+                found.append(node.name)
+    return found
+
+
+def test_long_functions_say_why():
+    long = {path.name: long_functions(path.read_text("utf-8")) for path in MODULES}
+    assert {name: found for name, found in long.items() if found} == {}
+
+
+def test_a_long_function_is_seen_unless_it_says_why():
+    body = "    x = 1\n" * 31
+    assert long_functions(f"def f():\n{body}") == ["f"]
+    assert long_functions(f'def f():\n    """Words."""\n{body}') == ["f"]
+    assert long_functions(f"def f():  # long: a table\n{body}") == []
+    assert long_functions(f"def f():\n{body[: -len('    x = 1 ')]}") == []
+
+
+def code_lines(source: str) -> int:
+    """Lines of code: neither blank, nor comments, nor docstrings."""
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            docstrings.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    rows = [row for n, row in enumerate(source.splitlines(), start=1) if n not in docstrings]
+    return sum(bool(row.strip()) and not row.lstrip().startswith("#") for row in rows)
+
+
+def test_lines_of_code_are_counted():
+    source = (
+        '"""Words.\n\nMore."""\n\n# why\nx = 1  # what\n\ndef f():\n    """Words."""\n    pass\n'
+    )
+    assert code_lines(source) == 3
+
+
+def test_what_a_student_may_read_is_short():
+    readable = [path for path in MODULES if part(path) not in NOT_FOR_READING]
+    assert sum(code_lines(path.read_text("utf-8")) for path in readable) <= READABLE_LINES
+
+
+def modules_after(statement: str) -> set[str]:
+    """The modules that a fresh Python holds after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_does_no_work():
+    """Nothing beyond itself is imported, so it costs what reading one small file costs."""
+    more = modules_after("import course_utils") - modules_after("")
+    assert more == {"course_utils"}
+
+
+def test_the_commands_start_without_heavy_packages():
+    more = modules_after("import course_utils.__main__")
+    assert not more & set(HEAVY)
+    assert "torch" in modules_after("import course_utils.exercise")  # what this test would see

@@ -1,0 +1,160 @@
+"""Both editions run under nbval, as they must; and nbval sees what must not pass."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+import answer_rules
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from notebook_rules import name_of, page_of
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import executed
+from course_utils.tutor.editions import CHECKED, ROOT, discover, exercise_number, tags
+
+pytestmark = pytest.mark.timeout(1200)  # the first test of an edition waits for all its notebooks
+
+EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in discover()])
+
+
+@EACH_NOTEBOOK
+@pytest.mark.parametrize("edition", executed.EXPECTED)
+def test_notebook_runs_and_its_checks_say_what_the_edition_expects(edition, name, request):
+    ran = request.getfixturevalue(f"executed_{edition}") / name
+    assert executed.failures(ran) == []
+    cells = nbformat.read(ran, as_version=4).cells
+    assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
+
+
+@EACH_NOTEBOOK
+def test_no_output_of_a_run_gives_an_answer_before_its_check(name, executed_student):
+    exercises = {exercise.number: exercise for exercise in all_exercises()}
+    page = page_of(executed_student / name, exercises)
+    assert list(answer_rules.answers_come_after(page)) == []
+
+
+@pytest.mark.parametrize("edition", executed.EXPECTED)
+def test_time_and_memory_stand_beside_their_limits(edition, request, capsys):
+    spec = importlib.util.spec_from_file_location("run_all", ROOT / "benchmarks" / "run_all.py")
+    run_all = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(run_all)
+    rows = run_all.table(edition, request.getfixturevalue(f"executed_{edition}"))
+    with capsys.disabled():  # printed and not asserted: a busy machine is no error in the course
+        print("", *rows, sep="\n")
+    assert len(rows) == len(discover())
+    assert all(re.search(r"[1-9].* s of 30 .*[1-9]\d MB of 700", row) for row in rows)
+
+
+# What must not pass -------------------------------------------------------------------------------
+
+
+def write(folder, name, cells):
+    folder.mkdir(exist_ok=True)
+    nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+def up_to(path, wanted):
+    """The cells of a notebook up to the first that `wanted` is true of, or none."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [position for position, cell in enumerate(cells) if wanted(cell)]
+    return cells[: found[0] + 1] if found else []
+
+
+def test_an_altered_stored_number_fails(tmp_path):
+    altered = {}
+    for count, path in enumerate(discover()):
+        cells = up_to(
+            path, lambda cell: CHECKED in tags(cell) and re.search(r"\d", str(cell.outputs))
+        )
+        if cells:
+            output = cells[-1].outputs[0]
+            output.text = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), output.text, count=1)
+            altered[f"altered-{count}.ipynb"] = cells[-1].id
+            write(tmp_path / "stored", f"altered-{count}", cells)
+    ran = executed.execute(tmp_path / "stored", tmp_path / "ran")
+    assert altered
+    for name, cell in altered.items():
+        (failure,) = executed.failures(ran / name)
+        assert failure.startswith(f"cell {cell!r}")
+        assert "Cell outputs differ" in failure
+
+
+@pytest.fixture(scope="module")
+def first_exercise():
+    """The first exercise there is, and its notebook's imports, its cell and its check."""
+    starts = (up_to(path, lambda cell: "check" in tags(cell)) for path in discover())
+    cells = next(filter(None, starts))
+    number = exercise_number(cells[-1], "check")
+    exercise = next(one for one in all_exercises() if one.number == number)
+    setup = next(cell for cell in cells if cell.cell_type == "code")
+    return exercise, [setup, *cells[-2:]]
+
+
+@pytest.mark.parametrize(
+    ("expect", "answer"),
+    [("todo", "solution"), ("ok", "stub"), ("ok", "wrong")],
+    ids=["student's stub holds its answer", "tutor's edition holds a stub", "a wrong model"],
+)
+def test_a_check_that_says_something_else_fails(expect, answer, first_exercise, tmp_path):
+    exercise, cells = first_exercise
+    sources = {"solution": exercise.solution_source(), "stub": exercise.stub_source()}
+    sources["wrong"] = f"{exercise.name} = lambda *given: 'wrong'"
+    cells[1].source = sources[answer]
+    write(tmp_path / "stored", "doctored", cells)
+    ran = executed.execute(tmp_path / "stored", tmp_path / "ran", expect)
+    (failure,) = executed.failures(ran / "doctored.ipynb")
+    assert failure.startswith(f"cell {cells[2].id!r}")
+    assert f"COURSE_EXPECT is {expect}, but" in failure
+    assert exercise.title in failure
+
+
+def code(name, source):
+    return new_code_cell(source, id=name)
+
+
+def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(executed, "CELL_SECONDS", 3)
+    folder = tmp_path / "stored"
+    sees = "import os, ipywidgets; print('COURSE_EXPECT' in os.environ); ipywidgets.IntSlider(7)"
+    write(folder, "good", [code("one", sees), code("two", "1 + 1")])
+    write(folder, "slow", [code("one", "import time; time.sleep(60)"), code("two", "1 / 0")])
+    write(folder, "dead", [code("one", "import os; os._exit(1)"), code("two", "1 + 1")])
+    write(folder, "loud", [code("one", "1 / 0"), code("two", "1 + 1")])
+    untrue = new_code_cell("print(1)", id="one", metadata={"tags": [CHECKED]}, execution_count=1)
+    untrue.outputs = [new_output("stream", text="2\n")]
+    write(folder, "untrue", [untrue])
+    ran = executed.execute(folder, tmp_path / "ran")
+
+    good = nbformat.read(ran / "good.ipynb", as_version=4)
+    assert good.metadata.course.failures == []
+    assert good.metadata.course.peak_mb > 20
+    assert [cell.execution_count for cell in good.cells] == [1, 2]
+    assert good.cells[0].outputs[0].text == "False\n"
+    assert good.cells[1].outputs[0].data["text/plain"] == "2"
+    state = good.metadata.widgets[executed.WIDGETS].state.values()
+    assert [model.state.value for model in state if model.model_name == "IntSliderModel"] == [7]
+
+    failed = {
+        name: [
+            re.match(r"cell '(\w+)'", text)[1] for text in executed.failures(ran / f"{name}.ipynb")
+        ]
+        for name in ("slow", "dead", "loud", "untrue")
+    }
+    assert failed == {
+        "slow": ["one", "two"],
+        "dead": ["one", "two"],
+        "loud": ["one"],
+        "untrue": ["one"],
+    }
+    assert nbformat.read(ran / "dead.ipynb", as_version=4).metadata.course.peak_mb is None
+    loud = nbformat.read(ran / "loud.ipynb", as_version=4)
+    assert loud.cells[0].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_nbval_that_cannot_run_says_so(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
+    with pytest.raises(RuntimeError, match=r"(?s)nbval could not run.*broken"):
+        executed.execute(tmp_path, tmp_path / "ran")
