@@ -147,7 +147,8 @@ class _Watch(TorchFunctionMode):
         before, given = self.work.count, _tensors((args, kwargs))
         result = func(*args, **(kwargs or {}))
         made, work = _tensors(result), self.work.count - before
-        if made and made[0].is_floating_point() and not self._inside_a_layer():
+        called = func.__name__ != "__get__"  # x.T is an attribute
+        if called and made and made[0].is_floating_point() and not self._inside_a_layer():
             reshaped = not given or made[0].shape != given[0].shape
             if work or reshaped or _new_memory(made, given):
                 path = self.names[self.running[-1][0]] if self.running else ""
