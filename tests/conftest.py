@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("MPLBACKEND", "agg")
+torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
 
 
 @pytest.fixture(autouse=True)

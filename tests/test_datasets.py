@@ -95,6 +95,13 @@ def test_position_size_turn_and_colours_vary_within_every_class():
         assert pictures.mean((2, 3)).std(0).min() > 25  # grey levels
 
 
+def test_both_colours_vary_and_stand_apart():
+    ground, paint = shapes._colours(shapes._Dice(np.random.default_rng(0), 2000))
+    assert min(ground.std(0).min(), paint.std(0).min()) > 0.15
+    distance = np.linalg.norm((ground - paint.clip(0, 1))[..., 0, 0], axis=1)
+    assert distance.min() > 0.2
+
+
 def test_colour_does_not_give_the_class_away():
     data = shapes.dataset(seed=5)
     features = [
@@ -120,7 +127,7 @@ def small_cnn(filters: int = 16) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * filters * 16, 10))
 
 
-def cnn_accuracy(data: Dataset, epochs: int = 5, order: torch.Tensor | None = None) -> float:
+def cnn_accuracy(data: Dataset, epochs: int = 4, order: torch.Tensor | None = None) -> float:
     """Train the small CNN, on pixels in another fixed order if `order` is given."""
 
     def prepared(images: torch.Tensor) -> torch.Tensor:
@@ -308,6 +315,7 @@ def test_reading_holds_the_images_once(folder):
         ({"test_labels": np.array([0, -1, 0])}, "run from -1 to 0; with 3 classes"),
         ({"classes": np.array([b"cat", b"dog", b"owl"])}, "one string per class, and is .S3"),
         ({"classes": np.array("cat")}, "one string per class"),
+        ({"classes": np.array([], dtype=str)}, "one string per class"),
         ({"classes": np.array(["cat", 1, None], dtype=object)}, "'classes' holds pickled"),
         ({"train_images": np.array([1, "a"], dtype=object)}, "'train_images' holds pickled"),
     ],
@@ -396,6 +404,16 @@ def test_pixels_altered_without_a_new_checksum_are_refused(folder, compression):
     assert content.count(pixels) == 1
     (folder / "pets.npz").write_bytes(content.replace(pixels, pixels[:-1] + b"\x07"))
     with pytest.raises(DataError, match="CRC"):
+        datasets.load("pets")
+
+
+def test_bytes_after_an_array_are_refused(folder):
+    with zipfile.ZipFile(folder / "pets.npz", "w") as packed:
+        for key, value in GOOD.items():
+            with packed.open(f"{key}.npy", "w") as member:
+                np.lib.format.write_array(member, value)
+                member.write(b"more" if key == "test_labels" else b"")
+    with pytest.raises(DataError, match="bytes follow the array 'test_labels'"):
         datasets.load("pets")
 
 

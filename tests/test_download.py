@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
                 if self.server.fault == "stall":
-                    self.server.go_on.wait(60)
+                    self.server.go_on.wait(240)
         except ConnectionError:  # the client was killed, as it should be
             pass
 
@@ -175,7 +175,7 @@ def started(
             process.kill()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
@@ -296,7 +296,7 @@ def test_a_download_asked_to_stop_leaves_nothing(server, folder, number):
     with started(server, "mnist") as process:
         wait_for(lambda: any(folder.glob(".*/**/*.gz")))
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "mnist was not downloaded" in said
     assert "Traceback" not in said
@@ -354,7 +354,7 @@ def test_a_truly_full_disk_is_reported_and_leaves_nothing(server, folder):
         pytest.skip("no file system of a chosen size can be mounted here")
     room = "download.ORIGINS['cifar10'] = download.ORIGINS['cifar10']._replace(needed=0)"
     with started(server, "cifar10", before=room, prefix=prefix) as process:
-        output, said = process.communicate(timeout=60)
+        output, said = process.communicate(timeout=120)
     assert (process.returncode, output) == (2, ""), said
     assert "the disk is full" in said
 

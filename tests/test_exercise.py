@@ -243,6 +243,9 @@ def test_a_grid_may_be_a_list_or_a_tensor():
         return [[1, 2], [3, 4]]
 
     assert table.check([[1, 2], [3, 4]]).status == "ok"
+    assert table.check(torch.tensor([[1.0, 2], [3, 4]])).status == "ok"
+    assert table.check(torch.tensor([[1.0, 2], [3, 4.5]])).status == "type"
+    assert table.check([[1, 2], [3]]).status == "error"
     assert table.check([[4, 3], [2, 1]]).message == "flipped"
     assert table.check([[1, 2], [3, 5]]).status == "wrong"
 

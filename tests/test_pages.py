@@ -101,6 +101,17 @@ def test_links_to_notebooks_lead_to_their_pages(tmp_path, scripts, link, becomes
     assert becomes in exported(tmp_path, new_markdown_cell(link))
 
 
+def test_the_blank_corner_of_a_table_is_no_heading(tmp_path, scripts):
+    html = exported(tmp_path, new_markdown_cell("|  | b |\n|---|---|\n| c | d |"))
+    cells = BeautifulSoup(html, "html.parser").find_all(["th", "td"])
+    assert [(cell.name, cell.text) for cell in cells] == [
+        ("td", ""),
+        ("th", "b"),
+        ("td", "c"),
+        ("td", "d"),
+    ]
+
+
 def test_a_notebook_without_a_heading_is_called_by_its_name(tmp_path, scripts):
     assert "<title>01_some</title>" in exported(tmp_path, new_markdown_cell("Only prose."))
 

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-PIN = re.compile(r"==\s*([0-9][\w.]*)")
+PIN = re.compile(r"==\s*([0-9][\w.+]*)")
 
 
 @pytest.fixture(scope="module")

@@ -348,7 +348,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def fetch(port: int, path: str, seconds: float = 60, **options) -> bytes:
+def fetch(port: int, path: str, seconds: float = 120, **options) -> bytes:
     """GET (or POST) a page of the server, which may be starting still; only 200 will do."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", headers={"Authorization": "token secret"}, **options
@@ -368,6 +368,9 @@ def fetch(port: int, path: str, seconds: float = 60, **options) -> bytes:
 
 
 def test_lab_serves_the_start_notebook_offline_and_keeps_to_its_port(course, tmp_path):
+    commands.Workbooks(course).copy_absent()
+    (course / "my_work" / commands.START).unlink()
+    (course / "notebooks" / "further" / "02_convolution.ipynb").write_text("newer")
     port = free_port()
     arguments = ["lab", "--no-browser", f"--port={port}", "--IdentityProvider.token=secret"]
     home = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
@@ -398,7 +401,9 @@ def test_lab_serves_the_start_notebook_offline_and_keeps_to_its_port(course, tmp
         server.wait(30)
         log.close()
     printed = (course / "lab.log").read_text()
-    assert "Copied to my_work: 00_start_here.ipynb" in printed
+    assert "Copied to my_work: 00_start_here.ipynb\n" in printed
+    assert "A newer further/02_convolution.ipynb is out" in printed
+    assert "python3 start.py fresh 02 further" in printed
     assert f"/lab/tree/my_work/{commands.START}" in printed
     assert "Traceback" not in printed
 
@@ -436,6 +441,15 @@ def test_a_missing_package_is_named_but_a_fault_of_the_course_is_not_hidden(monk
     monkeypatch.setattr(commands, "load", lambda _: broken)
     with pytest.raises(ModuleNotFoundError):
         commands.main(["test"])
+
+
+def test_test_prepares_then_runs_pytest_and_keeps_its_exit_code(monkeypatch, root):
+    done = []
+    monkeypatch.setattr(commands, "fetch_browser_scripts", lambda where: done.append(where))
+    monkeypatch.setattr(commands, "find_chromium", lambda: done.append("chromium"))
+    monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: done.append(command) or 5)
+    assert commands.main(["test", "-k", "x"]) == 5
+    assert done == [root, "chromium", [sys.executable, "-m", "pytest", "-k", "x"]]
 
 
 def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypatch):

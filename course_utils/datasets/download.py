@@ -60,7 +60,7 @@ ORIGINS = {
 }
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:  # long: every way in which a download can end
     """Download the named sets, or list all; return 0, 2 if one could not be had, 130 if stopped."""
     parser = argparse.ArgumentParser(
         prog="course_utils data",
@@ -109,15 +109,15 @@ def provide(name: str) -> str:
     if name in datasets.BUILT_IN:
         return f"{name} needs no download: load({name!r}) always works."
     target = files.folder() / f"{name}.npz"
-    if target.exists():
-        try:
-            return f"{files.read(target)}. Already in {target}, and left as it is."
-        except DataError as error:
-            raise DataError(f"{error} (It was left as it is: delete it first.)") from error
     try:
-        return f"{_fetch(name, target)}. Saved in {target}."
+        if not target.exists():
+            return f"{_fetch(name, target)}. Saved in {target}."
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise DataError(f"{name} was not downloaded: {explain(error, name)}") from error
+    try:
+        return f"{files.read(target)}. Already in {target}, and left as it is."
+    except DataError as error:
+        raise DataError(f"{error} (It was left as it is: delete it first.)") from error
 
 
 def _fetch(name: str, target: Path) -> Dataset:

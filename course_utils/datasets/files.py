@@ -170,7 +170,7 @@ def _check(arrays: dict[str, np.ndarray], path: Path) -> None:
 
 def _channels_first(images: np.ndarray) -> Tensor:
     """(N, H, W[, C]) -> (N, C, H, W), rearranged in its own memory, 1,000 images at a time."""
-    images = np.ascontiguousarray(images if images.ndim == 4 else images[..., None])
+    images = images if images.ndim == 4 else images[..., None]
     count, height, width, channels = images.shape
     rows = images.reshape(count, -1)
     for start in range(0, count, 1000):

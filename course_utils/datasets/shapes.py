@@ -3,6 +3,12 @@
 An outline is a signed distance: negative inside, positive outside, in units of the radius. Where
 a shape sits, how large and how turned it is, both colours and the textures are drawn at random,
 whatever the class, so that only the outline tells the classes apart.
+
+How hard they are, measured with 5,000 training and 1,000 test images, five seeds, no tuning:
+logistic regression on the pixels reaches 21-26 % (its penalty at the best of three values), nearest
+neighbours 29-31 % (the best of 1, 5 and 15), and a small CNN, three blocks of 3x3 convolution,
+batch norm, ReLU and pooling, 93-95 % after four epochs, which take one core about 15 seconds. The
+same CNN on pixels in another order, the same for all images, reaches 33-43 %.
 """
 
 import functools
@@ -23,6 +29,7 @@ RADIUS = 8.5, 12.5  # pixels
 TURN = 0.5  # radians to either side
 GROUND, INSIDE, GRAIN = 0.2, 0.08, 0.03  # strengths of both textures and of the noise, of 1
 LIGHTER = 0.6  # how much a shape leans to colours lighter than its ground
+APART = 0.4  # least distance of both colours, red, green and blue running from 0 to 1
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 
 
@@ -44,10 +51,11 @@ def _star(x: ndarray, y: ndarray) -> ndarray:
 
 
 def _heart(x: ndarray, y: ndarray) -> ndarray:
-    x, y = abs(x), y + 0.1
+    """Two discs, and between their middles and the tip the two lines that touch them."""
+    x = abs(x)
     lobe = np.hypot(x - 0.45, y + 0.3) - 0.52
-    tip = np.maximum((x + y - 1) / math.sqrt(2), -y - 0.3)
-    return np.minimum(lobe, tip)
+    tip = np.maximum(x + y - 0.885, x - y - 0.75) / math.sqrt(2)
+    return np.minimum(lobe, np.maximum(tip, -y - 0.3))
 
 
 OUTLINES = {
@@ -109,12 +117,13 @@ def _texture(waves: int, dice: _Dice) -> ndarray:
 
 
 def _colours(dice: _Dice) -> tuple[ndarray, ndarray]:
-    """Two (N, 3, 1, 1) colours well apart: of the ground, and of the shape on it."""
+    """Two (N, 3, 1, 1) colours, of the ground and of the shape, at least APART from each other."""
     ground, offers = dice.uniform(0.15, 0.85, 3), dice.uniform(0, 1, 4, 3)
-    gap = offers - ground[:, None]
-    best = (gap**2 + LIGHTER * gap).sum(2).argmax(1)
-    paint = offers[np.arange(dice.count), best]
-    return ground[..., None, None], paint[..., None, None]
+    gaps = offers - ground[:, None]
+    best = (gaps**2 + LIGHTER * gaps).sum(2).argmax(1)
+    gap = gaps[np.arange(dice.count), best]
+    gap *= np.maximum(1, APART / np.linalg.norm(gap, axis=1, keepdims=True))
+    return ground[..., None, None], (ground + gap)[..., None, None]
 
 
 def render(labels: ndarray, seed: int) -> ndarray:

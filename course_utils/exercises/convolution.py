@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+
 from course_utils.exercise import exercise, when
 
 IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])
@@ -15,8 +16,13 @@ def _slide(image, kernel, **options):
     return maps[0, 0].to(image.dtype)
 
 
+def _as_numbers(answer, _case):
+    """Lists, whole numbers and decimals are all welcome where a table is filled in by hand."""
+    return torch.as_tensor(answer, dtype=torch.float64)
+
+
 def _has_shape(*shapes):
-    return lambda value: isinstance(value, torch.Tensor) and tuple(value.shape) in shapes
+    return lambda table: tuple(table.shape) in shapes
 
 
 # --- 2.1 ----------------------------------------------------------------------------------------
@@ -26,6 +32,7 @@ def _has_shape(*shapes):
     minutes=5,
     kind="value",
     oracle=lambda: _slide(IMAGE, DIAGONAL_DIFFERENCE),
+    observe=_as_numbers,
     mistakes={
         "Every sign is turned round: you flipped the kernel before sliding it. "
         "Put the 1 on the upper left number and the −1 on the lower right one.": _slide(
@@ -51,6 +58,7 @@ def _has_shape(*shapes):
     ],
 )
 def feature_map():
+    """Slide the 2×2 kernel over the 4×4 image: 3×3 outputs."""
     return torch.tensor([[2 - 5, 3 - 7, 5 + 9], [1 - 2, 5 - 1, 7 - 1], [-5 - 0, 2 + 2, 1 - 4]])
 
 
@@ -81,24 +89,21 @@ def _second_blurred_pixel():
     ],
 )
 def blurred_pixel():
+    """Add nine products of the second window; the three of the frame are 0."""
     return 2 * 1 + 4 * 2 + 2 * 3 + 1 * 5 + 2 * 2 + 1 * 3
 
 
 # --- 2.3 ----------------------------------------------------------------------------------------
-def _score(patch):
-    return float((patch.double() * X_KERNEL).sum())
+def _scores_five(patch):
+    return abs(float((patch * X_KERNEL).sum()) - 5) <= 1e-5
 
 
 def _is_the_x(patch):
-    return _has_shape((3, 3))(patch) and torch.equal(patch.double(), X_KERNEL.double())
-
-
-def _misses_five(patch):
-    return _has_shape((3, 3))(patch) and abs(_score(patch) - 5) > 1e-5
+    return torch.equal(patch, X_KERNEL.double())
 
 
 def _fools_the_kernel(patch):
-    return _has_shape((3, 3))(patch) and not _misses_five(patch) and not _is_the_x(patch)
+    return patch.shape == (3, 3) and _scores_five(patch) and not _is_the_x(patch)
 
 
 @exercise(
@@ -107,6 +112,7 @@ def _fools_the_kernel(patch):
     minutes=3,
     kind="value",
     oracle=lambda: torch.tensor([[1, 0, 1], [1, 1, 0], [1, 1, 1]]),
+    observe=_as_numbers,
     accept=_fools_the_kernel,
     mistakes={
         "That patch is the X itself. "
@@ -115,11 +121,11 @@ def _fools_the_kernel(patch):
         ),
         "Your patch does not score 5. "
         "Add up the numbers under the kernel's five ones: they must make 5.": when(
-            _misses_five, torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+            lambda patch: patch.shape == (3, 3) and not _scores_five(patch),
+            torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]]),
         ),
         "The patch needs three rows of three numbers, as large as the kernel.": when(
-            lambda patch: isinstance(patch, torch.Tensor) and tuple(patch.shape) != (3, 3),
-            torch.ones(9, dtype=torch.int64),
+            lambda patch: patch.shape != (3, 3), torch.ones(9)
         ),
     },
     hints=[
@@ -130,6 +136,7 @@ def _fools_the_kernel(patch):
     exempt={"transposed": "the X is symmetric, so a transposed patch scores the same"},
 )
 def impostor():
+    """Give a 3×3 patch that scores 5 and is not the X."""
     return torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1]])
 
 
@@ -152,6 +159,7 @@ def _sizes_by_torch():
         "3.5 windows do not exist. Round the division down before you add 1.": (3.5, 32),
         "For 32 you counted the padding once. It is added on both sides: use 2p.": (3, 30),
         "For 32 you left the padding out. Add 2 pixels on each side first.": (3, 28),
+        "The pair is the wrong way round. Put the size for (a) first.": (32, 3),
     },
     hints=[
         "Write the numbers into the formula: n = 8, p = 0, d = 1, k = 3, s = 2.",
@@ -160,6 +168,7 @@ def _sizes_by_torch():
     ],
 )
 def output_sizes():
+    """Give the lengths of both outputs, in pixels."""
     return (8 - 3) // 2 + 1, 32 + 2 * 2 - 5 + 1
 
 
@@ -172,7 +181,7 @@ def _images_and_kernels(rng):
     def whole(*shape):
         return torch.randint(-9, 10, shape, generator=rng).float()
 
-    yield whole(1, 4, 5), whole(1, 2, 3)
+    yield whole(1, 4, 6), whole(1, 2, 3)
     yield whole(2, 5, 7), whole(2, 3, 2), 2
     yield whole(3, 6, 4), whole(3, 3, 2), 1, 1
     yield whole(2, 9, 12), whole(2, 4, 3), 3, 2
@@ -195,6 +204,25 @@ def _channels_apart(image, kernel, stride=1, padding=0):
     return maps[0]
 
 
+def _size(image, kernel, stride, padding):
+    return [(image.shape[axis] + 2 * padding - kernel.shape[axis]) // stride + 1 for axis in (1, 2)]
+
+
+def _right_size_wrong_windows(image, kernel, stride=1, padding=0):
+    rows, columns = _size(image, kernel, stride, padding)
+    return _conv2d_by_torch(image, kernel, 1, padding)[:rows, :columns]
+
+
+def _size_swapped(image, kernel, stride=1, padding=0):
+    columns, rows = _size(image, kernel, stride, padding)
+    padded, output = F.pad(image, (padding,) * 4), torch.zeros(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            window = padded[:, i * stride :, j * stride :][:, : kernel.shape[1], : kernel.shape[2]]
+            output[i, j] = (window * kernel).sum()
+    return output
+
+
 @exercise(
     "2.5",
     "Write conv2d",
@@ -210,6 +238,8 @@ def _channels_apart(image, kernel, stride=1, padding=0):
         "Rows come first: make it (rows, columns) and fill output[i, j].": lambda *case: (
             _conv2d_by_torch(*case).T
         ),
+        "Your map has the wrong number of rows and columns: they are swapped. "
+        "Count the rows from the height and the columns from the width.": _size_swapped,
         "The kernel's height and width are swapped. "
         "A kernel of shape (C, kH, kW) covers kH rows and kW columns.": _with_kernel(
             lambda kernel: kernel.transpose(1, 2)
@@ -234,6 +264,20 @@ def _channels_apart(image, kernel, stride=1, padding=0):
         "The window for output (i, j) starts at row i·stride, column j·stride.": (
             lambda image, kernel, stride=1, padding=0: _conv2d_by_torch(image, kernel, 1, padding)
         ),
+        "The map has the right size, but neighbouring windows lie one pixel apart. "
+        "Start the window at row i·stride, column j·stride.": _right_size_wrong_windows,
+        "Stride and padding are both ignored: this is still the special case. "
+        "Take care of one of them first.": lambda image, kernel, *_: _conv2d_by_torch(
+            image, kernel
+        ),
+        "One row and one column are missing. "
+        "There is one window more than there are steps: add 1.": lambda *case: _conv2d_by_torch(
+            *case
+        )[:-1, :-1],
+        "Your map has two extra axes of length 1. "
+        "Return (H', W'): take [0, 0] of what F.conv2d gives.": lambda *case: _conv2d_by_torch(
+            *case
+        )[None, None],
     },
     hints=[
         "Pad first: make zeros of shape (C, H + 2·padding, W + 2·padding) "

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+
 from course_utils.exercise import exercise
 
 
@@ -39,6 +40,7 @@ def _receptive_field_by_gradient():
     ],
 )
 def receptive_field():
+    """Give the number of inputs that one output of the last layer sees."""
     return 1 + (3 - 1) * 1 + (2 - 1) * 1 + (3 - 1) * 2
 
 
@@ -150,6 +152,7 @@ def _kernel_that_keeps_mirrors():
     ],
 )
 def mirrored():
+    """Name the kernel whose map is mirrored with the picture."""
     return "c"
 
 

@@ -12,10 +12,10 @@ from course_utils.exercise import exercise
     minutes=2,
     kind="value",
     mistakes={
-        "You gave the sizes of the first axes. A bracket opens once per axis, however long.": (2, 6),
-        "You gave the sizes of the last axes. A bracket opens once per axis, however long.": (7, 6),
-        "You counted the numbers inside. A bracket opens once per axis, however long.": (70, 6),
-        "One bracket too many each. The outermost bracket already stands for the first axis.": (4, 2),
+        "You gave the sizes of the first axes. A bracket opens once per axis.": (2, 6),
+        "You gave the sizes of the last axes. A bracket opens once per axis.": (7, 6),
+        "You counted the numbers inside. A bracket opens once per axis.": (70, 6),
+        "One bracket too many each. The outermost already stands for the first axis.": (4, 2),
         "One bracket too few each. The innermost bracket stands for an axis too.": (2, 0),
     },
     hints=[

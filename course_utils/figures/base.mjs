@@ -69,6 +69,9 @@ function table(rows, columns, cell, className = "") {
   svg.append(frame);
   const put = (row, column, words, { above = "", below = "", kind = "", fill = "" } = {}) => {
     const at = cells[row * columns + column];
+    const content = [words, above, below, kind, fill].join("|");
+    if (at.content === content) return; // touching the page is what costs time
+    at.content = content;
     const share = (above ? 0.8 : 1) * (words.length > 4 ? 0.3 : words.length > 3 ? 0.36 : 0.42);
     at.text.style.fontSize = `${cell * share}px`;
     at.text.textContent = words;

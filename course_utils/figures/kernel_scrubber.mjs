@@ -60,7 +60,7 @@ function sizeFormula({ image, kernel, stride, padding, dilation }, { output_size
     const [n, k] = [sizeOf(image)[axis], sizeOf(kernel)[axis]];
     return `⌊(${n} + 2·${padding} − ${dilation}·(${k} − 1) − 1) / ${stride}⌋ + 1 = ${output_size[axis]}`;
   };
-  const general = "size = ⌊(I + 2P − D·(K − 1) − 1) / S⌋ + 1";
+  const general = "size = ⌊(n + 2p − d·(k − 1) − 1) / s⌋ + 1";
   return line(0) === line(1) ? `${general} = ${line(0)}` : `${general}: height ${line(0)}, width ${line(1)}`;
 }
 
@@ -120,10 +120,10 @@ export default courseFigure({
     const controls = make("div", { class: "course-controls" },
       choose("kernel", (state) => [...Object.keys(state.presets), OWN], presetOf,
         (name, { presets }) => presets[name] && { kernel: presets[name] }),
-      count("size K", 1, 7, ({ kernel }) => kernel.length, (side, { kernel }) => ({ kernel: resized(kernel, side) })),
-      count("stride S", 1, 8, ({ stride }) => stride, (stride) => ({ stride })),
-      count("padding P", 0, 8, ({ padding }) => padding, (padding) => ({ padding })),
-      count("dilation D", 1, 8, ({ dilation }) => dilation, (dilation) => ({ dilation })),
+      count("size k", 1, 7, ({ kernel }) => kernel.length, (side, { kernel }) => ({ kernel: resized(kernel, side) })),
+      count("stride s", 1, 8, ({ stride }) => stride, (stride) => ({ stride })),
+      count("padding p", 0, 8, ({ padding }) => padding, (padding) => ({ padding })),
+      count("dilation d", 1, 8, ({ dilation }) => dilation, (dilation) => ({ dilation })),
     );
     const fill = press("Fill all", (state) => {
       const [rows, columns] = outputSize(state);

@@ -34,7 +34,7 @@ export default courseFigure({
   move: ({ row, column }, dRow, dColumn) => ({ row: row + dRow, column: column + dColumn }),
   keys: { 0: () => ({ channel: 0 }), 1: () => ({ channel: 1 }), 2: () => ({ channel: 2 }) },
 
-  build({ root, stage, says, set, on, drag }) {
+  build({ root, stage, set, on, drag }) {
     root.classList.add("course-pixels");
     const whole = make("div", { class: "course-whole" });
     const planes = CHANNELS.map((name, channel) => {
@@ -50,11 +50,11 @@ export default courseFigure({
       const box = make("div", { class: "course-plane" });
       return { box, radio, value, title };
     });
-    stage.append(whole, ...planes.map(({ box }) => box));
     const facts = make("div", { class: "course-facts" });
-    const near = table(5, 5, 38);
+    const near = table(5, 5, 34);
     const nearTitle = make("div", { class: "course-title" });
-    says.before(make("div", { class: "course-panels" }, make("div", {}, nearTitle, near.svg), facts));
+    const row = make("div", { class: "course-row" }, ...planes.map(({ box }) => box), make("div", {}, nearTitle, near.svg));
+    stage.append(whole, make("div", { class: "course-side" }, row, facts));
 
     let shown; // the image now on the canvases
     let place = [];
@@ -66,7 +66,7 @@ export default courseFigure({
       whole.replaceChildren(make("div", { class: "course-title" }, `image (3, ${height}, ${width})`), big.frame);
       place = [marker(big.frame)];
       planes.forEach(({ box, title, value }, channel) => {
-        const small = picture(height, width, 128);
+        const small = picture(height, width, 104);
         small.paint((row, column) => Array(3).fill(image[channel][row][column]));
         drag(small.frame, (y, x) => ({
           channel,
@@ -94,16 +94,16 @@ export default courseFigure({
         for (let j = 0; j < 5; j++) near.put(i, j, String(state.image[channel][top + i]?.[left + j] ?? ""));
       }
       near.outline(row - top, column - left, 1, 1);
-      nearTitle.textContent = `channel ${channel}, rows ${top}–${Math.min(top + 5, height) - 1}, columns ${left}–${Math.min(left + 5, width) - 1}`;
+      nearTitle.textContent = `rows ${top}–${Math.min(top + 5, height) - 1}, columns ${left}–${Math.min(left + 5, width) - 1}`;
       const [perImage, perChannel, perRow] = numbers.strides_nchw;
       const [perRowLast, perColumnLast] = numbers.strides_hwc;
       facts.replaceChildren(
         make("span", {}, "value"),
         make("code", {}, `${numbers.value}`, make("small", {}, ` / 255 = ${write(numbers.scaled, 4)}`)),
-        make("span", {}, "index in (N, C, H, W)"),
+        make("span", {}, "in (N, C, H, W)"),
         make("code", {},
           `0·${perImage} + ${channel}·${perChannel} + ${row}·${perRow} + ${column}·1 = `, make("b", {}, `${numbers.index_nchw}`)),
-        make("span", {}, "index in (H, W, C)"),
+        make("span", {}, "in (H, W, C)"),
         make("code", {},
           `${row}·${perRowLast} + ${column}·${perColumnLast} + ${channel}·1 = `, make("b", {}, `${numbers.index_hwc}`)),
       );

@@ -106,7 +106,7 @@ class Lab:
     def __init__(self, folder: Path, *, dark: bool = False, env: dict[str, str] | None = None):
         self.folder, self.dark, self.env = Path(folder), dark, env or {}
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Lab:  # long: all that JupyterLab has to be told
         self.home = Path(tempfile.mkdtemp(prefix="course-lab-"))
         for name, values in SETTINGS.items():
             if self.dark and "theme" in values:

@@ -21,6 +21,7 @@ SCRIPTS = {  # the name beside the page: where it comes from
     "tex-svg.js": MODULES / "mathjax" / "es5" / "tex-svg.js",
 }
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+EMPTY_HEADING = re.compile(r"<th[^>]*></th>")  # a table's blank corner heads nothing
 NOTEBOOK_LINK = re.compile(r"(\]\((?!\w+:)[^)\s]+)\.ipynb\b")
 
 
@@ -54,6 +55,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
         "metadata": {"path": str(notebook_path.parent)},
     }
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
+    html = EMPTY_HEADING.sub("<td></td>", html)
     out_dir.mkdir(parents=True, exist_ok=True)
     copy_scripts(out_dir)
     page = out_dir / f"{notebook_path.stem}.html"

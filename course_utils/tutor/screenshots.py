@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from course_utils.exercise import all_exercises
 from course_utils.tutor.editions import BUILD, NOTEBOOKS, discover
 from course_utils.tutor.lab import Workbook, browser, working_copy
 
@@ -96,6 +97,42 @@ def contact_sheet(out: Path, numbers: list[str], dark: bool) -> dict[str, list[s
     return errors
 
 
+def at_work(path: Path, number: str = "02") -> None:
+    """Picture a workbook at work: an exercise answered with a mistake, and its figure moved.
+
+    Raises
+    ------
+    ValueError
+        If there is no such workbook.
+    """
+    notebook = chosen([number])[0]
+    exercise = next(one for one in all_exercises() if one.workbook == number and one.is_value)
+    wrong = next(iter(exercise.mistakes.values()))
+    typed = f"torch.tensor({wrong.tolist()})" if hasattr(wrong, "tolist") else repr(wrong)
+    with working_copy() as lab, browser() as chromium:
+        page = chromium.new_page(viewport={"width": WIDTH, "height": 1200})
+        workbook = lab.open(page, notebook)
+        workbook.run_all()
+        workbook.collapse_side_bars()
+        page.add_style_tag(content=BARE)
+        workbook.answer(exercise.number, f"{exercise.name} = {typed}")
+        figure = page.locator(".jp-Cell:has(.course-figure)").first
+        figure.locator(".course-stage").focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+            page.keyboard.press(key)
+        cells = [workbook.cell(role, f"ex-{exercise.number}") for role in ("exercise", "check")]
+        parts = [
+            Image.open(io.BytesIO(cell.screenshot())).convert("RGB") for cell in (*cells, figure)
+        ]
+    whole = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.save(path, optimize=True)
+
+
 def main(argv: list[str]) -> int:
     """Write the contact sheet; 1 where a workbook shows an error, 2 on a wrong argument."""
     parser = argparse.ArgumentParser(prog="course_utils screenshots", description=__doc__)
@@ -104,8 +141,13 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--out", type=Path, default=BUILD / "screenshots")
     parser.add_argument("--dark", action="store_true", help="JupyterLab's dark theme")
+    parser.add_argument("--readme", type=Path, metavar="PNG", help="only a picture for README.md")
     options = parser.parse_args(argv)
     try:
+        if options.readme:
+            at_work(options.readme)
+            print(options.readme)
+            return 0
         errors = contact_sheet(options.out, options.numbers, options.dark)
     except (ValueError, RuntimeError) as error:
         print(error, file=sys.stderr)

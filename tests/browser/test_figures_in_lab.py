@@ -75,7 +75,9 @@ def test_arrow_keys_move_it(figure):
 
 @EVERY
 def test_dragging_moves_it(figure):
-    for surface in range(figure.root.locator(".course-drag").count()):
+    surfaces = figure.root.locator(".course-drag").count()
+    assert surfaces
+    for surface in range(surfaces):
         figure.drag((0.05, 0.05), (0.05, 0.05), surface)
         before = figure.read("state")
         figure.drag((0.05, 0.05), (0.9, 0.95), surface)
@@ -117,12 +119,12 @@ def test_the_pixel_picker_writes_what_it_computes(figure):
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
 def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
     root = figure.root
-    root.get_by_label("padding P").fill("1")
-    root.get_by_label("padding P").press("Tab")
+    root.get_by_label("padding p").fill("1")
+    root.get_by_label("padding p").press("Tab")
     assert figure.read("numbers")["output_size"] == [5, 5]
     root.get_by_label("kernel", exact=True).select_option("Sobel x")
-    root.get_by_label("stride S").fill("2")
-    root.get_by_label("stride S").press("Tab")
+    root.get_by_label("stride s").fill("2")
+    root.get_by_label("stride s").press("Tab")
     root.get_by_label("kernel, row 1, column 1").fill("0.5")
     root.get_by_label("kernel, row 1, column 1").press("Tab")
     assert root.get_by_label("kernel", exact=True).input_value() == "your own"
@@ -141,7 +143,7 @@ def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
 def test_the_scrubber_refuses_a_kernel_that_does_not_fit(figure):
     before = figure.read("state")
-    size = figure.root.get_by_label("size K")
+    size = figure.root.get_by_label("size k")
     size.fill("5")
     size.press("Tab")
     assert "Refused" in figure.root.locator(".course-says").inner_text()

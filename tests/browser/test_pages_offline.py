@@ -1,0 +1,131 @@
+"""Exported pages, opened from disk without a network: alive, accessible, asking nobody."""
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import Shown
+
+from course_utils.figures import Figure, all_figures
+from course_utils.tutor import pages
+from course_utils.tutor.editions import NOTEBOOKS, discover
+
+WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
+EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
+FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, executed_student):
+    """Return a function from a workbook's name to its executed notebook and its page."""
+    folder, done = tmp_path_factory.mktemp("pages"), {}
+
+    def export(name):
+        if name not in done:
+            done[name] = pages.export(executed_student / name, folder / name.parent)
+        return nbformat.read(executed_student / name, as_version=4), done[name]
+
+    return export
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Return a function that opens a page from disk, cut off; afterwards nothing was asked for."""
+    contexts, asked, troubles = [], [], []
+
+    def open_page(path, figures, **options):
+        contexts.append(chromium.new_context(offline=True, **options))
+        page = contexts[-1].new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(path.as_uri())
+        page.wait_for_function("() => !window.MathJax?.startup || window.MathJax.startup.promise")
+        page.wait_for_function(
+            "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
+            arg=figures,
+        )
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    foreign = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert asked
+    assert foreign == []
+    assert troubles == []
+
+
+def figures_of(notebook):
+    """List (name, state) of the figures a notebook shows, from top to bottom."""
+    states = notebook.metadata.get("widgets", {}).get(pages.WIDGET_STATE, {}).get("state", {})
+    views = [
+        output.data[VIEW]["model_id"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if VIEW in output.get("data", {})
+    ]
+    shown = [states[model]["state"] for model in views]
+    ids = [state.get("_anywidget_id", "").split(".") for state in shown]
+    return [(parts[-2], state) for parts, state in zip(ids, shown, strict=True) if parts[1:]]
+
+
+@EVERY
+def test_figures_answer_a_key_press_with_their_twins_numbers(name, exported, open_page):
+    notebook, path = exported(name)
+    expected = figures_of(notebook)
+    page = open_page(path, figures=len(expected))
+    for number, (module, stored) in enumerate(expected):
+        shown = Shown(page, page.locator(".course-figure").nth(number))
+        assert shown.root.get_attribute("data-figure") == module
+        before = shown.read("numbers")
+        shown.press("ArrowDown", "ArrowRight")
+        if shown.read("numbers") == before:  # it stood at the lower right end
+            shown.press("ArrowUp", "ArrowLeft")
+        assert shown.read("numbers") != before
+        figure = FIGURES[module].example()
+        own = set(figure.trait_names(sync=True)) - set(Figure.class_trait_names())
+        state = stored | shown.read("state")
+        figure.set_state({name: state[name] for name in own})
+        assert shown.read("numbers") == figure.numbers()
+
+
+@EVERY
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(name, scheme, exported, open_page):
+    notebook, path = exported(name)
+    page = open_page(path, figures=len(figures_of(notebook)), color_scheme=scheme)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@EVERY
+def test_the_page_fits_a_phone(name, exported, open_page):
+    notebook, path = exported(name)
+    phone = {"width": 360, "height": 740}
+    page = open_page(path, figures=len(figures_of(notebook)), viewport=phone)
+    for root in page.locator(".course-figure").all():
+        assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")
+
+
+@pytest.mark.parametrize(
+    ("damage", "rule"),
+    [
+        ("() => document.querySelector('main').append(document.createElement('img'))", "image-alt"),
+        ("() => { document.querySelector('main').style.color = '#888'; }", "color-contrast"),
+    ],
+)
+def test_axe_sees_what_is_wrong(damage, rule, exported, open_page):
+    notebook, path = exported(WORKBOOKS[0])
+    page = open_page(path, figures=len(figures_of(notebook)), color_scheme="light")
+    page.evaluate(damage)
+    assert rule in Axe().run(page).generate_report()
+
+
+def test_a_request_to_the_network_is_noticed(chromium, tmp_path):
+    (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a">')
+    page = chromium.new_context(offline=True).new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "page.html").as_uri())
+    assert "https://example.org/a.png" in asked
+    page.context.close()
