@@ -134,7 +134,9 @@ def _larson(padding):
     kind="value",
     oracle=lambda: (_larson("same"), _larson("valid")),
     mistakes={
-        "767 still holds the pool. Without it the maps keep their size.": (767, 767),
+        "767 still holds the pool. Without it the maps keep their size.": when(
+            lambda answer: 767 in answer, (767, 767)
+        ),
         "Your two numbers have changed places. 'Same' keeps 9×9 pixels, 'valid' loses an edge.": (
             3167,
             5087,
@@ -272,7 +274,10 @@ def _observe_head(build, case):
     """(parameters with the features, output shape, places differ, channels differ) of a head."""
     make = (lambda: build) if isinstance(build, nn.Module) else build
     with torch.device("meta"):
-        total = FEATURES + _numbers_in(make())
+        head = make()
+    if not isinstance(head, nn.Module):
+        raise TypeError(f"small_head() gives {head!r}, not an nn.Module; is there a return?")
+    total = FEATURES + _numbers_in(head)
     if total >= 10 * LIMIT:  # do not allocate what is far too large
         return total, case, True, True
     maps = torch.rand(case)
@@ -330,6 +335,10 @@ def _too_large(seen):
         "Average over rows and columns only.": when(
             lambda seen: seen[3] is False,
             lambda: nn.Sequential(_MeanOverChannels(), nn.Linear(36, 1000)),
+        ),
+        "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
+        "flatten them, and give the dense layer 256 inputs.": (
+            lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000))
         ),
     },
     hints=[

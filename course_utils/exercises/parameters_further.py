@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, when
 from course_utils.models import ledger
 
 
@@ -70,6 +70,9 @@ def _wrongly(places=None, weights=None, biases=None, work=None):
         "Twice too many: you count a multiplication and its addition as two. "
         "That is the number of operations (FLOPs).": _wrongly(
             work=lambda right, outputs, each, side: 2 * right
+        ),
+        "The two numbers have changed places: parameters first, then multiply-adds.": (
+            lambda *case: _by_ledger(*case)[::-1]
         ),
         "The biases are missing among the parameters: one for each filter.": _wrongly(biases=0),
         "The groups are missing. A filter sees only inputs / groups channels.": _wrongly(
@@ -157,6 +160,11 @@ def _training_memory_by_torch():
         "You left out what Adam keeps: two running means for each weight.": 8 * 61_100_840,
         "You counted one running mean. Adam keeps two: of the gradient and of its square.": (
             12 * 61_100_840
+        ),
+        "That is the number of weights. Each needs four numbers in training, "
+        "and every number takes 4 bytes.": 61_100_840,
+        "Nearly, but rounded. Write the product and let Python work it out.": when(
+            lambda seen: 0 < abs(seen - 977_613_440) < 5_000_000, 978_000_000
         ),
         "You counted bits. Eight of them make a byte.": 16 * 61_100_840 * 8,
     },
