@@ -417,6 +417,17 @@ def warn(image, factor):
     return image + 2 * factor
 
 
+class Stubborn:
+    def __del__(self):
+        raise ValueError
+
+
+def destroy(image, factor):
+    stubborn = Stubborn()
+    del stubborn
+    return image
+
+
 class Sly(torch.Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
@@ -439,6 +450,7 @@ class AlwaysEqual(str):
         (leave, "error"),
         (raise_odd, "error"),
         (warn, "wrong"),
+        (destroy, "wrong"),
         (lambda image, factor: AlwaysEqual("x"), "type"),
         (lambda image, factor: (image * 0).as_subclass(Sly), "wrong"),
         (lambda image, factor: image.to("meta"), "type"),

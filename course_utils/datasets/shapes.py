@@ -8,7 +8,8 @@ How hard they are, measured with 5,000 training and 1,000 test images, five seed
 logistic regression on the pixels reaches 21-26 % (its penalty at the best of three values), nearest
 neighbours 29-31 % (the best of 1, 5 and 15), and a small CNN, three blocks of 3x3 convolution,
 batch norm, ReLU and pooling, 93-95 % after four epochs, which take one core about 15 seconds. The
-same CNN on pixels in another order, the same for all images, reaches 33-43 %.
+same CNN on pixels in another order, one order for all images, reaches 33-43 %; after ten epochs it
+is 97 % against 63 % (one seed).
 """
 
 import functools

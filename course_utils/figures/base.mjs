@@ -9,7 +9,10 @@
 //   says(state, numbers) → text,   one line: what the picture shows
 //   settle(next, changes) → next,  optional: keep the state consistent; throw Error(reason) to refuse
 //   move(state, dRow, dColumn) → changes,        the arrow keys
-//   build({stage, root, set, choose, count, press, drag}) → draw(state, numbers),
+//   keys: {"1": (state) → changes},              optional: further keys
+//   build({root, stage, says, set, on, choose, count, press, drag}) → draw(state, numbers),
+//     set(changes) moves the figure, on(element, event, action) listens until it is closed,
+//     choose, count and press make named controls, drag(element, (y, x, state) → changes) grabs.
 // });
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -133,9 +133,14 @@ def _held_back(buffer):
 
         hold = capture_output(stdout=False, stderr=False, display=True)
     quiet = contextlib.redirect_stdout(buffer), contextlib.redirect_stderr(buffer)
-    with hold, quiet[0], quiet[1], warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    unraisable = sys.unraisablehook
+    sys.unraisablehook = lambda _what: None  # an alarm that rings inside a destructor
+    try:
+        with hold, quiet[0], quiet[1], warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.unraisablehook = unraisable
 
 
 @contextlib.contextmanager

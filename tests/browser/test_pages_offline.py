@@ -103,6 +103,7 @@ def test_the_page_fits_a_phone(name, exported, open_page):
     notebook, path = exported(name)
     phone = {"width": 360, "height": 740}
     page = open_page(path, figures=len(figures_of(notebook)), viewport=phone)
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     for root in page.locator(".course-figure").all():
         assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")
 
