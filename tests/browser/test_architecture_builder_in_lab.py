@@ -1,0 +1,91 @@
+"""The architecture builder in JupyterLab: every control, and every preset against the twin."""
+
+import pytest
+from test_figures_in_lab import figure  # noqa: F401  (a fixture)
+
+from course_utils.figures.architecture_builder import PRESETS
+
+BUILDER = pytest.mark.parametrize("name", ["architecture_builder"])
+
+
+def fill(root, label, value):
+    field = root.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Tab")
+
+
+@BUILDER
+def test_every_preset_shows_its_twins_numbers(figure):  # noqa: F811
+    menu = figure.root.get_by_label("architecture", exact=True)
+    for name in PRESETS:
+        menu.select_option(name)
+        numbers = figure.twin()
+        assert figure.read("numbers") == numbers
+        assert menu.input_value() == name
+        assert f"{numbers['parameters']:,}" in figure.root.locator("tfoot").inner_text()
+
+
+@BUILDER
+def test_the_controls_change_the_chosen_layer(figure):  # noqa: F811
+    root = figure.root
+    figure.press("ArrowDown")
+    for label, value in [
+        ("filters", 12),
+        ("kernel", 3),
+        ("stride", 2),
+        ("padding", 1),
+        ("pool", 3),
+    ]:
+        fill(root, label, value)
+    fill(root, "pool stride", 1)
+    assert figure.read("state")["convolutions"][0] == [12, 3, 2, 1, 3, 1]
+    fill(root, "channels", 3)
+    fill(root, "input size", 64)
+    fill(root, "classes", 7)
+    root.get_by_label("head").select_option("global average")
+    root.get_by_label("biases").select_option("without")
+    assert figure.read("numbers") == figure.twin()
+    assert root.get_by_label("architecture").input_value() == "your own"
+    root.get_by_role("button", name="Add dense layer").click()
+    fill(root, "width", 500)
+    numbers = figure.twin()
+    assert figure.read("numbers") == numbers
+    assert numbers["chosen"] == "dense2"
+    assert numbers["rows"][-2][3] == 84 * 500
+    assert "500·(84) = 42,000 parameters" in root.inner_text()
+
+
+@BUILDER
+def test_layers_are_added_and_removed(figure):  # noqa: F811
+    root = figure.root
+    root.get_by_role("button", name="Add convolution").click()
+    assert figure.twin()["chosen"] == "conv3"
+    root.get_by_role("button", name="Remove conv3").click()
+    figure.press("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp")
+    names = [row[0] for row in figure.twin()["rows"]]
+    assert "conv3" not in names
+    while figure.read("numbers")["chosen"] != "pool1":
+        figure.press("ArrowUp" if figure.read("state")["row"] > 2 else "ArrowDown")
+    root.get_by_role("button", name="Remove pool1").click()
+    assert "pool1" not in [row[0] for row in figure.twin()["rows"]]
+    assert figure.read("numbers") == figure.twin()
+
+
+@BUILDER
+def test_a_kernel_that_does_not_fit_is_refused_in_words(figure):  # noqa: F811
+    before = figure.read("state")
+    fill(figure.root, "input size", 9)
+    assert "Refused: the kernel of conv2" in figure.root.locator(".course-says").inner_text()
+    assert figure.read("state") == before
+
+
+@BUILDER
+def test_the_largest_layers_are_marked_in_words_and_shape(figure):  # noqa: F811
+    rows = figure.root.locator("tbody tr")
+    numbers = figure.read("numbers")
+    for sign, key in (("▲ most", "most_parameters"), ("● most", "most_multiply_adds")):
+        marked = [i for i in range(rows.count()) if sign in rows.nth(i).inner_text()]
+        assert marked == [numbers[key]]
+    figure.press("ArrowDown")  # clears what another test was refused
+    says = figure.root.locator(".course-says").inner_text()
+    assert says.startswith("25,010 parameters, most in dense1 (86.3 %); 262,344 multiply-adds")

@@ -1,0 +1,221 @@
+"""The worked numbers of workbook 04, recomputed by code that shares nothing with the ledger.
+
+Some of them answer exercises and so cannot be stored as outputs before their check. Whatever a
+lecture's own formula gives beside the right one is computed too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from course_utils import _torchvision  # noqa: F401  (the next line works with any torch)
+
+import torchvision  # isort: skip
+import itertools
+
+
+def dense(inputs, outputs, bias=1):
+    return inputs * outputs + bias * outputs
+
+
+def conv(inputs, outputs, k, bias=1):
+    return outputs * (inputs * k * k + bias)
+
+
+def chain(*widths, bias=1):
+    pairs = itertools.pairwise(widths)
+    return sum(dense(inputs, outputs, bias) for inputs, outputs in pairs)
+
+
+def side(n, *steps):
+    """Side of a map after steps of (kernel, stride, padding)."""
+    for k, s, p in steps:
+        n = (n + 2 * p - k) // s + 1
+    return n
+
+
+def held(*layers):
+    """The same by PyTorch."""
+    return sum(parameter.numel() for layer in layers for parameter in layer.parameters())
+
+
+POOL = (2, 2, 0)
+
+
+def test_one_neuron_with_and_without_bias():
+    assert held(nn.Linear(5, 1, bias=False)) == dense(5, 1, 0) == 5
+    assert held(nn.Linear(5, 1)) == dense(5, 1) == 6
+    assert held(nn.Linear(5, 3)) == dense(5, 3) == 18
+    assert held(nn.Conv1d(1, 1, 3)) == 3 + 1
+
+
+def test_the_first_dense_layer_and_the_slip_beside_it():
+    assert dense(784, 256) == held(nn.Linear(784, 256)) == 200_960
+    assert dense(784, 256, bias=0) == 200_704
+    assert 38_400 == 150 * 256 != 784 * 256
+
+
+def test_mlpnet_and_the_lenet_variant():
+    assert chain(784, 256, 84, 10) == 223_398
+    assert side(28, (5, 1, 0), POOL, (5, 1, 0), POOL) == 4
+    parts = [conv(1, 6, 5), conv(6, 16, 5), dense(16 * 4 * 4, 84), dense(84, 10)]
+    assert parts == [156, 2_416, 21_588, 850]
+    assert sum(parts) == 25_010
+
+
+def test_the_convolution_and_its_wrong_answers():
+    layer = nn.Conv2d(6, 16, 5)
+    assert held(layer) == conv(6, 16, 5) == 2_416
+    assert conv(1, 16, 5) == 416
+    assert layer.weight.numel() == 2_400
+    assert 16 * 6 * (5 * 5 + 1) == 2_496
+    assert held(nn.MaxPool2d(2)) == 0
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_the_nine_by_nine_example(with_bias):
+    bias = int(with_bias)
+    fully = chain(81, 20, 10, bias=bias)
+    filters = conv(1, 3, 3, bias)
+    pooled = filters + chain(3 * side(9, (3, 1, 1), (3, 3, 0)) ** 2, 20, 10, bias=bias)
+    same = filters + chain(3 * side(9, (3, 1, 1)) ** 2, 20, 10, bias=bias)
+    valid = filters + chain(3 * side(9, (3, 1, 0)) ** 2, 20, 10, bias=bias)
+    extra = 33 * bias
+    assert (fully, pooled) == ((1_850, 800) if with_bias else (1_820, 767))
+    assert (same, valid) == (5_087 + extra, 3_167 + extra)
+    assert min(same, valid) > fully > pooled
+
+
+def test_the_networks_for_cifar():
+    assert dense(3_072, 10) == 30_730
+    assert side(32, (5, 1, 0), POOL, (5, 1, 0), POOL) ** 2 * 16 == 400
+    parts = [conv(3, 8, 5), conv(8, 16, 5), dense(400, 256), dense(256, 10)]
+    assert parts == [608, 3_216, 102_656, 2_570]
+    assert sum(parts) == 109_050
+    assert chain(3_072, 256, 100, 10) == 813_398
+
+
+def test_the_networks_of_meml_and_the_keras_model():
+    assert chain(784, 200, 100, 10) == 178_110
+    flat = 16 * side(28, (5, 1, 0), POOL, (3, 1, 0), POOL) ** 2
+    assert flat == 400
+    assert conv(1, 8, 5) + conv(8, 16, 3) + dense(flat, 10) == 5_386
+    flat = 64 * side(28, (3, 1, 0), POOL, (3, 1, 0), POOL) ** 2
+    assert conv(1, 32, 3) + conv(32, 64, 3) + dense(flat, 10) == 34_826
+
+
+def test_the_flatten_size_and_its_wrong_answers():
+    five, three = (5, 1, 0), (3, 1, 0)
+    assert 16 * side(28, five, POOL, three, POOL) ** 2 == 400
+    assert 16 * side(28, five, POOL, three) ** 2 == 1_600
+    assert 16 * side(28, five, three, POOL) ** 2 == 1_936
+    assert 16 * side(28, five, three) ** 2 == 7_744
+    assert 16 * side(28, (5, 1, 2), POOL, (3, 1, 1), POOL) ** 2 == 784
+
+
+def test_the_speech_network():
+    assert 2 * 60 * 8_000 == 960_000
+    assert chain(960_000, 10_000, 1_000, 1) == 9_610_012_001
+    assert round(4 * 9_610_012_001 / 1e9, 1) == 38.4
+
+
+ALEXNET = [(3, 64, 11), (64, 192, 5), (192, 384, 3), (384, 256, 3), (256, 256, 3)]
+
+
+def test_alexnet_in_torchvision():
+    with torch.device("meta"):
+        net = torchvision.models.alexnet()
+    features, head = sum(conv(*one) for one in ALEXNET), chain(9_216, 4_096, 4_096, 1_000)
+    assert held(net.features) == features == 2_469_696
+    assert held(net.classifier) == head
+    assert held(net) == features + head == 61_100_840
+    assert round(100 * head / 61_100_840) == 96
+    places = side(224, (11, 4, 2), (3, 2, 0), (5, 1, 2), (3, 2, 0), *[(3, 1, 1)] * 3, (3, 2, 0))
+    assert 256 * places**2 == 9_216
+
+
+def test_alexnet_with_a_global_average_is_under_three_million():
+    assert 2_469_696 + dense(256, 1_000) == 2_726_696 < 3_000_000
+    assert 2_469_696 + dense(9_216, 1_000) > 3_000_000
+    assert 2_469_696 + chain(256, 4_096, 1_000) > 3_000_000
+    assert 2_469_696 + chain(9_216, 50, 1_000) < 3_000_000  # another way that is right
+
+
+def test_the_listing_without_its_pool_fits_one_image_size_only():
+    with torch.device("meta"):
+        net = torchvision.models.alexnet()
+        listed = nn.Sequential(net.features, nn.Flatten(), net.classifier)
+        assert listed(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
+        assert net(torch.zeros(1, 3, 256, 256)).shape == (1, 1000)
+        with pytest.raises(RuntimeError, match="12544"):
+            listed(torch.zeros(1, 3, 256, 256))
+
+
+def test_alexnet_of_2012_had_two_groups():
+    grouped = [(3, 96, 11), (48, 256, 5), (256, 384, 3), (192, 384, 3), (192, 256, 3)]
+    head = chain(9_216, 4_096, 4_096, 1_000)
+    assert sum(conv(*one) for one in grouped) + head == 60_965_224
+
+
+def test_layers_without_a_non_linearity_collapse():
+    generator = torch.Generator().manual_seed(1)
+    first, second, x = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((256, 784), (10, 256), (784, 50))
+    )
+    assert torch.allclose(second @ (first @ x), (second @ first) @ x)
+    assert not torch.allclose(second @ torch.relu(first @ x), (second @ first) @ x)
+    assert (first.numel() + second.numel(), (second @ first).numel()) == (203_264, 7_840)
+
+
+def test_one_hidden_unit_makes_scores_of_rank_one():
+    generator = torch.Generator().manual_seed(1)
+    first, second, x = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((20, 6), (5, 20), (6, 40))
+    )
+    ranks = [torch.linalg.matrix_rank(second[:, :h] @ torch.relu(first[:h] @ x)) for h in (1, 20)]
+    assert ranks == [1, 5]
+
+
+def test_deep_does_not_mean_ever_smaller():
+    widths = [outputs for _, outputs, _ in ALEXNET]
+    assert widths != sorted(widths, reverse=True)
+
+
+# Further ------------------------------------------------------------------------------------------
+
+
+def test_separable_bottleneck_and_stacked_kernels():
+    free = {"bias": 0}
+    assert conv(128, 128, 3, **free) == 147_456
+    assert conv(1, 128, 3, **free) + conv(128, 128, 1, **free) == 17_536
+    stacked, large = 2 * conv(128, 128, 3, **free), conv(128, 128, 5, **free)
+    assert round(100 * (1 - stacked / large)) == 28
+    squeezed = conv(128, 32, 1, **free) + conv(32, 32, 3, **free) + conv(32, 128, 1, **free)
+    assert squeezed == 17_408
+
+
+def test_training_with_adam_takes_four_numbers_a_weight():
+    assert 61_100_840 * 4 * 4 == 977_613_440
+
+
+def test_folding_against_widening():
+    x = [i / 2**12 for i in range(2**12 + 1)]
+    for _ in range(8):
+        x = [1 - abs(2 * value - 1) for value in x]
+    rising = [b > a for a, b in itertools.pairwise(x)]
+    pieces = 1 + sum(a != b for a, b in itertools.pairwise(rising))
+    assert pieces == 2**8
+    deep, wide = chain(1, *[2] * 8, 1), chain(1, pieces - 1, 1)
+    assert (deep, wide) == (49, 766)
+
+
+def test_where_low_rank_stops_saving():
+    n, m = 9_216, 4_096
+    assert math.floor(n * m / (n + m)) == 2_835
+    assert round(100 * 256 * (n + m) / (n * m)) == 9
