@@ -1,15 +1,18 @@
 """The torchvision shim: a mismatched pair imports, a matching pair is left alone."""
 
+import ast
 import importlib.util
 import subprocess
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 import torch
 
 from course_utils import _torchvision
 
+ROOT = Path(__file__).resolve().parent.parent
 MISMATCHED = torch.version.cuda is None and _torchvision.built_for_cuda()
 
 
@@ -49,6 +52,41 @@ def test_torchvision_fails_without_the_shim_only_where_the_pair_is_mismatched():
     done = python("import torchvision")
     assert (done.returncode != 0) == MISMATCHED, done.stderr
     assert ("torchvision::nms does not exist" in done.stderr) == MISMATCHED
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of what a module's file imports at its top, its packages' own files included."""
+    found = {".".join(path.relative_to(ROOT).parts[:-1])} | {"course_utils"}
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def all_imports(path: Path, seen: set[Path] = frozenset()) -> set[str]:
+    """The same, followed through the modules of the course."""
+    found = set()
+    for name in imports_of(path):
+        found.add(name)
+        base = ROOT.joinpath(*name.split("."))
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file() and file not in seen and name.startswith("course_utils"):
+                found |= all_imports(file, {*seen, path, file})
+    return found
+
+
+TORCH_USERS = [
+    path
+    for path in sorted((ROOT / "course_utils").rglob("*.py"))
+    if "torch" in imports_of(path) and path.name != "_torchvision.py"
+]
+
+
+@pytest.mark.parametrize("path", TORCH_USERS, ids=lambda path: path.stem)
+def test_every_module_that_uses_torch_brings_the_shim(path):
+    assert "course_utils._torchvision" in all_imports(path)
 
 
 def test_the_shim_does_not_import_torchvision():

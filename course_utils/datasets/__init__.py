@@ -68,7 +68,7 @@ def load(name: str | Path | None = None, *, root: str | Path | None = None) -> D
         default = "cifar10" if available(root)["cifar10"] else "shapes"
         name = os.environ.get("COURSE_DATASET") or default
     if isinstance(name, Path) or name.endswith(".npz") or os.sep in name:
-        return files.read(Path(name).expanduser().absolute())
+        return files.read(Path(os.path.abspath(Path(name).expanduser())))
     if name in BUILT_IN:
         return BUILT_IN[name]()
     there = available(root)

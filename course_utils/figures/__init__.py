@@ -16,6 +16,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+
 HERE = Path(__file__).parent
 BASE = (HERE / "base.mjs").read_text(encoding="utf-8")
 STYLE = (HERE / "base.css").read_text(encoding="utf-8")

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
 from course_utils.judging.observation import Stopped, freeze
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds

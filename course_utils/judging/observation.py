@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+
 MOST_NUMBERS = 20_000_000  # more than any exercise gives
 
 

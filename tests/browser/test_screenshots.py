@@ -1,6 +1,8 @@
 """The contact sheet: every workbook that is asked for, whole, in pieces that can be looked at."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -8,8 +10,10 @@ from PIL import Image
 from course_utils.tutor import screenshots
 
 
-def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path, capsys):
-    assert screenshots.main(["00", "--dark", "--out", str(tmp_path)]) == 0
+def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
+    command = [sys.executable, "-m", "course_utils", "screenshots", "00", "--dark"]
+    done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     shown = re.findall(r'<img src="([^"]+)" alt="[^"]+">', (tmp_path / "index.html").read_text())
     assert shown == sorted(path.name for path in tmp_path.glob("*.png"))
     pictures = []
@@ -22,7 +26,7 @@ def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path, capsys):
     assert pictures[0].resize((1, 1)).getpixel((0, 0)) < 100  # the dark theme
     for picture in pictures[:-1]:  # nothing is blank: each piece holds light text on its ground
         assert picture.getextrema()[1] > 180
-    assert "0 errors" in capsys.readouterr().out
+    assert "0 errors" in done.stdout
 
 
 def test_an_unknown_workbook_is_named(capsys):
