@@ -62,6 +62,8 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage("python -m course_utils"))
         return 0
+    if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
+        os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
     try:
         if argv[0] not in COMMANDS:
             raise UserError(

@@ -9,6 +9,8 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("MPLBACKEND", "agg")
+if "COURSE_DATA" in os.environ:  # kernels run in other folders
+    os.environ["COURSE_DATA"] = str(Path(os.environ["COURSE_DATA"]).resolve())
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
 
 

@@ -507,3 +507,12 @@ def test_bench_discovers_scripts_and_runs_one_by_name(tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit) as stopped:
         commands.main(["bench", "c"])
     assert stopped.value.code == 2
+
+
+def test_a_relative_data_folder_is_meant_from_where_the_command_was_typed(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_DATA", "images")
+    monkeypatch.setattr(commands, "fresh", lambda argv: seen.append(os.environ["COURSE_DATA"]))
+    commands.main(["fresh", "02"])
+    assert seen == [str(tmp_path / "images")]

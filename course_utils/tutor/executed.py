@@ -88,8 +88,6 @@ def _environment(scratch: Path, expect: str | None) -> dict[str, str]:
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))
     kept["COURSE_PROGRESS"] = str(scratch / "progress.json")
     kept["IPYTHONDIR"] = str(scratch / "ipython")
-    if "COURSE_DATA" in kept:  # may be relative to the folder the tests were started in
-        kept["COURSE_DATA"] = str(Path(kept["COURSE_DATA"]).resolve())
     if expect is not None:
         kept["COURSE_EXPECT"] = expect
     return kept
