@@ -45,22 +45,26 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
     """
     notebook_path, out_dir = Path(notebook_path), Path(out_dir)
     notebook = nbformat.read(notebook_path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
     exporter = HTMLExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
-    resources = {
-        "title": title(notebook) or notebook_path.stem,
-        "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
-        "metadata": {"path": str(notebook_path.parent)},
-    }
-    html, _ = exporter.from_notebook_node(notebook, resources=resources)
-    html = EMPTY_HEADING.sub("<td></td>", html)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    copy_scripts(out_dir)
+    html = render(exporter, notebook, notebook_path)
+    copy_scripts(SCRIPTS, out_dir)
     page = out_dir / f"{notebook_path.stem}.html"
     page.write_text(html, encoding="utf-8")
     return page
+
+
+def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
+    """Turn a notebook that lies at `path` into a page by an exporter with a template of ours."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
+    resources |= {
+        "title": title(notebook) or path.stem,
+        "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
+        "metadata": {"path": str(path.parent)},
+    }
+    html, _ = exporter.from_notebook_node(notebook, resources=resources)
+    return EMPTY_HEADING.sub("<td></td>", html)
 
 
 def title(notebook) -> str:
@@ -72,9 +76,16 @@ def title(notebook) -> str:
     return ""
 
 
-def copy_scripts(folder: Path) -> None:
-    """Copy the browser scripts into a folder, unless they are there."""
-    for name, source in SCRIPTS.items():
+def copy_scripts(scripts: dict[str, Path], folder: Path) -> None:
+    """Copy browser scripts (name beside the page: where it comes from) unless they are there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is missing; the message says how to get it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in scripts.items():
         if not source.exists():
             raise FileNotFoundError(f"{source} is missing: run `npm ci --ignore-scripts` in {ROOT}")
         target = folder / name

@@ -8,10 +8,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.figures import all_figures
 from course_utils.tutor import lab as driver
+from course_utils.tutor import pages
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 GALLERY = "gallery.ipynb"
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def pytest_collection_modifyitems(items):
@@ -82,6 +84,20 @@ def shown_gallery(lab, chromium):
     yield workbook
     workbook.close()
     page.close()
+
+
+def figures_of(notebook):
+    """List (name, state) of the figures a notebook shows, from top to bottom."""
+    states = notebook.metadata.get("widgets", {}).get(pages.WIDGET_STATE, {}).get("state", {})
+    views = [
+        output.data[VIEW]["model_id"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if VIEW in output.get("data", {})
+    ]
+    shown = [states[model]["state"] for model in views]
+    ids = [state.get("_anywidget_id", "").split(".") for state in shown]
+    return [(parts[-2], state) for parts, state in zip(ids, shown, strict=True) if parts[1:]]
 
 
 class Shown:

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown
+from conftest import Shown, figures_of
 
 from course_utils.figures import Figure, all_figures
 from course_utils.tutor import pages
@@ -12,7 +12,6 @@ from course_utils.tutor.editions import NOTEBOOKS, discover
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="session")
@@ -53,20 +52,6 @@ def open_page(chromium):
     assert asked
     assert foreign == []
     assert troubles == []
-
-
-def figures_of(notebook):
-    """List (name, state) of the figures a notebook shows, from top to bottom."""
-    states = notebook.metadata.get("widgets", {}).get(pages.WIDGET_STATE, {}).get("state", {})
-    views = [
-        output.data[VIEW]["model_id"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if VIEW in output.get("data", {})
-    ]
-    shown = [states[model]["state"] for model in views]
-    ids = [state.get("_anywidget_id", "").split(".") for state in shown]
-    return [(parts[-2], state) for parts, state in zip(ids, shown, strict=True) if parts[1:]]
 
 
 @EVERY
