@@ -119,8 +119,8 @@ def test_a_notebook_without_a_heading_is_called_by_its_name(tmp_path, scripts):
 
 
 def test_a_missing_script_says_how_to_get_it(tmp_path, scripts):
-    (scripts / "require.js").unlink()
-    with pytest.raises(FileNotFoundError, match=r"require\.js is missing: run `npm ci"):
+    (scripts / "tex-svg.js").unlink()
+    with pytest.raises(FileNotFoundError, match=r"tex-svg\.js is missing: run `npm ci"):
         exported(tmp_path, new_markdown_cell("# A"))
 
 
