@@ -36,7 +36,7 @@ COMMANDS = {
     "data": Command("datasets.download", "main", "download CIFAR-10 or MNIST"),
     "test": Command("__main__", "test", "run every test", extra="test"),
     "bench": Command(
-        "__main__", "bench", "run the benchmarks and print their tables", extra="test"
+        "__main__", "bench", "run the benchmarks and print their tables", extra="bench"
     ),
     "tutor": Command("tutor.solved", "main", "write the solved workbooks, executed", extra="test"),
     "slides": Command("tutor.slides", "main", "write the workbooks as slides", extra="test"),
