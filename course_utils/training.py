@@ -21,9 +21,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
+from torch import Tensor, nn, optim
 from tqdm.auto import tqdm
 
 from course_utils import _torchvision  # noqa: F401  (makes a plain `import torchvision` work)
@@ -75,10 +73,9 @@ class History:
             text += f", accuracy {shares[-1]:.1%}" if shares else ""
         return f"{text}; {self.stopped}" if self.stopped else text
 
-    def _write(self, name: str, result: Evaluation) -> None:
-        getattr(self, f"{name}_loss").append(result.loss)
-        if result.accuracy is not None:
-            getattr(self, f"{name}_accuracy").append(result.accuracy)
+    def _write(self, name: str, loss: float, accuracy: float | None) -> None:
+        getattr(self, f"{name}_loss").append(loss)
+        getattr(self, f"{name}_accuracy").extend([] if accuracy is None else [accuracy])
 
 
 def fit(
@@ -88,7 +85,7 @@ def fit(
     *,
     epochs: int = 10,
     batch_size: int = 128,
-    optimizer: Optimizer | Callable | None = None,
+    optimizer: optim.Optimizer | Callable | None = None,
     schedule: str | Callable | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     patience: int | None = None,
@@ -128,32 +125,39 @@ def fit(
         If data, model and options do not fit together; says what was given.
     """
     _check_options(model, valid, epochs, batch_size, patience)
-    home, started, best = _device(model), time.perf_counter(), None
+    home, started, best, rates = _device(model), time.perf_counter(), None, []
     device = torch.device(device or torch.accelerator.current_accelerator(True) or "cpu")
     history, shown = History(device=device.type), _watched() if progress is None else progress
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             model.to(device)
-            train, valid = _ready(model, train, "train"), valid and _ready(model, valid, "valid")
+            train = _ready(model, train, "train")
+            valid = None if valid is None else _ready(model, valid, "valid")
             optimizer = _optimizer(optimizer, model)
+            rates = [(group, group["lr"]) for group in optimizer.param_groups]
             steps = epochs * math.ceil(len(train[0]) / batch_size)
             scheduler = _scheduler(schedule, optimizer, steps)
             with tqdm(total=steps, leave=False, disable=not shown) as bar:
                 while history.epochs < epochs and not history.stopped:
                     batches = _batches(*train, batch_size, shuffle=True, augment=augment)
-                    _epoch(model, batches, loss, optimizer, scheduler, history, bar)
-                    if valid and not history.stopped:
-                        history._write("valid", evaluate(model, valid[:2], loss=loss))
+                    trained = _epoch(model, batches, loss, optimizer, scheduler, history, bar)
+                    if valid:
+                        history._write("valid", *evaluate(model, valid[:2], loss=loss))
+                    history._write("train", *trained)
                     if patience and history.best_epoch == history.epochs:
                         best = {name: value.clone() for name, value in model.state_dict().items()}
                     elif patience and history.epochs - (history.best_epoch or 0) >= patience:
                         history.stopped = f"no lower validation loss for {patience} epochs"
+    except FloatingPointError as error:
+        history.stopped = str(error)
     except KeyboardInterrupt:
         history.interrupted, history.stopped = True, f"interrupted in epoch {history.epochs + 1}"
     finally:
         if best:
             model.load_state_dict(best)
+        for group, rate in rates:
+            group["lr"] = rate  # whatever the schedule made of it
         model.to(home).eval()
         history.seconds = time.perf_counter() - started
     if shown and history.stopped:
@@ -161,8 +165,8 @@ def fit(
     return history
 
 
-def _epoch(model, batches, loss, optimizer, scheduler, history, bar) -> None:
-    """The training step, once for every batch."""
+def _epoch(model, batches, loss, optimizer, scheduler, history, bar):
+    """The training step, once for every batch; mean loss and accuracy."""
     model.train()
     done = []
     for x, y in batches:
@@ -177,12 +181,10 @@ def _epoch(model, batches, loss, optimizer, scheduler, history, bar) -> None:
         history.step_loss.append(step_loss.item())
         done.append((step_loss.item(), _accuracy(scores, y), len(y)))
         if not math.isfinite(value := history.step_loss[-1]):
-            step = len(history.step_loss)
-            history.stopped = f"loss {value} at step {step}: take a smaller learning rate"
-            return
+            where = f"step {len(history.step_loss)}"
+            raise FloatingPointError(f"loss {value} at {where}: take a smaller learning rate")
     losses, shares, sizes = zip(*done, strict=True)
-    share = None if None in shares else fmean(shares, sizes)
-    history._write("train", Evaluation(fmean(losses, sizes), share))
+    return fmean(losses, sizes), None if None in shares else fmean(shares, sizes)
 
 
 def evaluate(model: nn.Module, data: Pair, *, batch_size=500, loss=F.cross_entropy) -> Evaluation:
@@ -218,8 +220,7 @@ def repeat(
 
 
 def _accuracy(scores: Tensor, y: Tensor) -> float | None:
-    labels = _are_labels(y) and scores.ndim == 2
-    return (scores.argmax(1) == y).float().mean().item() if labels else None
+    return (scores.argmax(1) == y).float().mean().item() if y.dtype == torch.int64 else None
 
 
 def _ready(model, data, name):
@@ -232,22 +233,19 @@ def _ready(model, data, name):
         raise TypeError(f"{name}: images are uint8 or float32, not {images.dtype}")
     if len(images) != len(targets) or not len(images):
         raise ValueError(f"{name}: {len(images)} images and {len(targets)} labels")
-    targets = targets.long() if _are_labels(targets) else targets
+    if targets.ndim == 1 and not targets.is_floating_point():
+        targets = targets.long()  # they are labels
     layout = torch.channels_last  # the fastest
     try:
         scores = _scores(model, images[:1], layout)
     except RuntimeError:  # no images, or a `view` in the model, which wants the channels first
         layout = torch.contiguous_format
         scores = _scores(model, images[:1], layout)
-    if _are_labels(targets) and scores.ndim == 2:
-        for label in (targets.min().item(), targets.max().item()):
-            if not 0 <= label < scores.shape[1]:
-                raise ValueError(f"{name}: label {label}, but {scores.shape[1]} scores")
+    if targets.dtype == torch.int64:
+        wrong = targets[(targets < 0) | (targets >= scores.shape[1])]
+        if len(wrong):
+            raise ValueError(f"{name}: label {wrong[0]}, but {scores.shape[1]} scores")
     return images, targets, layout
-
-
-def _are_labels(targets: Tensor) -> bool:
-    return targets.ndim == 1 and not targets.is_floating_point()
 
 
 def _batches(images, targets, layout, size, *, shuffle=False, augment=None) -> Iterator[Pair]:
@@ -267,15 +265,15 @@ def _scores(model, images, layout, size=1) -> Tensor:
     training = model.training
     try:
         with torch.no_grad():
-            batches = _batches(images, images, layout, size)
+            batches = _batches(images, images[:, :0], layout, size)
             return torch.cat([model.eval()(x) for x, _ in batches])
     finally:
         model.train(training)
 
 
-def _optimizer(given, model) -> Optimizer:
-    made = given or torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
-    made = made if isinstance(made, Optimizer) else made(model.parameters())
+def _optimizer(given, model) -> optim.Optimizer:
+    made = given or optim.AdamW(model.parameters(), lr=2e-3, fused=True)
+    made = made if isinstance(made, optim.Optimizer) else made(model.parameters())
     held = {id(one) for group in made.param_groups for one in group["params"]}
     if held.isdisjoint(map(id, model.parameters())):
         raise ValueError("the optimiser holds no parameter of this model")
@@ -285,7 +283,7 @@ def _optimizer(given, model) -> Optimizer:
 def _scheduler(schedule, optimizer, steps):
     if schedule == "one-cycle":
         rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, rates, steps, cycle_momentum=False)
+        return optim.lr_scheduler.OneCycleLR(optimizer, rates, steps, cycle_momentum=False)
     if isinstance(schedule, str):
         raise ValueError(f'schedule: "one-cycle" or a function, not {schedule!r}')
     return schedule and schedule(optimizer, steps)

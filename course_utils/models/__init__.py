@@ -167,20 +167,23 @@ def logistic(shape: tuple[int, ...] = (3, 32, 32), classes: int = 10) -> nn.Sequ
 
 
 def course_convnet(
-    width: int = 16, classes: int = 10, channels: int = 3, batch_norm: bool = False
+    width: int = 16, classes: int = 10, channels: int = 3, batch_norm: bool = False, blocks: int = 2
 ) -> nn.Sequential:
     """(N, channels, 32, 32) -> (N, classes) scores: the CNN of the course.
 
-    Twice a 5×5 convolution, ReLU and a pool that halves both sides, then one dense layer; `width`
-    filters, then twice as many.
+    Each block is a 5×5 convolution, ReLU and a pool that halves both sides; the first has `width`
+    filters, every other twice as many as the one before. One dense layer ends it.
     """
-    layers = {}
-    for number, (inputs, filters) in enumerate([(channels, width), (width, 2 * width)], start=1):
+    layers, inputs = {}, channels
+    for number in range(1, blocks + 1):
+        filters = width * 2 ** (number - 1)
         layers[f"conv{number}"] = nn.Conv2d(inputs, filters, 5, padding=2)
         if batch_norm:
             layers[f"norm{number}"] = nn.BatchNorm2d(filters)
         layers |= {f"relu{number}": nn.ReLU(), f"pool{number}": nn.MaxPool2d(2)}
-    return named(**layers, flatten=nn.Flatten(), dense=nn.Linear(2 * width * 8 * 8, classes))
+        inputs = filters
+    side = 32 // 2**blocks
+    return named(**layers, flatten=nn.Flatten(), dense=nn.Linear(inputs * side * side, classes))
 
 
 def _block(number: int, inputs: int, filters: int, kernel: int) -> dict[str, nn.Module]:
