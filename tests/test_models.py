@@ -52,6 +52,8 @@ NETWORKS = {
     models.meml_mlp: ((1, 28, 28), 178_110),
     models.meml_convnet: ((1, 28, 28), 5_386),
     models.keras_convnet: ((1, 28, 28), 34_826),
+    models.logistic: ((3, 32, 32), 30_730),
+    models.course_convnet: ((3, 32, 32), 34_538),
 }
 
 
@@ -352,3 +354,48 @@ def test_the_networks_of_the_lectures(network):
     assert not torch.equal(scores[0], scores[1])
     torch.nn.functional.cross_entropy(scores, torch.tensor([3, 1])).backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_cnn_of_the_course_has_the_forms_it_promises(batch_norm):
+    model = models.course_convnet(4, classes=7, channels=1, batch_norm=batch_norm, blocks=3)
+    names = ["conv", "norm", "relu", "pool"] if batch_norm else ["conv", "relu", "pool"]
+    blocks = [f"{name}{number}" for number in (1, 2, 3) for name in names]
+    assert list(dict(model.named_children())) == [*blocks, "flatten", "dense"]
+    shapes = {r.name: r.shape for r in ledger(model, (1, 32, 32)).rows}
+    assert [shapes[f"conv{n}"] for n in (1, 2, 3)] == [(4, 32, 32), (8, 16, 16), (16, 8, 8)]
+    assert shapes["dense"] == (7,)
+    assert numel(model) == 104 + 808 + 3_216 + 1_799 + batch_norm * 2 * 28
+
+
+def test_logistic_regression_takes_any_shape():
+    model = models.logistic((1, 28, 28), classes=3)
+    assert numel(model) == 3 * 784 + 3
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 3)
+
+
+def test_standardised_images_have_mean_0_and_deviation_1():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 200, (50, 3, 8, 6), dtype=torch.uint8, generator=generator)
+    images[:, 1] //= 3
+    layer = models.Standardize.like(images)
+    made = layer(images / 255)
+    assert made.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
+    assert made.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+    assert list(layer.parameters()) == []
+    copy = models.Standardize(torch.zeros(3), torch.ones(3))
+    copy.load_state_dict(layer.state_dict())
+    assert torch.equal(copy(images / 255), made)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(2, 3, 4, 4), r"torch.float32 of shape \(2, 3, 4, 4\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), r"torch.uint8 of shape \(3, 4, 4\)"),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "channel 0 is constant"),
+    ],
+)
+def test_what_cannot_be_standardised_is_refused(images, words):
+    with pytest.raises(ValueError, match=words):
+        models.Standardize.like(images)
