@@ -106,6 +106,14 @@ def _plain(value):
     return int(value) if float(value).is_integer() else value
 
 
+def inside(proposal, size: int, what: str = "") -> int:
+    """Return the proposed index of a trait, or refuse it if it is not among 0 to size - 1."""
+    name, index = proposal.trait.name, proposal.value
+    if not 0 <= index < size:
+        raise traitlets.TraitError(f"{name} {index} lies outside {what}0 to {size - 1}")
+    return index
+
+
 def all_figures() -> list[type[Figure]]:
     """Every figure class of this package, by module name."""
     found = []

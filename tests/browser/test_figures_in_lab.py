@@ -140,8 +140,8 @@ def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
     assert "⌊(4 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1 = 2" in root.inner_text()
 
 
-@pytest.mark.parametrize("name", ["kernel_scrubber"])
-def test_the_scrubber_refuses_a_kernel_that_does_not_fit(figure):
+@pytest.mark.parametrize("name", ["kernel_scrubber", "pooling_window"])
+def test_a_window_that_does_not_fit_is_refused(figure):
     before = figure.read("state")
     size = figure.root.get_by_label("size k")
     size.fill("5")
