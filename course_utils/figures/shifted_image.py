@@ -72,6 +72,7 @@ class ShiftedImage(Figure):
 
     pieces = ("network",)
     tolerance = 1e-6  # exponentials, and sums in another order
+    _measured: tuple = (None, None)  # the networks, and the sizes of the mapped one's outputs
 
     images = traitlets.Dict().tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -135,10 +136,14 @@ class ShiftedImage(Figure):
 
     def _limits(self, stage: str) -> dict[str, int]:
         """How many channels, rows and columns a layer has, and how many channels go into it."""
-        at = stages_of(self.networks[self._mapped])[stage]
-        outputs = self._outputs(self._mapped)
-        parts = len(outputs[at - 1]) if stage.startswith("ReLU") else 1
-        return dict(zip(UNIT[1:], (*outputs[at + 1].shape, parts), strict=True))
+        layers = self.networks[self._mapped]
+        if self._measured[0] is not self.networks:  # sizes are the same for every image
+            blank = torch.zeros(self.images["shape"][1:])
+            shapes = [blank.shape, *(output.shape for output in outputs_of(layers, blank))]
+            self._measured = self.networks, shapes
+        shapes, at = self._measured[1], stages_of(layers)[stage]
+        parts = shapes[at - 1][0] if stage.startswith("ReLU") else 1
+        return dict(zip(UNIT[1:], (*shapes[at + 1], parts), strict=True))
 
     @traitlets.validate("image", "dy", "dx")
     def _check_place(self, proposal):

@@ -27,6 +27,7 @@ def test_dragging_takes_the_image_along(figure):  # noqa: F811
     assert (state["dx"], state["dy"]) == (0, 0)
     figure.press("ArrowLeft", "Home")
     assert figure.read("state")["dx"] == 0
+    assert figure.agrees()
 
 
 @SHIFT
@@ -80,7 +81,7 @@ def test_a_click_on_a_map_shows_how_the_unit_came_about(figure):  # noqa: F811
     assert tables.count() == 3
     texts = [text for text in tables.nth(1).locator("text").all_text_contents() if text]
     drawn = [float(text.replace("−", "-")) for text in texts]
-    assert drawn == pytest.approx(sum(unit["weights"], []), abs=0.006)
+    assert drawn == pytest.approx([w for line in unit["weights"] for w in line], abs=0.006)
     box = maps.nth(1).bounding_box()
     maps.nth(1).click(position={"x": 2, "y": box["height"] - 2})
     assert figure.read("state")["stage"] == "pool 1"
@@ -101,6 +102,7 @@ def test_units_are_reached_without_a_mouse(figure):  # noqa: F811
     titles = figure.root.locator(".course-maps .course-title").all_inner_texts()
     assert titles[0].startswith("after ReLU 2: 32 maps of 16 × 16")
     assert titles[1].startswith("after pool 2: 32 maps of 8 × 8")
+    assert figure.agrees()
 
 
 @SHIFT
@@ -110,3 +112,4 @@ def test_maps_and_image_are_painted_anew(figure):  # noqa: F811
     figure.press("ArrowRight")
     after = [canvases.nth(i).evaluate("(c) => c.toDataURL()") for i in range(3)]
     assert all(a != b for a, b in zip(after, before, strict=True))
+    assert figure.agrees()
