@@ -85,8 +85,7 @@ def test_the_browser_computes_the_same_numbers():
 def test_the_receptive_field_is_where_the_gradient_can_come_from(stage):
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(), stage=stage, row=4, column=3)
     kinds = {nn.ReLU: nn.Identity(), nn.MaxPool2d: nn.AvgPool2d(2)}  # let everything through
-    cnn = figure._mapped
-    layers = list(models()[cnn].net)[: stages_of(figure.networks[cnn])[stage]]
+    layers = list(models()["CNN"].net)[: stages_of(figure._mapped)[stage]]
     smooth = nn.Sequential(*(kinds.get(type(layer), layer) for layer in layers))
     x = (IMAGES[:1] / 255).requires_grad_()
     smooth(x)[0, 0, 4, 3].backward()
@@ -112,7 +111,7 @@ def test_the_sum_makes_the_unit_and_the_window_its_maximum():
 
 def test_at_first_it_points_at_the_largest_unit():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models())
-    assert figure.numbers()["unit"]["value"] == figure._outputs("CNN")[3].max()
+    assert figure.numbers()["unit"]["value"] == figure._outputs(figure._mapped)[3].max()
     assert ShiftedImage(IMAGES, LABELS, CLASSES, models(), row=2).row == 2
 
 

@@ -52,7 +52,7 @@ function windowsOf({ shape: [channels, height, width], data }, [rows, columns], 
   return lines;
 }
 
-/** The convolution as a product of matrices, four filters at a time, which is what is quick. */
+/** A convolution as a product of matrices, four filters at a time: quick in plain JavaScript. */
 function conv2d(x, { stride, padding, weight, bias }) {
   const [, height, width] = x.shape;
   const [outputs, inputs, tall, wide] = weight.shape;

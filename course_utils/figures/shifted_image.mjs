@@ -53,7 +53,8 @@ function stagesOf(layers) {
   return found;
 }
 
-const mappedOf = ({ networks }) => Object.keys(networks).findLast((name) => Object.keys(stagesOf(networks[name])).length);
+/** The model whose maps are shown, {name, layers}: the last that has any. */
+const mappedOf = ({ networks }) => networks.findLast(({ layers }) => Object.keys(stagesOf(layers)).length);
 
 const memory = new WeakMap(); // of a figure's networks: what they gave for the image now shown
 
@@ -64,7 +65,7 @@ function outputs({ images, networks, image, dy, dx, fill }) {
     const { shape: [, ...shape], data } = unpack(images);
     const size = shape.reduce((all, side) => all * side, 1);
     const x = shifted({ shape, data: data.subarray(image * size, (image + 1) * size) }, dy, dx, fill);
-    const results = Object.fromEntries(Object.entries(networks).map(([name, layers]) => [name, [x, ...outputsOf(layers, x)]]));
+    const results = Object.fromEntries(networks.map(({ name, layers }) => [name, [x, ...outputsOf(layers, x)]]));
     memory.set(networks, { key, results });
   }
   return memory.get(networks).results;
@@ -90,8 +91,8 @@ function fieldOf(layers, at, row, column) {
 /** The unit: its value, its receptive field, and the sum or the maximum it comes from. */
 function unitOf(state) {
   const { stage, channel, row, column, part } = state;
-  const name = mappedOf(state);
-  const [layers, results] = [state.networks[name], outputs(state)[name]];
+  const { name, layers } = mappedOf(state);
+  const results = outputs(state)[name];
   const at = stagesOf(layers)[stage];
   const found = { value: at3(results[at + 1], channel, row, column), field: fieldOf(layers, at, row, column) };
   if (layers[at].kind === "max_pool2d") {
@@ -147,13 +148,13 @@ export default courseFigure({
   settle(next) {
     const [count, , height, width] = next.images.shape;
     const [high, wide] = [Math.floor(height / 2), Math.floor(width / 2)];
-    const name = mappedOf(next);
-    const stages = stagesOf(next.networks[name]);
+    const { name, layers } = mappedOf(next);
+    const stages = stagesOf(layers);
     const at = stages[next.stage] ?? Object.values(stages)[0];
     const place = { image: clamp(next.image, 0, count - 1), dy: clamp(next.dy, -high, high), dx: clamp(next.dx, -wide, wide) };
     const results = outputs({ ...next, ...place })[name];
     const [channels, rows, columns] = results[at + 1].shape;
-    const parts = next.networks[name][at].kind === "relu" ? results[at - 1].shape[0] : 1;
+    const parts = layers[at].kind === "relu" ? results[at - 1].shape[0] : 1;
     return {
       ...next,
       ...place,
@@ -175,8 +176,7 @@ export default courseFigure({
     root.classList.add("course-shift");
     const title = (text = "") => make("div", { class: "course-title" }, text);
     const [networks, classes] = [model.get("networks"), model.get("classes")];
-    const mapped = mappedOf({ networks });
-    const layers = networks[mapped];
+    const { name: mapped, layers } = mappedOf({ networks });
     const stages = stagesOf(layers);
     const [, channels, height, width] = model.get("images").shape;
 
@@ -198,7 +198,7 @@ export default courseFigure({
     }));
 
     // Both models' probabilities.
-    const names = Object.keys(networks);
+    const names = networks.map(({ name }) => name);
     const heads = names.map(() => make("th", { scope: "col" }));
     const rows = classes.map((words) => {
       const name = make("th", { scope: "row" });

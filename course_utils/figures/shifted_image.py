@@ -77,7 +77,7 @@ class ShiftedImage(Figure):
     images = traitlets.Dict().tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    networks = traitlets.Dict().tag(sync=True)
+    networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name and layers; order matters
     image = traitlets.Int(0).tag(sync=True)
     dy = traitlets.Int(0).tag(sync=True)
     dx = traitlets.Int(0).tag(sync=True)
@@ -93,7 +93,7 @@ class ShiftedImage(Figure):
         if images.ndim != 4 or images.dtype != torch.uint8 or images.shape[1] not in (1, 3):
             what = f"{images.dtype} of shape {tuple(images.shape)}"
             raise traitlets.TraitError(f"images wants (N, 1 or 3, H, W) uint8, got {what}")
-        networks = {name: layers_of(model) for name, model in models.items()}
+        networks = [{"name": name, "layers": layers_of(model)} for name, model in models.items()]
         labels = [int(label) for label in labels]
         self._check_together(images, labels, list(classes), networks)
         state = {"images": packed(images), "labels": labels, "classes": [*classes]}
@@ -109,9 +109,10 @@ class ShiftedImage(Figure):
             raise traitlets.TraitError(
                 f"{len(images)} images want as many labels from 0 to {last}, got {labels}"
             )
-        for name, layers in networks.items():
+        for network in networks:
+            name = network["name"]
             try:
-                scores = outputs_of(layers, images[0] / 255)[-1]
+                scores = outputs_of(network["layers"], images[0] / 255)[-1]
             except RuntimeError as error:
                 shape = tuple(images.shape[1:])
                 raise traitlets.TraitError(
@@ -120,23 +121,23 @@ class ShiftedImage(Figure):
             if scores.shape != (len(classes),):
                 got = tuple(scores.shape)
                 raise traitlets.TraitError(f"{name} gives {got}, not {len(classes)} scores")
-        if not any(map(stages_of, networks.values())):
+        if not any(stages_of(network["layers"]) for network in networks):
             raise traitlets.TraitError("no model has a convolution and a ReLU: there are no maps")
 
     @property
-    def _mapped(self) -> str:
-        """Name of the model whose maps are shown."""
-        return [name for name, layers in self.networks.items() if stages_of(layers)][-1]
+    def _mapped(self) -> list[dict]:
+        """Layers of the model whose maps are shown."""
+        return [one["layers"] for one in self.networks if stages_of(one["layers"])][-1]
 
-    def _outputs(self, name: str) -> list[Tensor]:
-        """Return the shifted image in [0, 1] and the output of every layer of a model."""
+    def _outputs(self, layers: list[dict]) -> list[Tensor]:
+        """Return the shifted image in [0, 1] and the output of every layer."""
         image = unpacked(self.images)[self.image]
         x = shifted(image, self.dy, self.dx, self.fill).double() / 255
-        return [x, *outputs_of(self.networks[name], x)]
+        return [x, *outputs_of(layers, x)]
 
     def _limits(self, stage: str) -> dict[str, int]:
         """How many channels, rows and columns a layer has, and how many channels go into it."""
-        layers = self.networks[self._mapped]
+        layers = self._mapped
         if self._measured[0] is not self.networks:  # sizes are the same for every image
             blank = torch.zeros(self.images["shape"][1:])
             shapes = [blank.shape, *(output.shape for output in outputs_of(layers, blank))]
@@ -157,7 +158,7 @@ class ShiftedImage(Figure):
 
     @traitlets.validate("stage")
     def _check_stage(self, proposal):
-        stages = stages_of(self.networks[self._mapped])
+        stages = stages_of(self._mapped)
         if proposal.value not in stages:
             raise traitlets.TraitError(f"stage {proposal.value!r} is none of {', '.join(stages)}")
         return proposal.value
@@ -173,14 +174,14 @@ class ShiftedImage(Figure):
 
     def _look_at_the_largest(self) -> None:
         """Point at the unit that answers most."""
-        maps = self._outputs(self._mapped)[stages_of(self.networks[self._mapped])[self.stage] + 1]
+        maps = self._outputs(self._mapped)[stages_of(self._mapped)[self.stage] + 1]
         place = torch.unravel_index(maps.argmax(), maps.shape)
         self.set(**dict(zip(UNIT[1:4], map(int, place), strict=True)))
 
     def _field(self, at: int) -> list[int]:
         """[top, left, bottom, right] of the unit's receptive field, padding included."""
         top, left, bottom, right = self.row, self.column, self.row + 1, self.column + 1
-        for layer in reversed(self.networks[self._mapped][: at + 1]):
+        for layer in reversed(self._mapped[: at + 1]):
             if layer["kind"] in ("conv2d", "max_pool2d"):
                 size = layer.get("size") or layer["weight"]["shape"][2]
                 wide = layer.get("size") or layer["weight"]["shape"][3]
@@ -192,7 +193,7 @@ class ShiftedImage(Figure):
 
     def _unit(self) -> dict:
         """Value of the unit, its receptive field, and the sum or maximum it comes from."""
-        layers, outputs = self.networks[self._mapped], self._outputs(self._mapped)
+        layers, outputs = self._mapped, self._outputs(self._mapped)
         at = stages_of(layers)[self.stage]
         found = {
             "value": outputs[at + 1][self.channel, self.row, self.column].item(),
@@ -221,7 +222,8 @@ class ShiftedImage(Figure):
         """Every model's probabilities, and the unit with what it was made of."""
         return {
             "probabilities": {
-                name: self._outputs(name)[-1].softmax(0).tolist() for name in self.networks
+                one["name"]: self._outputs(one["layers"])[-1].softmax(0).tolist()
+                for one in self.networks
             },
             "unit": self._unit(),
         }
