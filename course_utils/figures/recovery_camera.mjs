@@ -32,16 +32,6 @@ const MARKS = { [NONE]: "", [DCT]: "●", [HAAR]: "■", [VARIATION]: "▲" };
 const SHORT = { [NONE]: "none", [DCT]: "DCT", [HAAR]: "Haar", [VARIATION]: "TV" };
 const INKS = { [NONE]: "var(--soft)", [DCT]: "var(--mark)", [HAAR]: "#8064c8", [VARIATION]: "#d06400" };
 
-/** A function of an object and a key that computes each value once. */
-function once(compute) {
-  const known = new WeakMap();
-  return (object, key = "") => {
-    if (!known.has(object)) known.set(object, new Map());
-    const values = known.get(object);
-    if (!values.has(key)) values.set(key, compute(object, key));
-    return values.get(key);
-  };
-}
 const flat = once((image) => Float64Array.from(image.flat()));
 
 /** MurmurHash3's finaliser: a whole number spread over 0 … 2³² − 1. */
