@@ -48,6 +48,7 @@ class RecoveryCamera(Figure):
     """
 
     tolerance = 1e-6  # another fast transform, other roundings
+    milliseconds = 100.0  # every change is a recovery of its own
 
     image = Numbers(axes=2).tag(sync=True)
     prior = traitlets.Enum(PRIORS, PRIORS[1]).tag(sync=True)
