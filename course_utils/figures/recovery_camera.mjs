@@ -8,12 +8,13 @@ const PROBES = [[1, 2], [3, 1], [2, 3], [1, 1]];
 
 const [LOW, HIGH, STRIDE] = [5, 95, 5]; // per cent at which the chart is filled in
 const CAMERA_STYLE = `
-  .course-camera .course-stage { display: grid; gap: 14px 20px; width: 100%; grid-template-columns: repeat(3, auto) 1fr; }
+  .course-camera .course-stage { display: grid; gap: 14px 20px; width: 100%; grid-template-columns: repeat(3, minmax(0, 192px)) minmax(120px, 1fr); }
   .course-camera .course-facts { display: block; margin: 0; align-self: center; }
   .course-camera .course-facts b { display: block; font-size: 24px; line-height: 1.2; font-variant-numeric: tabular-nums; }
   .course-camera .course-facts p { margin: 0 0 12px; }
   .course-charts { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 12px 20px; }
-  .course-chart { display: block; flex: 0 1 366px; min-width: 0; max-width: 100%; }
+  .course-chart { display: block; flex: 1 1 290px; min-width: 0; max-width: 366px; }
+  .course-camera canvas { image-rendering: auto; }
   .course-chart text { fill: var(--ink); font-size: 12px; }
   .course-chart .course-axis { stroke: var(--line); stroke-width: 1; }
   .course-chart .course-curve { fill: none; stroke-width: 1.6; opacity: 0.75; }
@@ -22,7 +23,7 @@ const CAMERA_STYLE = `
   .course-chart text.course-mine { font-weight: 700; }
   .course-camera select { max-width: 100%; }
   .course-camera .course-controls button { margin: 0; }
-  @container (max-width: 720px) {
+  @container (max-width: 560px) {
     .course-camera .course-stage { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px 8px; }
     .course-camera .course-title { font-size: 12.5px; line-height: 1.25; align-items: flex-end; min-height: 2.5em; }
     .course-camera .course-facts { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 0 20px; }
@@ -424,7 +425,7 @@ export default courseFigure({
     const style = make("style", {});
     style.textContent = CAMERA_STYLE;
     root.prepend(style, controls);
-    const screens = ["photograph", "measured, rest hatched", "recovered"].map((title) => screen(title, 192));
+    const screens = ["photograph", "measured", "recovered"].map((title) => screen(title, 192));
     const [original, seen, rebuilt] = screens;
     const facts = make("div", { class: "course-facts" });
     const bySampled = chart("pixels measured, in per cent", [0, 20, 40, 60, 80, 100].map((at) => [at / 100, `${at}`]));
@@ -478,7 +479,7 @@ export default courseFigure({
       facts.replaceChildren(
         fact(`${decibels(psnr)} dB`, "recovered"),
         fact(`${decibels(psnr_none)} dB`, "without a prior"),
-        fact(`${((100 * count) / image.length ** 2).toFixed(1)} %`, "of the pixels"),
+        fact(`${((100 * count) / image.length ** 2).toFixed(1)} %`, "of the pixels; the rest is hatched"),
       );
       psnrs(image).set(nameOf(state), psnr);
       drawCharts(state);
