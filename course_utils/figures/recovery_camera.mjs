@@ -48,7 +48,7 @@ const order = once((image, key) => {
   const [pattern, seed] = JSON.parse(key);
   const places = pattern === PATTERNS[0] ? image.length ** 2 : image.length;
   const ranked = Float64Array.from({ length: places }, (_, at) => hashed(at, 2 * seed) * 2 ** 14 + at);
-  return ranked.sort().map((key) => key % 2 ** 14);
+  return ranked.sort().map((rank) => rank % 2 ** 14);
 });
 
 /** A normal number for each pixel, by Box and Muller. */
@@ -425,7 +425,7 @@ export default courseFigure({
     const style = make("style", {});
     style.textContent = CAMERA_STYLE;
     root.prepend(style, controls);
-    const screens = ["photograph", "measured", "recovered"].map((title) => screen(title, 192));
+    const screens = ["original", "measured", "recovered"].map((title) => screen(title, 192));
     const [original, seen, rebuilt] = screens;
     const facts = make("div", { class: "course-facts" });
     const bySampled = chart("pixels measured, in per cent", [0, 20, 40, 60, 80, 100].map((at) => [at / 100, `${at}`]));
