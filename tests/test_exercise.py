@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, when
@@ -284,19 +285,19 @@ def test_repair_is_not_attempted_while_unchanged():
     assert scale.check(lambda image, factor: image * factor).status == "ok"
 
 
-class Given(torch.nn.Module):
+class Given(nn.Module):
     def __init__(self):
         super().__init__()
-        self.dense = torch.nn.Linear(2, 2)
+        self.dense = nn.Linear(2, 2)
 
     def forward(self, x):
         """To be written."""
-        ...
+        return None
 
 
-@pytest.mark.parametrize("lead", ["", "import torch\n\n"])
+@pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
 def test_a_given_class_is_known_with_and_without_its_imports_beside_it(lead):
-    names = {"torch": torch}
+    names = {"nn": nn}
     text = source.definition(Given, "Mine")
     exec(lead + text, names)
     assert source.same_code(names["Mine"], Given)
