@@ -14,7 +14,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, when
@@ -292,7 +291,7 @@ class Given(nn.Module):
 
     def forward(self, x):
         """To be written."""
-        return None
+        return
 
 
 @pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
