@@ -7,6 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from course_utils.models.autoencoders import autoencoder, dense_autoencoder
 from course_utils.models.costs import FUNCTION, Ledger, Row, size
 from course_utils.models.counting import ledger
 
@@ -15,6 +16,8 @@ __all__ = [
     "Ledger",
     "MLPNet",
     "Row",
+    "autoencoder",
+    "dense_autoencoder",
     "keras_convnet",
     "ledger",
     "lenet",
