@@ -24,6 +24,17 @@ def test_the_workshops_sizes_and_counts():
     assert models.ledger(model, (3, 32, 32)).parameters == 21_331
 
 
+def test_every_layer_starts_with_the_variance_of_what_it_gets():
+    """Biases at 0; one output of a transposed layer adds 4 products for each channel, not 16."""
+    torch.manual_seed(0)
+    model = models.autoencoder(200)
+    for layer in (model.encoder.conv3, model.decoder.up1):
+        x = torch.randn(100, layer.in_channels, 8, 8)
+        inner = layer(x)[:, :, 1:-1, 1:-1]
+        assert inner.var().item() == pytest.approx(1, rel=0.15)
+        assert not layer.bias.any()
+
+
 def test_each_layer_halves_or_doubles():
     book = models.ledger(models.autoencoder(), (3, 32, 32))
     kinds = ("Conv2d", "ConvTranspose2d")
