@@ -16,18 +16,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from course_utils import _torchvision  # noqa: F401  (makes a plain `import torchvision` work)
 
-Data = tuple[Tensor, Tensor]
+Pair = tuple[Tensor, Tensor]
 
 
 class Evaluation(NamedTuple):
@@ -67,12 +68,12 @@ class History:
         return self.valid_loss.index(min(finite)) + 1 if finite else None
 
     def __repr__(self) -> str:
-        parts = [f"{self.epochs} epochs in {self.seconds:.1f} s on {self.device}"]
+        text = f"{self.epochs} epochs in {self.seconds:.1f} s on {self.device}"
         for name in ("train", "valid"):
             losses, shares = getattr(self, f"{name}_loss"), getattr(self, f"{name}_accuracy")
-            share = f", accuracy {shares[-1]:.1%}" if shares else ""
-            parts += [f"{name} loss {losses[-1]:.3f}{share}"] if losses else []
-        return "; ".join(parts + [self.stopped] * bool(self.stopped))
+            text += f"; {name} loss {losses[-1]:.3f}" if losses else ""
+            text += f", accuracy {shares[-1]:.1%}" if shares else ""
+        return f"{text}; {self.stopped}" if self.stopped else text
 
     def _write(self, name: str, result: Evaluation) -> None:
         getattr(self, f"{name}_loss").append(result.loss)
@@ -80,14 +81,10 @@ class History:
             getattr(self, f"{name}_accuracy").append(result.accuracy)
 
 
-class _DivergedError(Exception):
-    """The loss is no finite number any more."""
-
-
 def fit(
     model: nn.Module,
-    train: Data,
-    valid: Data | None = None,
+    train: Pair,
+    valid: Pair | None = None,
     *,
     epochs: int = 10,
     batch_size: int = 128,
@@ -95,7 +92,7 @@ def fit(
     schedule: str | Callable | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     patience: int | None = None,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    loss: Callable = F.cross_entropy,
     seed: int = 0,
     device: str | torch.device | None = None,
     progress: bool | None = None,
@@ -130,105 +127,88 @@ def fit(
     TypeError, ValueError
         If data, model and options do not fit together; says what was given.
     """
-    _check_options(epochs, batch_size, patience, valid)
-    train, valid = _checked(train, "train"), valid and _checked(valid, "valid")
-    home, device = _device(model), torch.device(device or _best_device())
-    history, best, started = History(device=device.type), None, time.perf_counter()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        try:
+    _check_options(model, valid, epochs, batch_size, patience)
+    home, started, best = _device(model), time.perf_counter(), None
+    device = torch.device(device or torch.accelerator.current_accelerator(True) or "cpu")
+    history, shown = History(device=device.type), _watched() if progress is None else progress
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
             model.to(device)
-            train, valid = _moved(train, device), valid and _moved(valid, device)
-            _check_model(model, train, valid)
+            train, valid = _ready(model, train, "train"), valid and _ready(model, valid, "valid")
             optimizer = _optimizer(optimizer, model)
             steps = epochs * math.ceil(len(train[0]) / batch_size)
             scheduler = _scheduler(schedule, optimizer, steps)
-            with tqdm(total=steps, leave=False, disable=not _watched(progress)) as bar:
-                for _ in range(epochs):
-                    batches = _batches(train, batch_size, shuffle=True)
-                    _epoch(model, batches, augment, loss, optimizer, scheduler, history, bar)
-                    if valid:
-                        history._write("valid", evaluate(model, valid, loss=loss))
+            with tqdm(total=steps, leave=False, disable=not shown) as bar:
+                while history.epochs < epochs and not history.stopped:
+                    batches = _batches(*train, batch_size, shuffle=True, augment=augment)
+                    _epoch(model, batches, loss, optimizer, scheduler, history, bar)
+                    if valid and not history.stopped:
+                        history._write("valid", evaluate(model, valid[:2], loss=loss))
                     if patience and history.best_epoch == history.epochs:
                         best = {name: value.clone() for name, value in model.state_dict().items()}
-                    if patience and history.epochs - (history.best_epoch or 0) >= patience:
+                    elif patience and history.epochs - (history.best_epoch or 0) >= patience:
                         history.stopped = f"no lower validation loss for {patience} epochs"
-                        break
-        except _DivergedError as error:
-            history.stopped = str(error)
-        except KeyboardInterrupt:
-            history.interrupted, history.stopped = True, "interrupted"
-        finally:
-            if best:
-                model.load_state_dict(best)
-            model.to(home).eval()
-            history.seconds = time.perf_counter() - started
+    except KeyboardInterrupt:
+        history.interrupted, history.stopped = True, f"interrupted in epoch {history.epochs + 1}"
+    finally:
+        if best:
+            model.load_state_dict(best)
+        model.to(home).eval()
+        history.seconds = time.perf_counter() - started
+    if shown and history.stopped:
+        print(history)
     return history
 
 
-def _epoch(model, batches, augment, loss, optimizer, scheduler, history, bar) -> None:
-    """Take one step for every batch."""
+def _epoch(model, batches, loss, optimizer, scheduler, history, bar) -> None:
+    """The training step, once for every batch."""
     model.train()
-    total = _Mean()
+    done = []
     for x, y in batches:
-        optimizer.zero_grad()
-        scores = model(augment(x) if augment else x)
+        scores = model(x)
         step_loss = loss(scores, y)
+        optimizer.zero_grad()
         step_loss.backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
-        total.add(step_loss, scores, y)
-        history.step_loss.append(step_loss.item())
-        if not math.isfinite(history.step_loss[-1]):
-            step, rate = len(history.step_loss), optimizer.param_groups[0]["lr"]
-            raise _DivergedError(
-                f"the loss was {history.step_loss[-1]} at step {step}, learning rate {rate:.3g}: "
-                "try a smaller one"
-            )
         bar.update()
-    history._write("train", total.result())
+        history.step_loss.append(step_loss.item())
+        done.append((step_loss.item(), _accuracy(scores, y), len(y)))
+        if not math.isfinite(value := history.step_loss[-1]):
+            step = len(history.step_loss)
+            history.stopped = f"loss {value} at step {step}: take a smaller learning rate"
+            return
+    losses, shares, sizes = zip(*done, strict=True)
+    share = None if None in shares else fmean(shares, sizes)
+    history._write("train", Evaluation(fmean(losses, sizes), share))
 
 
-def evaluate(
-    model: nn.Module,
-    data: Data,
-    *,
-    batch_size: int = 500,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
-) -> Evaluation:
+def evaluate(model: nn.Module, data: Pair, *, batch_size=500, loss=F.cross_entropy) -> Evaluation:
     """Mean loss and accuracy in evaluation mode, without gradients; the mode is put back."""
-    data = _moved(_checked(data, "data"), _device(model))
-    total = _Mean()
-    for scores, y in _scores(model, data, batch_size):
-        total.add(loss(scores, y), scores, y)
-    return total.result()
+    images, targets, layout = _ready(model, data, "data")
+    scores, targets = _scores(model, images, layout, batch_size), _floats(targets)
+    return Evaluation(loss(scores, targets).item(), _accuracy(scores, targets))
 
 
 def predict(model: nn.Module, images: Tensor, *, batch_size: int = 500) -> Tensor:
     """(N, C, H, W) images, uint8 or float32 -> (N, K) scores on the CPU, without gradients."""
-    data = _moved(_checked((images, torch.zeros(len(images))), "images"), _device(model))
-    return torch.cat([scores.cpu() for scores, _ in _scores(model, data, batch_size)])
+    images, _, layout = _ready(model, (images, images), "images")
+    return _scores(model, images, layout, batch_size).cpu()
 
 
 def repeat(
-    make: Callable[[], nn.Module],
-    train: Data,
-    valid: Data | None = None,
-    *,
-    seeds=range(5),
-    **fit_options,
+    make: Callable, train: Pair, valid: Pair | None = None, *, seeds=range(5), **fit_options
 ) -> list[tuple[nn.Module, History]]:
     """Build a model with `make()` and fit it, once for every seed; returns (model, history) pairs.
 
-    The seed decides the initial weights and the order of the batches. An interruption ends the
-    series; what is there so far is returned.
+    The seed decides the initial weights and what `fit` draws. An interruption ends the series;
+    what is there so far is returned.
     """
-    if isinstance(fit_options.get("optimizer"), Optimizer):
-        raise TypeError("every model needs its own optimiser: give a function that makes one")
     runs = []
     for seed in seeds:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             model = make()
         runs.append((model, fit(model, train, valid, seed=seed, **fit_options)))
@@ -237,127 +217,95 @@ def repeat(
     return runs
 
 
-class _Mean:
-    """Mean loss and accuracy over batches."""
-
-    def __init__(self):
-        self.loss, self.hits, self.count, self.labels = 0.0, 0, 0, True
-
-    def add(self, loss: Tensor, scores: Tensor, y: Tensor) -> None:
-        self.loss += loss.item() * len(y)
-        self.count += len(y)
-        self.labels = _are_labels(y) and scores.ndim == 2
-        if self.labels:
-            self.hits += (scores.argmax(1) == y).sum()
-
-    def result(self) -> Evaluation:
-        accuracy = int(self.hits) / self.count if self.labels else None
-        return Evaluation(self.loss / self.count, accuracy)
+def _accuracy(scores: Tensor, y: Tensor) -> float | None:
+    labels = _are_labels(y) and scores.ndim == 2
+    return (scores.argmax(1) == y).float().mean().item() if labels else None
 
 
-def _scores(model: nn.Module, data: Data, batch_size: int) -> Iterator[Data]:
-    """Scores and targets, batch by batch, in evaluation mode and without gradients."""
-    training = model.training
-    model.eval()
+def _ready(model, data, name):
+    """Images and targets on the model's device, and the layout its batches shall have in memory."""
+    kinds = [type(part).__name__ for part in (data if isinstance(data, tuple) else [data])]
+    if kinds != ["Tensor", "Tensor"]:
+        raise TypeError(f"{name}: a pair of tensors, (images, labels), not ({', '.join(kinds)})")
+    images, targets = (part.to(_device(model)) for part in data)
+    if images.dtype not in (torch.uint8, torch.float32):
+        raise TypeError(f"{name}: images are uint8 or float32, not {images.dtype}")
+    if len(images) != len(targets) or not len(images):
+        raise ValueError(f"{name}: {len(images)} images and {len(targets)} labels")
+    targets = targets.long() if _are_labels(targets) else targets
+    layout = torch.channels_last  # the fastest
     try:
-        with torch.no_grad():
-            for x, y in _batches(data, batch_size):
-                yield model(x), y
-    finally:
-        model.train(training)
-
-
-def _batches(data: Data, size: int, shuffle: bool = False) -> Iterator[Data]:
-    """Pairs of float32 images, channels last, and targets."""
-    images, targets = data
-    order = torch.randperm(len(images)) if shuffle else torch.arange(len(images))
-    for rows in order.to(images.device).split(size):
-        yield _floats(images[rows]), _floats(targets[rows])
-
-
-def _floats(batch: Tensor) -> Tensor:
-    """Bytes from 0 to 255 become float32 from 0 to 1; images lie in memory channels last."""
-    layout = torch.channels_last if batch.ndim == 4 else torch.contiguous_format
-    if batch.dtype == torch.uint8:
-        return batch.to(torch.float32, memory_format=layout).div_(255)
-    return batch.contiguous(memory_format=layout)
+        scores = _scores(model, images[:1], layout)
+    except RuntimeError:  # no images, or a `view` in the model, which wants the channels first
+        layout = torch.contiguous_format
+        scores = _scores(model, images[:1], layout)
+    if _are_labels(targets) and scores.ndim == 2:
+        for label in (targets.min().item(), targets.max().item()):
+            if not 0 <= label < scores.shape[1]:
+                raise ValueError(f"{name}: label {label}, but {scores.shape[1]} scores")
+    return images, targets, layout
 
 
 def _are_labels(targets: Tensor) -> bool:
     return targets.ndim == 1 and not targets.is_floating_point()
 
 
-def _checked(data: Data, name: str) -> Data:
-    """`data` if it is a pair of tensors that go together."""
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"{name} is a pair (images, labels), not {type(data).__name__}")
-    for part in data:
-        if not isinstance(part, Tensor):
-            raise TypeError(f"{name} holds a {type(part).__name__}: make it a tensor first")
-    images, targets = data
-    if images.dtype not in (torch.uint8, torch.float32):
-        raise TypeError(f"{name} images are {images.dtype}: make them uint8, or float32 (.float())")
-    if len(images) != len(targets) or not len(images):
-        raise ValueError(f"{name} has {len(images)} images and {len(targets)} labels")
-    return images, targets.long() if _are_labels(targets) else targets
+def _batches(images, targets, layout, size, *, shuffle=False, augment=None) -> Iterator[Pair]:
+    order = torch.randperm(len(images)) if shuffle else torch.arange(len(images))
+    for rows in order.to(images.device).split(size):
+        x, y = _floats(images[rows]), _floats(targets[rows])
+        yield (augment(x) if augment else x).contiguous(memory_format=layout), y
 
 
-def _moved(data: Data, device: torch.device) -> Data:
-    return data[0].to(device), data[1].to(device)
+def _floats(batch: Tensor) -> Tensor:
+    """Bytes from 0 to 255 become float32 from 0 to 1; anything else stays what it is."""
+    return batch.float() / 255 if batch.dtype == torch.uint8 else batch
 
 
-def _check_options(epochs, batch_size, patience, valid) -> None:
-    for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
-        least = 0 if name == "epochs" else 1
-        if value is not None and (type(value) is not int or value < least):
-            raise ValueError(f"{name} is a whole number from {least}, not {value!r}")
-    if patience and valid is None:
-        raise ValueError("patience watches the validation loss: give `valid` too")
+def _scores(model, images, layout, size=1) -> Tensor:
+    """What the model says of all images, in evaluation mode and without gradients."""
+    training = model.training
+    try:
+        with torch.no_grad():
+            batches = _batches(images, images, layout, size)
+            return torch.cat([model.eval()(x) for x, _ in batches])
+    finally:
+        model.train(training)
 
 
-def _check_model(model: nn.Module, *sets: Data | None) -> None:
-    """Send one image through the model: its form, and a score for every label."""
-    for images, targets in filter(None, sets):
-        one = (images[:1], targets[:1])
-        ((scores, _),) = _scores(model, one, 1)
-        if _are_labels(targets) and scores.ndim == 2:
-            least, largest = targets.min().item(), targets.max().item()
-            if least < 0 or largest >= scores.shape[1]:
-                wrong = least if least < 0 else largest
-                raise ValueError(f"label {wrong} has no score: the model gives {scores.shape[1]}")
-
-
-def _optimizer(given, model: nn.Module) -> Optimizer:
-    made = given or (lambda parameters: AdamW(parameters, lr=2e-3))
+def _optimizer(given, model) -> Optimizer:
+    made = given or torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
     made = made if isinstance(made, Optimizer) else made(model.parameters())
     held = {id(one) for group in made.param_groups for one in group["params"]}
-    if not held & {id(one) for one in model.parameters()}:
+    if held.isdisjoint(map(id, model.parameters())):
         raise ValueError("the optimiser holds no parameter of this model")
     return made
 
 
-def _scheduler(schedule, optimizer: Optimizer, steps: int):
+def _scheduler(schedule, optimizer, steps):
     if schedule == "one-cycle":
         rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, max_lr=rates, total_steps=steps)
+        return OneCycleLR(optimizer, rates, steps, cycle_momentum=False)
     if isinstance(schedule, str):
-        raise ValueError(f'schedule is "one-cycle" or a function, not {schedule!r}')
+        raise ValueError(f'schedule: "one-cycle" or a function, not {schedule!r}')
     return schedule and schedule(optimizer, steps)
 
 
+def _check_options(model, valid, epochs, batch_size, patience) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"fit trains an nn.Module, such as nn.Linear(2, 3), not {model!r}")
+    for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
+        if value is not None and (type(value) is not int or value < 1):
+            raise ValueError(f"{name}: a whole number from 1, not {value!r}")
+    if patience and valid is None:
+        raise ValueError("patience watches the validation loss: give valid too")
+
+
 def _device(model: nn.Module) -> torch.device:
-    """Where the model lives."""
     return next((one.device for one in model.parameters()), torch.device("cpu"))
 
 
-def _best_device() -> torch.device:
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-
-
-def _watched(progress: bool | None) -> bool:
+def _watched() -> bool:
     """Whether somebody looks at a progress bar: in a terminal or notebook, and not in a test."""
-    if progress is not None:
-        return progress
-    if any(os.environ.get(name) for name in ("CI", "COURSE_EXPECT")):
-        return False
-    return sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules
+    tested = any(os.environ.get(name) for name in ("CI", "COURSE_EXPECT"))
+    return not tested and (sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules)

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown
+from conftest import Shown, same
 
 from course_utils.figures import Figure, all_figures
 from course_utils.tutor import pages
@@ -86,7 +86,7 @@ def test_figures_answer_a_key_press_with_their_twins_numbers(name, exported, ope
         own = set(figure.trait_names(sync=True)) - set(Figure.class_trait_names())
         state = stored | shown.read("state")
         figure.set_state({name: state[name] for name in own})
-        assert shown.read("numbers") == figure.numbers()
+        assert same(shown.read("numbers"), figure.numbers(), figure.tolerance)
 
 
 @EVERY
