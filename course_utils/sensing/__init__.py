@@ -6,6 +6,7 @@
 >>> psnr(cosines.H(found), image)
 """
 
+from course_utils.sensing.decoder import deep_decoder, untrained_decoder
 from course_utils.sensing.operators import (
     DCT,
     Fourier,
@@ -20,6 +21,7 @@ from course_utils.sensing.operators import (
     kspace_mask,
     random_mask,
 )
+from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
 from course_utils.sensing.solvers import (
     basis_pursuit,
     douglas_rachford,
@@ -45,6 +47,8 @@ __all__ = [
     "Tomography",
     "Wavelet",
     "basis_pursuit",
+    "deep_decoder",
+    "donoho_tanner",
     "douglas_rachford",
     "falling",
     "fista",
@@ -53,7 +57,10 @@ __all__ = [
     "omp",
     "psnr",
     "random_mask",
+    "recovered",
     "shifting",
     "soft_threshold",
+    "sparse_signals",
     "total_variation",
+    "untrained_decoder",
 ]

@@ -181,6 +181,8 @@ class Wavelet(Operator):
 
     def __init__(self, shape: Sequence[int], name: str = "db2", levels: int | None = None):
         super().__init__(shape, shape)
+        if not pywt.Wavelet(name).orthogonal:
+            raise ValueError(f"{name} is not orthogonal; take 'haar', 'db2' or 'sym4'")
         most = pywt.dwt_max_level(min(self.shape_in), name)
         levels = most if levels is None else levels
         if not 1 <= levels <= most or any(side % 2**levels for side in self.shape_in):
@@ -236,6 +238,8 @@ class Tomography(Operator):
     """
 
     def __init__(self, size: int, angles: Sequence[float]):
+        if not len(angles):
+            raise ValueError("take one angle, in degrees, or more: none were given")
         radians = torch.deg2rad(torch.as_tensor(angles, dtype=torch.float64))
         cells = math.ceil(size * math.sqrt(2)) + 2
         super().__init__((size, size), (len(radians), cells))
@@ -294,17 +298,15 @@ def kspace_mask(
 
 
 def _spokes(shape: tuple[int, int], fraction: float) -> Tensor:
-    """Lines through the middle, each turned by the golden angle, until the fraction is reached."""
-    mask, angle = torch.zeros(shape, dtype=torch.bool), 0.0
-    along = torch.linspace(-1, 1, 2 * max(shape))
+    """Samples at most half a pixel from one of as many lines through the middle as it takes."""
+    down, right = (torch.arange(n) - n // 2.0 for n in shape)
+    far, angle = torch.hypot(down[:, None], right), torch.atan2(down[:, None], right)
+    lines, mask = int(fraction * min(shape) / 2), torch.zeros(shape, dtype=torch.bool)
     while mask.float().mean() < fraction:
-        down, right = math.sin(angle), math.cos(angle)
-        row, column = (
-            ((1 + step * along) / 2 * (n - 1)).round().long()
-            for step, n in zip((down, right), shape, strict=True)
-        )
-        mask[row, column] = True
-        angle += math.pi * (math.sqrt(5) - 1) / 2
+        lines += 1
+        between = math.pi / lines
+        off = torch.remainder(angle + between / 2, between) - between / 2  # from the nearest line
+        mask = far * off.sin().abs() <= 0.5
     return mask
 
 

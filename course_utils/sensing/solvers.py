@@ -118,6 +118,8 @@ def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Te
     """
     if threshold == 0:
         return image
+    if not threshold > 0:
+        raise ValueError(f"threshold must be 0 or more, not {threshold}")
     slopes = ahead = torch.zeros(2, *image.shape, dtype=image.dtype)
     t = 1.0
     for _ in range(iterations):
@@ -288,6 +290,7 @@ def _measured(y: Tensor) -> Tensor:
 
 def _each(lam: float | Sequence[float], iterations: int) -> Sequence[float]:
     each = [lam] * iterations if isinstance(lam, (int, float, Tensor)) else lam
-    if any((torch.as_tensor(value) < 0).any() for value in each):
-        raise ValueError(f"λ must not be negative: {min(each)}")
+    for value in each:
+        if not (torch.as_tensor(value) >= 0).all():  # NaN neither
+            raise ValueError(f"λ must be 0 or more, not {value}")
     return each
