@@ -30,7 +30,8 @@ def adamw(rate: float):
 def flip_and_shift(batch: Tensor, most: int = 3) -> Tensor:
     """Half of the images mirrored, every one moved by up to `most` pixels to each side."""
     n, _, height, width = batch.shape
-    batch = torch.where(torch.rand(n, 1, 1, 1) < 0.5, batch.flip(3), batch)
+    mirrored = torch.rand(n, 1, 1, 1, device=batch.device) < 0.5
+    batch = torch.where(mirrored, batch.flip(3), batch)
     down, right = torch.randint(-most, most + 1, (2, n, 1))
     rows = (torch.arange(height) + down).clamp(0, height - 1)
     columns = (torch.arange(width) + right).clamp(0, width - 1)

@@ -114,7 +114,7 @@ def test_the_model_trains_in_training_mode_and_is_judged_in_evaluation_mode():
             modes.append((self.training, torch.is_grad_enabled(), len(x)))
             return self.layer(x)
 
-    model = Spy()
+    model = Spy().eval()
     fit(model, toy(60), toy(30, seed=2), epochs=2, batch_size=60)
     assert [mode for mode in modes if mode[2] == 60] == [(True, True, 60)] * 2
     assert [mode for mode in modes if mode[2] == 30] == [(False, False, 30)] * 2
@@ -289,6 +289,10 @@ def test_repeat_draws_weights_and_order_from_each_seed():
     assert torch.equal(weights(one), weights(same))
     assert first.step_loss == third.step_loss != second.step_loss
     assert not torch.allclose(weights(one), weights(other))
+    torch.manual_seed(4)
+    by_hand = linear_anew()
+    fit(by_hand, toy(), epochs=2, batch_size=16, seed=4)
+    assert torch.equal(weights(by_hand), weights(other))
     assert all(len(history.valid_loss) == 2 for _, history in runs)
 
 
