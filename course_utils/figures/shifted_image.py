@@ -72,6 +72,7 @@ class ShiftedImage(Figure):
 
     pieces = ("network",)
     tolerance = 1e-6  # exponentials, and sums in another order
+    milliseconds = 100.0  # two networks answer at every key press
     _measured: tuple = (None, None)  # the networks, and the sizes of the mapped one's outputs
 
     images = traitlets.Dict().tag(sync=True)
