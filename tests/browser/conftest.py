@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.figures import all_figures
 from course_utils.tutor import lab as driver
-from course_utils.tutor import pages
+from course_utils.tutor import pages, site
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -35,6 +35,12 @@ def lab():
     """Return a JupyterLab over a copy of the workbooks."""
     with driver.working_copy() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, executed_student):
+    """Return the folder of the site of all workbooks, one-file pages included."""
+    return site.build(executed_student, tmp_path_factory.mktemp("site")).parent
 
 
 @pytest.fixture
@@ -116,6 +122,14 @@ class Shown:
         self.stage.focus()
         for key in keys:
             self.page.keyboard.press(key)
+
+    def move(self):
+        """Press arrow keys until the numbers change: two ways, as it may stand at an end."""
+        before = self.read("numbers")
+        for keys in (("ArrowDown", "ArrowRight"), ("ArrowUp", "ArrowLeft")):
+            if self.read("numbers") == before:
+                self.press(*keys)
+        assert self.read("numbers") != before
 
     def drag(self, start, end, surface=0):
         """Drag over a draggable part from one place to another, (x, y) in fractions of it."""
