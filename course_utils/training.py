@@ -49,7 +49,7 @@ class History:
     valid_loss: list[float] = field(default_factory=list)
     valid_accuracy: list[float] = field(default_factory=list)
     step_loss: list[float] = field(default_factory=list)  # one entry for every batch
-    seconds: float = 0.0
+    seconds: float = 0.0  # validation included
     device: str = "cpu"
     interrupted: bool = False
     stopped: str = ""  # why it ended before its last epoch, in words
@@ -145,6 +145,7 @@ def fit(
                     if valid:
                         history._write("valid", *evaluate(model, valid[:2], loss=loss))
                     history._write("train", *trained)
+                    bar.set_postfix_str(f"loss {trained[0]:.3f}")
                     if patience and history.best_epoch == history.epochs:
                         best = {name: value.clone() for name, value in model.state_dict().items()}
                     elif patience and history.epochs - (history.best_epoch or 0) >= patience:
