@@ -284,6 +284,15 @@ def test_repair_is_not_attempted_while_unchanged():
     assert scale.check(lambda image, factor: image * factor).status == "ok"
 
 
+def test_an_optimiser_changes_nothing_that_is_put_back():
+    code = (
+        "import torch\nfrom course_utils.judging import guard\n"
+        "torch.optim.SGD([torch.zeros(2, requires_grad=True)], lr=1)\nprint(guard.restore())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
 class Given(nn.Module):
     def __init__(self):
         super().__init__()

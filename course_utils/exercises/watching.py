@@ -13,12 +13,12 @@ MOVED, NO_STEP, NO_BACKWARD, STEP_FIRST, CLEARED = range(5)
 class Watched(nn.Module):
     """Logistic regression that notes in which mode it is called, and whether for training."""
 
-    def __init__(self, weight, bias, first_test_row):
+    def __init__(self, weights, first_test_row):
         super().__init__()
         self.dense = nn.Linear(FEATURES, CLASSES)
         with torch.no_grad():
-            self.dense.weight.copy_(weight)
-            self.dense.bias.copy_(bias)
+            self.dense.weight.copy_(weights[:, :-1])
+            self.dense.bias.copy_(weights[:, -1])
         self.first_test_row, self.log = first_test_row, []
         self.trained_in_eval = self.tested_in_train = self.tested_with_gradients = False
 
@@ -37,8 +37,8 @@ class Watched(nn.Module):
 class Noted(torch.optim.SGD):
     """Gradient descent that notes its steps where the model notes its backward passes."""
 
-    def __init__(self, model):
-        super().__init__(model.parameters(), lr=RATE)
+    def __init__(self, model, rate):
+        super().__init__(model.parameters(), lr=rate)
         self.log = model.log
 
     def step(self, closure=None):  # noqa: D102
@@ -56,16 +56,16 @@ def why_still(log) -> int:
 
 
 def observe_epochs(answer, case):
-    """(weights, accuracy) after each epoch, three modes, and why the weights have not moved."""
-    batches, images, labels, weight, bias = case
-    model = Watched(weight, bias, images[0])
-    optimizer, seen = Noted(model), []
+    """Accuracies and weights after each epoch, three modes, and why no weight has moved."""
+    weights, rate, batches, images, labels = case
+    model = Watched(weights, images[0])
+    optimizer, results, after = Noted(model, rate), [], []
     for _ in range(EPOCHS):
-        result = answer(model, optimizer, batches, images, labels)
-        seen += [torch.cat([p.detach().flatten().clone() for p in model.parameters()]), result]
-    moved = not torch.equal(model.dense.weight, weight)
+        results.append(answer(model, optimizer, batches, images, labels))
+        after.append(torch.cat([p.detach().flatten().clone() for p in model.parameters()]))
+    moved = not torch.equal(model.dense.weight, weights[:, :-1])
     modes = model.trained_in_eval, model.tested_in_train, model.tested_with_gradients
-    return (*seen, *modes, MOVED if moved else why_still(model.log))
+    return (*results, *after, *modes, MOVED if moved else why_still(model.log))
 
 
 def small_tasks(rng):
@@ -77,8 +77,8 @@ def small_tasks(rng):
             y = torch.randint(CLASSES, (size,), generator=rng)
             batches.append((centres[y] + 1.5 * torch.randn(size, FEATURES, generator=rng), y))
         *batches, (images, labels) = batches
-        weight = torch.randn(CLASSES, FEATURES, generator=rng)
-        yield batches, images, labels, weight, torch.randn(CLASSES, generator=rng)
+        weights = torch.randn(CLASSES, FEATURES + 1, generator=rng)  # the last column: biases
+        yield weights, RATE, batches, images, labels
 
 
 def by_formula(model, optimizer, batches, images, labels):
