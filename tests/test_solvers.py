@@ -13,7 +13,8 @@ from scipy.stats import norm
 from sklearn.linear_model import Lasso, OrthogonalMatchingPursuit
 
 from course_utils import datasets
-from course_utils.sensing import (
+from course_utils.sensing.decoder import DeepDecoder, untrained_decoder
+from course_utils.sensing.operators import (
     DCT,
     Gaussian,
     KSpace,
@@ -22,22 +23,20 @@ from course_utils.sensing import (
     SubsampledDCT,
     Tomography,
     Wavelet,
+    kspace_mask,
+)
+from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
+from course_utils.sensing.solvers import (
     basis_pursuit,
-    deep_decoder,
-    donoho_tanner,
     douglas_rachford,
     falling,
     fista,
     ista,
-    kspace_mask,
     omp,
     psnr,
-    recovered,
     shifting,
     soft_threshold,
-    sparse_signals,
     total_variation,
-    untrained_decoder,
 )
 
 B = torch.tensor(  # (7.47) of Goodfellow, Bengio and Courville, Deep Learning
@@ -261,7 +260,7 @@ def test_a_tight_operator_needs_no_matrix():
 def test_the_iteration_ends_where_it_ends_whatever_its_threshold():
     operator, _, y = problem(k=12)
     ends = [douglas_rachford(operator, y, 3000, threshold=t).abs().sum(-1) for t in (0.5, 2)]
-    assert torch.allclose(*ends, rtol=1e-4)
+    assert torch.allclose(*ends, rtol=2e-3)
 
 
 # The phase diagram
@@ -352,7 +351,7 @@ def test_a_decoder_starts_from_its_seed_and_leaves_the_others_alone(picture):
     assert not torch.equal(untrained_decoder(pixels, y, iterations=3, seed=1), first)
     colour = untrained_decoder(pixels, torch.stack([y, y, y]), iterations=2)
     assert colour.shape == (3, 64, 64)
-    assert deep_decoder(32, out=2)().shape == (2, 32, 32)
+    assert DeepDecoder(32, out=2)().shape == (2, 32, 32)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -403,7 +402,7 @@ NAN = torch.tensor([math.nan] * 5)
             lambda: untrained_decoder(RandomPixels((32, 32), 1.0), torch.full((1024,), math.nan)),
             "1024",
         ),
-        (lambda: deep_decoder(40), "40"),
+        (lambda: DeepDecoder(40), "40"),
         (lambda: total_variation(B, -1.0), "-1.0"),
     ],
 )

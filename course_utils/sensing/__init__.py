@@ -1,66 +1,11 @@
-"""Measuring images with few numbers, and recovering them: operators, solvers, dictionaries.
+"""Measuring signals with few numbers and recovering them, and sparse codes as features.
 
->>> pixels = RandomPixels((64, 64), 0.3, seed=0)
->>> cosines = DCT((64, 64))
->>> found = fista(pixels @ cosines.H, pixels(image), falling(1, 1e-3, 100))
->>> psnr(cosines.H(found), image)
+`operators` measure, `solvers` recover, `phase` says when that succeeds, `decoder` needs no
+training, `coates_ng` classifies images by sparse codes.
+
+>>> from course_utils.sensing.operators import DCT, RandomPixels
+>>> from course_utils.sensing.solvers import falling, fista, psnr
+>>> pixels, cosines = RandomPixels((64, 64), 0.3), DCT((64, 64))
+>>> codes = fista(pixels @ cosines.H, pixels(image), falling(1, 1e-2, 100))
+>>> psnr(cosines.H(codes), image)
 """
-
-from course_utils.sensing.decoder import deep_decoder, untrained_decoder
-from course_utils.sensing.operators import (
-    DCT,
-    Fourier,
-    Gaussian,
-    KSpace,
-    Matrix,
-    Operator,
-    RandomPixels,
-    SubsampledDCT,
-    Tomography,
-    Wavelet,
-    kspace_mask,
-    random_mask,
-)
-from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
-from course_utils.sensing.solvers import (
-    basis_pursuit,
-    douglas_rachford,
-    falling,
-    fista,
-    ista,
-    omp,
-    psnr,
-    shifting,
-    soft_threshold,
-    total_variation,
-)
-
-__all__ = [
-    "DCT",
-    "Fourier",
-    "Gaussian",
-    "KSpace",
-    "Matrix",
-    "Operator",
-    "RandomPixels",
-    "SubsampledDCT",
-    "Tomography",
-    "Wavelet",
-    "basis_pursuit",
-    "deep_decoder",
-    "donoho_tanner",
-    "douglas_rachford",
-    "falling",
-    "fista",
-    "ista",
-    "kspace_mask",
-    "omp",
-    "psnr",
-    "random_mask",
-    "recovered",
-    "shifting",
-    "soft_threshold",
-    "sparse_signals",
-    "total_variation",
-    "untrained_decoder",
-]

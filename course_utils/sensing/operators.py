@@ -17,8 +17,11 @@ from functools import cached_property
 import numpy as np
 import pywt
 import torch
+import torch.nn.functional as F
 from scipy import fft, sparse
 from torch import Tensor
+
+Shape = int | Sequence[int]
 
 
 class Operator:
@@ -30,7 +33,7 @@ class Operator:
 
     tight = orthonormal = False
 
-    def __init__(self, shape_in: int | Sequence[int], shape_out: int | Sequence[int]):
+    def __init__(self, shape_in: Shape, shape_out: Shape):
         self.shape_in, self.shape_out = _shape(shape_in), _shape(shape_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +56,7 @@ class Operator:
             x = self.adjoint(self.forward(x / x.norm()))
         return math.sqrt(x.norm())
 
-    @property
+    @cached_property
     def H(self) -> Operator:  # noqa: N802  (as mathematics writes it)
         """The adjoint as an operator; of an orthonormal transform it is the inverse."""
         return _Adjoint(self)
@@ -63,19 +66,12 @@ class Operator:
 
 
 class _Adjoint(Operator):
+    norm = property(lambda self: self.H.norm)
+
     def __init__(self, operator: Operator):
         super().__init__(operator.shape_out, operator.shape_in)
-        self.operator, self.tight = operator, operator.orthonormal
-        self.orthonormal = operator.orthonormal
-        self._forward, self._adjoint = operator.adjoint, operator.forward
-
-    @property
-    def norm(self) -> float:
-        return self.operator.norm
-
-    @property
-    def H(self) -> Operator:  # noqa: N802
-        return self.operator
+        self.H, self._forward, self._adjoint = operator, operator.adjoint, operator.forward
+        self.tight = self.orthonormal = operator.orthonormal
 
 
 class Compose(Operator):
@@ -83,10 +79,7 @@ class Compose(Operator):
 
     def __init__(self, outer: Operator, inner: Operator):
         if inner.shape_out != outer.shape_in:
-            raise ValueError(
-                f"{type(inner).__name__} gives {inner.shape_out}, but "
-                f"{type(outer).__name__} takes {outer.shape_in}"
-            )
+            raise ValueError(f"{inner.shape_out} numbers come where {outer.shape_in} are measured")
         super().__init__(inner.shape_in, outer.shape_out)
         self.outer, self.inner = outer, inner
         self.tight = outer.tight and inner.tight
@@ -103,7 +96,6 @@ class Matrix(Operator):
     """Measure with a real matrix (m, n), or with a batch (..., m, n), one for each problem."""
 
     def __init__(self, matrix: Tensor):
-        matrix = torch.as_tensor(matrix)
         self.matrix = matrix if matrix.is_floating_point() else matrix.float()
         super().__init__(matrix.shape[-1], matrix.shape[-2])
 
@@ -130,14 +122,14 @@ class Gaussian(Matrix):
 
 
 class RandomPixels(Operator):
-    """Keep some pixels: those of a boolean mask, or a random fraction of a shape.
+    """Keep some numbers: a random fraction, or those where a boolean mask is True.
 
     >>> RandomPixels((64, 64), 0.3, seed=0).mask    # (64, 64), True where a pixel is kept
     """
 
     tight = True
 
-    def __init__(self, shape: int | Sequence[int], fraction: float | Tensor, *, seed: int = 0):
+    def __init__(self, shape: Shape, fraction: float | Tensor, *, seed: int = 0):
         given = isinstance(fraction, Tensor)
         self.mask = fraction.bool() if given else random_mask(shape, fraction, seed=seed)
         if self.mask.shape != _shape(shape) or not self.mask.any():
@@ -158,15 +150,15 @@ class DCT(Operator):
 
     tight = orthonormal = True
 
-    def __init__(self, shape: int | Sequence[int]):
+    def __init__(self, shape: Shape):
         super().__init__(shape, shape)
-        self.axes = tuple(range(-len(self.shape_in), 0))
+        self.options = {"axes": tuple(range(-len(self.shape_in), 0)), "norm": "ortho"}
 
     def _forward(self, x: Tensor) -> Tensor:
-        return torch.from_numpy(fft.dctn(x.numpy(), axes=self.axes, norm="ortho"))
+        return torch.from_numpy(fft.dctn(x.numpy(), **self.options))
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return torch.from_numpy(fft.idctn(y.numpy(), axes=self.axes, norm="ortho"))
+        return torch.from_numpy(fft.idctn(y.numpy(), **self.options))
 
 
 class Wavelet(Operator):
@@ -184,21 +176,24 @@ class Wavelet(Operator):
         if not pywt.Wavelet(name).orthogonal:
             raise ValueError(f"{name} is not orthogonal; take 'haar', 'db2' or 'sym4'")
         most = pywt.dwt_max_level(min(self.shape_in), name)
-        levels = most if levels is None else levels
-        if not 1 <= levels <= most or any(side % 2**levels for side in self.shape_in):
-            raise ValueError(f"{self.shape_in} is too small or odd for {levels} levels of {name}")
+        self.levels = most if levels is None else levels
+        if not 1 <= self.levels <= most or any(n % 2**self.levels for n in self.shape_in):
+            raise ValueError(f"{self.shape_in} does not divide into {self.levels} levels of {name}")
         self.options = {"wavelet": name, "mode": "periodization", "axes": (0, 1)}
-        self.levels = levels
-        empty = pywt.wavedec2(np.zeros(self.shape_in), level=levels, **self.options)
+        empty = pywt.wavedec2(np.zeros(self.shape_in), level=self.levels, **self.options)
         self.boxes = pywt.coeffs_to_array(empty)[1]  # where each level's coefficients stand
 
     def _forward(self, x: Tensor) -> Tensor:
-        parts = pywt.wavedec2(_images_last(x), level=self.levels, **self.options)
-        return _images_first(pywt.coeffs_to_array(parts, axes=(0, 1))[0])
+        images = x.movedim((-2, -1), (0, 1)).numpy()
+        parts = pywt.wavedec2(images, level=self.levels, **self.options)
+        found = torch.from_numpy(pywt.coeffs_to_array(parts, axes=(0, 1))[0])
+        return found.movedim((0, 1), (-2, -1))
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        parts = pywt.array_to_coeffs(_images_last(y), self.boxes, output_format="wavedec2")
-        return _images_first(pywt.waverec2(parts, **self.options))
+        stacked = y.movedim((-2, -1), (0, 1)).numpy()
+        parts = pywt.array_to_coeffs(stacked, self.boxes, output_format="wavedec2")
+        found = torch.from_numpy(pywt.waverec2(parts, **self.options))
+        return found.movedim((0, 1), (-2, -1))
 
 
 class Fourier(Operator):
@@ -219,7 +214,7 @@ class Fourier(Operator):
 class SubsampledDCT(Compose):
     """Some of a signal's or an image's DCT coefficients: a random fraction, or those of a mask."""
 
-    def __init__(self, shape: int | Sequence[int], fraction: float | Tensor, *, seed: int = 0):
+    def __init__(self, shape: Shape, fraction: float | Tensor, *, seed: int = 0):
         super().__init__(RandomPixels(shape, fraction, seed=seed), DCT(shape))
 
 
@@ -230,117 +225,97 @@ class KSpace(Compose):
         super().__init__(RandomPixels(mask.shape, mask), Fourier(mask.shape))
 
 
+class Slopes(Operator):
+    """Differences to the pixels below and to the right, 0 at the last: (..., 2, H, W)."""
+
+    def __init__(self, shape: Sequence[int]):
+        super().__init__(shape, (2, *shape))
+        self.norm = 2 * math.hypot(*(math.cos(math.pi / (2 * n)) for n in shape))
+
+    def _forward(self, x: Tensor) -> Tensor:
+        down = torch.diff(x, dim=-2, append=x[..., -1:, :])
+        return torch.stack([down, torch.diff(x, dim=-1, append=x[..., -1:])], -3)
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        down, right = F.pad(y[..., 0, :-1, :], (0, 0, 1, 1)), F.pad(y[..., 1, :, :-1], (1, 1))
+        return -torch.diff(down, dim=-2) - torch.diff(right, dim=-1)
+
+
 class Tomography(Operator):
     """Sums along parallel rays through a square image: (..., n, n) -> (..., angles, detectors).
 
-    Each pixel's value falls on the detector at its centre's distance from the axis, shared
-    between the two nearest cells. Detector cells are as wide as a pixel.
+    Angles are in degrees. A pixel's value falls on the two detectors next to its centre's
+    shadow, in shares; detectors are as wide as pixels.
     """
 
     def __init__(self, size: int, angles: Sequence[float]):
         if not len(angles):
             raise ValueError("take one angle, in degrees, or more: none were given")
-        radians = torch.deg2rad(torch.as_tensor(angles, dtype=torch.float64))
-        cells = math.ceil(size * math.sqrt(2)) + 2
-        super().__init__((size, size), (len(radians), cells))
-        centre = torch.arange(size) - (size - 1) / 2
-        across = (
-            centre * radians.cos()[:, None, None] - centre[:, None] * radians.sin()[:, None, None]
-        )
-        place = (across + (cells - 1) / 2).flatten(1)
-        left = place.floor()
-        row = left.long() + cells * torch.arange(len(radians))[:, None]
-        share = place - left
-        rows, shares = torch.stack([row, row + 1]).flatten(), torch.stack([1 - share, share])
-        columns = torch.arange(size * size).expand(2, len(radians), -1).flatten()
-        self.matrix = sparse.csr_array(
-            (shares.flatten().float(), (rows, columns)), shape=(len(radians) * cells, size * size)
-        )
+        count, cells = len(angles), math.ceil(size * math.sqrt(2)) + 2
+        super().__init__((size, size), (count, cells))
+        middle, turn = np.arange(size) - (size - 1) / 2, np.deg2rad(angles)[:, None, None]
+        shadow = middle * np.cos(turn) - middle[:, None] * np.sin(turn) + (cells - 1) / 2
+        left, share = np.divmod(shadow.reshape(count, -1), 1)
+        rows = left.astype(int) + cells * np.arange(count)[:, None]
+        entries = np.concatenate([1 - share, share], axis=None).astype(np.float32)
+        columns = np.tile(np.arange(size**2), 2 * count)
+        place = (np.concatenate([rows, rows + 1], axis=None), columns)
+        self.matrix = sparse.csr_array((entries, place), shape=(count * cells, size**2))
 
     def _forward(self, x: Tensor) -> Tensor:
-        return _times(self.matrix, x.flatten(-2)).unflatten(-1, self.shape_out)
+        rays = torch.from_numpy(self.matrix @ x.reshape(-1, self.matrix.shape[1]).numpy().T)
+        return rays.mT.reshape(*x.shape[:-2], *self.shape_out)
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return _times(self.matrix.T, y.flatten(-2)).unflatten(-1, self.shape_in)
+        image = torch.from_numpy(self.matrix.T @ y.reshape(-1, self.matrix.shape[0]).numpy().T)
+        return image.mT.reshape(*y.shape[:-2], *self.shape_in)
 
 
-def random_mask(shape: int | Sequence[int], fraction: float, *, seed: int = 0) -> Tensor:
+def random_mask(shape: Shape, fraction: float, *, seed: int = 0) -> Tensor:
     """Boolean tensor of that shape, True at random in a fraction (0, 1] of the places."""
-    size = math.prod(_shape(shape))
-    kept = max(1, round(_fraction(fraction) * size))
-    mask = torch.zeros(size, dtype=torch.bool)
-    mask[torch.randperm(size, generator=torch.Generator().manual_seed(seed))[:kept]] = True
-    return mask.reshape(_shape(shape))
+    chance = torch.rand(_shape(shape), generator=torch.Generator().manual_seed(seed))
+    return _largest(chance, fraction)
 
 
 def kspace_mask(
     shape: tuple[int, int], fraction: float, pattern: str = "lines", *, seed: int = 0
 ) -> Tensor:
-    """Which samples of k-space to take, (H, W) boolean: more of the low frequencies, in the middle.
+    """(H, W) boolean, the samples of k-space to take: more in the middle, of low frequencies.
 
-    "lines" takes whole rows, "points" single samples, "uniform" points without preferring the
-    middle, "radial" spokes through it. `fraction`, in (0, 1], is the share of samples taken.
+    "lines" takes whole rows, "points" single samples, "radial" spokes through the middle.
+    `fraction`, in (0, 1], is the share of samples taken.
     """
-    height, width = shape
-    rows, columns = (2 * torch.arange(n) / n - 1 for n in (height, width))
+    down, right = (torch.arange(n) / n - 0.5 for n in shape)
+    far = torch.hypot(down[:, None], right)
     if pattern == "radial":
-        return _spokes(shape, _fraction(fraction))
-    if pattern == "uniform":
-        return random_mask(shape, fraction, seed=seed)
+        turn = torch.atan2(down[:, None] * shape[0], right * shape[1])
+        spokes = math.pi / max(1, round(1.1 * fraction * min(shape)))
+        return _largest(-far * ((turn + spokes / 2) % spokes - spokes / 2).sin().abs(), fraction)
     if pattern not in ("lines", "points"):
-        raise ValueError(f"pattern must be lines, points, uniform or radial, not {pattern!r}")
-    far = rows.abs() if pattern == "lines" else torch.hypot(rows[:, None], columns).flatten()
-    weight = torch.where(far < 0.04, torch.inf, (1 - far / 1.5) ** 6)
-    chance = torch.rand(len(far), generator=torch.Generator().manual_seed(seed))
-    taken = (chance.log() / weight).topk(max(1, round(_fraction(fraction) * len(far)))).indices
-    mask = torch.zeros(len(far), dtype=torch.bool).index_fill(0, taken, True)
-    return mask[:, None].expand(shape) if pattern == "lines" else mask.reshape(shape)
+        raise ValueError(f"pattern must be lines, points or radial, not {pattern!r}")
+    far = down.abs() if pattern == "lines" else far
+    chance = torch.rand(far.shape, generator=torch.Generator().manual_seed(seed)).log()
+    weight = torch.where(far < 0.02, torch.inf, (1 - far / 0.75) ** 6)
+    mask = _largest(chance / weight, fraction)
+    return mask if pattern == "points" else mask[:, None].expand(shape)
 
 
-def _spokes(shape: tuple[int, int], fraction: float) -> Tensor:
-    """Samples at most half a pixel from one of as many lines through the middle as it takes."""
-    down, right = (torch.arange(n) - n // 2.0 for n in shape)
-    far, angle = torch.hypot(down[:, None], right), torch.atan2(down[:, None], right)
-    lines, mask = int(fraction * min(shape) / 2), torch.zeros(shape, dtype=torch.bool)
-    while mask.float().mean() < fraction:
-        lines += 1
-        between = math.pi / lines
-        off = torch.remainder(angle + between / 2, between) - between / 2  # from the nearest line
-        mask = far * off.sin().abs() <= 0.5
-    return mask
+def _largest(values: Tensor, fraction: float) -> Tensor:
+    """True where the largest values stand, in a fraction of the places."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must be over 0 and at most 1, not {fraction}")
+    places = values.flatten().topk(max(1, round(fraction * values.numel()))).indices
+    mask = torch.zeros(values.numel(), dtype=torch.bool)
+    return mask.index_fill(0, places, True).reshape(values.shape)
 
 
-def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+def _shape(shape: Shape) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-def _fraction(fraction: float) -> float:
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction must be over 0 and at most 1, not {fraction}")
-    return fraction
-
-
 def _checked(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
-    if tuple(x.shape[-len(shape) :]) != shape:
+    if x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name} takes (..., {', '.join(map(str, shape))}), not {tuple(x.shape)}")
     if not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"{name} takes floating-point numbers, not {x.dtype}: divide by 255 first")
     return x
-
-
-def _images_last(x: Tensor) -> np.ndarray:
-    return x.movedim((-2, -1), (0, 1)).numpy()
-
-
-def _images_first(x: np.ndarray) -> Tensor:
-    return torch.from_numpy(x).movedim((0, 1), (-2, -1))
-
-
-def _times(matrix: sparse.csr_array, x: Tensor) -> Tensor:
-    """(M, N) sparse, (..., N) -> (..., M)."""
-    rows = matrix @ x.flatten(0, -2).numpy().T if x.ndim > 1 else matrix @ x.numpy()
-    return (
-        torch.from_numpy(rows.T.copy()).unflatten(0, x.shape[:-1])
-        if x.ndim > 1
-        else torch.from_numpy(rows)
-    )

@@ -1,7 +1,5 @@
 """How few measurements are enough: hundreds of small problems at once, and what theory says."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.stats import norm
@@ -21,10 +19,10 @@ def sparse_signals(count: int, n: int, k: int, *, seed: int = 0) -> Tensor:
     return torch.zeros(count, n).scatter(-1, places, values)
 
 
-def recovered(operator: Operator, signals: Tensor, *, iterations: int = 1000) -> Tensor:
+def recovered(operator: Operator, signals: Tensor, iterations: int = 1000) -> Tensor:
     """(..., n) signals -> (...) boolean: whether basis pursuit finds each from its measurements.
 
-    Found means: with a relative error below 0.001.
+    Found means: with a relative error of 0.001 or less.
     """
     found = douglas_rachford(operator, operator(signals), iterations)
     return (found - signals).norm(dim=-1) <= 1e-3 * signals.norm(dim=-1)

@@ -4,8 +4,6 @@ Everything solved by `fista` minimises ½‖Ax − y‖² + λ·penalty(x), for 
 axes of y before those of `operator.shape_out` are problems of their own.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 
@@ -14,7 +12,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from course_utils.sensing.operators import Matrix, Operator
+from course_utils.sensing.operators import Matrix, Operator, Slopes
 
 Prox = Callable[[Tensor, float], Tensor]
 
@@ -57,7 +55,7 @@ def ista(
     Daubechies, Defrise and De Mol (2004), Comm. Pure Appl. Math. 57, 1413–1457.
     """
     step = 1 / operator.norm**2
-    x = torch.zeros_like(operator.adjoint(_measured(y)))
+    x = torch.zeros_like(operator.adjoint(checked_measurements(y)))
     for lam_now in _each(lam, iterations):
         gradient = operator.adjoint(operator.forward(x) - y)
         x = prox(x - step * gradient, step * lam_now)
@@ -77,7 +75,7 @@ def fista(
     Beck and Teboulle (2009), SIAM J. Imaging Sciences 2, 183–202.
     """
     step, t = 1 / operator.norm**2, 1.0
-    x = ahead = torch.zeros_like(operator.adjoint(_measured(y)))
+    x = ahead = torch.zeros_like(operator.adjoint(checked_measurements(y)))
     for lam_now in _each(lam, iterations):
         gradient = operator.adjoint(operator.forward(ahead) - y)
         x, before = prox(ahead - step * gradient, step * lam_now), x
@@ -109,47 +107,25 @@ def shifting(transform: Operator, *, seed: int = 0) -> Prox:
 def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Tensor:
     """Smooth images, (..., H, W), between their edges: minimise ½‖x − image‖² + threshold·TV(x).
 
-    TV sums the lengths of the gradients at all pixels. As `prox=total_variation` it is the
-    penalty of `ista` and `fista`.
+    TV sums the lengths of the slopes at all pixels. As `prox=total_variation` it is the penalty
+    of `ista` and `fista`. The dual problem, solved here, fits bounded arrows p by FISTA once more:
+    x = image − threshold·Gᵀp.
 
     References
     ----------
-    Beck and Teboulle (2009), IEEE Trans. Image Processing 18, 2419–2434 (on the dual problem).
+    Beck and Teboulle (2009), IEEE Trans. Image Processing 18, 2419–2434.
     """
     if threshold == 0:
         return image
     if not threshold > 0:
         raise ValueError(f"threshold must be 0 or more, not {threshold}")
-    slopes = ahead = torch.zeros(2, *image.shape, dtype=image.dtype)
-    t = 1.0
-    for _ in range(iterations):
-        slopes, before = (
-            ahead + _gradient(image - threshold * _divergence(ahead)) / (8 * threshold),
-            slopes,
-        )
-        slopes = slopes / slopes.abs().square().sum(0).sqrt().clamp(min=1)
-        t, t_before = (1 + math.sqrt(1 + 4 * t * t)) / 2, t
-        ahead = slopes + (t_before - 1) / t * (slopes - before)
-    return image - threshold * _divergence(slopes)
 
+    def shortened(arrows: Tensor, _: float) -> Tensor:
+        return arrows / arrows.norm(dim=-3, keepdim=True).clamp(min=1)
 
-def _gradient(image: Tensor) -> Tensor:
-    """(..., H, W) -> (2, ..., H, W): differences to the pixels below and to the right."""
-    return torch.stack(
-        [
-            torch.diff(image, dim=-2, append=image[..., -1:, :]),
-            torch.diff(image, dim=-1, append=image[..., -1:]),
-        ]
-    )
-
-
-def _divergence(slopes: Tensor) -> Tensor:
-    """The adjoint of `_gradient`."""
-    down, right = slopes[0][..., :-1, :], slopes[1][..., :-1]
-    pad = torch.nn.functional.pad
-    return (
-        pad(down, (0, 0, 1, 0)) - pad(down, (0, 0, 0, 1)) + pad(right, (1, 0)) - pad(right, (0, 1))
-    )
+    slopes = Slopes(image.shape[-2:])
+    arrows = fista(slopes.H, image / threshold, 0.0, iterations, prox=shortened)
+    return image - threshold * slopes.adjoint(arrows)
 
 
 def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
@@ -184,7 +160,7 @@ def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
         raise ValueError("an atom (column) of the dictionary is 0 or not a number")
     unit = Matrix(dictionary / lengths[..., None, :])
     rows = unit.matrix.mT.expand(*signals.shape[:-1], n, m)
-    left, taken, basis = _measured(signals), [], []
+    left, taken, basis = checked_measurements(signals), [], []
     matched = 100 * torch.finfo(signals.dtype).eps * signals.norm(dim=-1, keepdim=True)
     for _ in range(atoms):
         taken.append(unit.adjoint(left).abs().argmax(-1, keepdim=True))
@@ -225,7 +201,7 @@ def basis_pursuit(matrix: Tensor, y: Tensor) -> Tensor:
     ----------
     Chen, Donoho and Saunders (1998), SIAM J. Scientific Computing 20, 33–61.
     """
-    matrix, b = np.asarray(matrix, dtype=float), _measured(y).double().numpy()
+    matrix, b = np.asarray(matrix, dtype=float), checked_measurements(y).double().numpy()
     if b.shape != matrix.shape[:1]:
         raise ValueError(f"a matrix of {matrix.shape} does not give {b.shape} measurements")
     halves = np.hstack([matrix, -matrix])
@@ -258,7 +234,7 @@ def douglas_rachford(
         operator, y = _tightened(operator, y)
     elif not operator.tight:
         raise ValueError(f"{type(operator).__name__} has not AAᴴ = I; take fista with a small λ")
-    z = shortest = operator.adjoint(_measured(y))
+    z = shortest = operator.adjoint(checked_measurements(y))
     axes = tuple(range(-len(operator.shape_in), 0))
     size = threshold * shortest.abs().mean(axes, keepdim=True)
     for _ in range(iterations):
@@ -282,7 +258,8 @@ def psnr(image: Tensor, reference: Tensor) -> float:
     return -10 * math.log10((image - reference).abs().double().square().mean() or 1e-30)
 
 
-def _measured(y: Tensor) -> Tensor:
+def checked_measurements(y: Tensor) -> Tensor:
+    """The same y, unless some of it is no number."""
     if not y.isfinite().all():
         raise ValueError(f"{(~y.isfinite()).sum()} measurements are infinite or not a number")
     return y
