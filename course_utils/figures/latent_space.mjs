@@ -5,7 +5,7 @@ const [MAP, REACH, THUMB] = [300, 3.2, 26]; // CSS pixels, standard deviations, 
 const LATENT_STYLE = `
   .course-latent .course-stage { display: flex; flex-wrap: wrap; gap: 16px 24px; width: 100%; }
   .course-latent .course-map { flex: 0 1 ${MAP}px; min-width: 0; }
-  .course-latent .course-blends { flex: 1 1 330px; min-width: 0; display: grid; gap: 14px 20px; grid-template-columns: 1fr 1fr; align-content: start; }
+  .course-latent .course-blends { flex: 1 1 280px; min-width: 0; display: grid; gap: 14px 20px; grid-template-columns: 1fr 1fr; align-content: start; }
   .course-latent .course-wide { grid-column: 1 / -1; }
   .course-latent canvas { width: 100%; }
   .course-latent svg { position: absolute; inset: 0; width: 100%; height: 100%; }
