@@ -67,10 +67,10 @@ def learned(
             codes = encode(dictionary, some)
             together += codes.mT @ codes
             target += codes.mT @ some
-        used = together.diagonal()
+        used = together.diagonal().clone()
         together.diagonal().add_(1e-3 * used.mean())
         fitted = torch.linalg.solve(together, target).mT
-        dictionary = F.normalize(torch.where(used > used.min(), fitted, spare), dim=0)
+        dictionary = F.normalize(torch.where(used > 0, fitted, spare), dim=0)
     return dictionary
 
 
