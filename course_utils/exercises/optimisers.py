@@ -151,9 +151,28 @@ def walked(step, case):
     w, gradients, state, *constants = case
     path = []
     for gradient in gradients:
-        w, state = step(w, gradient, state, *constants)
+        both = step(w, gradient, state, *constants)
+        if not (isinstance(both, tuple | list) and len(both) == 2):
+            raise TypeError("give back two things: the new weights, and the new memory")
+        w, state = both
         path.append(w)
     return torch.stack(path)
+
+
+def in_place(rule):
+    """The same rule, but written into the weights it was given."""
+
+    def step(w, *rest):
+        new, state = rule(w, *rest)
+        return w.copy_(new), state
+
+    return step
+
+
+IN_PLACE = (
+    "You changed w in place, as w -= … does, so all earlier positions changed with it. "
+    "Make a new tensor: w = w - …"
+)
 
 
 def by_torch(make):
@@ -242,6 +261,7 @@ def _running_mean(r, g, rho):
         "The new r is lost: give it back as the second result, or every step starts afresh.": _rms(
             _running_mean, keep=False
         ),
+        IN_PLACE: in_place(_rms(_running_mean)),
     },
     hints=[
         "Only the line that computes r has to change.",
@@ -359,6 +379,7 @@ def _adam(
         ),
         "The root is missing. Divide by √r̂ + ε.": _adam(root=lambda r, eps: r + eps),
         "You climbed. Subtract the step.": _adam(sign=1),
+        IN_PLACE: in_place(_adam()),
     },
     hints=[
         "Unpack the state first: m, r, t = state. Then count this step: t = t + 1.",

@@ -3,7 +3,13 @@
 import torch
 
 from course_utils.exercise import exercise
-from course_utils.exercises.optimisers import by_torch, gradients_of_any_size, walked
+from course_utils.exercises.optimisers import (
+    IN_PLACE,
+    by_torch,
+    gradients_of_any_size,
+    in_place,
+    walked,
+)
 
 
 # --- 6.7 ----------------------------------------------------------------------------------------
@@ -53,6 +59,7 @@ def _step_as_velocity(w, gradient, v, eta, alpha):
         "You climbed. The velocity takes −η·g.": _with_velocity(
             lambda w, v, g, eta, alpha: w - alpha * v + eta * g
         ),
+        IN_PLACE: in_place(_with_velocity(_ahead)),
     },
     hints=[
         "Two lines: first the new v, as in plain momentum. Then the new w, from the new v.",
@@ -141,6 +148,7 @@ def _adam_with(shrink, into_gradient=0.0, after=False):
         "You shrank what came out of Adam's step. Shrink the weight from before the step.": (
             _adam_with(lambda eta, decay: 1 - eta * decay, after=True)
         ),
+        IN_PLACE: in_place(_adam_with(lambda eta, decay: 1 - eta * decay)),
     },
     hints=[
         "Start from your adam_step. The gradient, m and r stay as they are.",
