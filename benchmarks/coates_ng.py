@@ -1,6 +1,7 @@
-"""Coates and Ng's table at any size: COURSE_DATA=FOLDER python benchmarks/coates_ng.py --atoms 1600.
+"""Coates and Ng's table at any size, on CIFAR-10 where it is on disk.
 
-Without --row, every row of the paper's table, and random weights. CIFAR-10 where it is on disk.
+COURSE_DATA=FOLDER python benchmarks/coates_ng.py --atoms 1600     # every row
+COURSE_DATA=FOLDER python benchmarks/coates_ng.py --atoms 6000 --row OMP-1/T
 """
 
 from __future__ import annotations
@@ -8,14 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from course_utils import datasets  # noqa: E402
-from course_utils.sensing.coates_ng import coates_ng  # noqa: E402
+from course_utils import datasets
+from course_utils.sensing.coates_ng import coates_ng
 
 PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is given for R and SAE
     "RP/T": 79.1,

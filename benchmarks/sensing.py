@@ -20,7 +20,6 @@ from course_utils.sensing.operators import (
     DCT,
     Gaussian,
     KSpace,
-    Matrix,
     RandomPixels,
     Wavelet,
     kspace_mask,
@@ -166,38 +165,32 @@ def spread(values: list[float]) -> str:
 
 
 def priors(quick: bool) -> None:
-    """Three priors and more at 30 % of the pixels, over masks."""
-    rows = []
+    """Four priors at 30 % of the pixels, over masks."""
+    steps, rows = 5 if quick else 100, []
     for name in ("china", "flower"):
-        image = photograph(name, 64)
-        cosines, waves = DCT(image.shape), Wavelet(image.shape)
-        steps, scores, clock = 5 if quick else 100, {}, {}
+        image, scores, clock = photograph(name, 64), {}, {}
         for seed in range(1 if quick else 5):
             pixels = RandomPixels(image.shape, 0.3, seed=seed)
-            y = pixels(image)
-            fall, coarse = falling(**FALL, steps=steps), falling(1, 1e-2, steps)
-            ways = {
-                "cosines": lambda p=pixels, y=y, lam=coarse: cosines.H(
-                    fista(p @ cosines.H, y, lam)
-                ),
-                "shifted wavelets": lambda p=pixels, y=y, lam=coarse: fista(
-                    p, y, lam, prox=shifting(waves)
-                ),
-                "total variation": lambda p=pixels, y=y, lam=fall: fista(
-                    p, y, lam, prox=total_variation
-                ),
-                "untrained decoder": lambda p=pixels, y=y: untrained_decoder(p, y, 4 * steps),
-            }
-            for way, recover in ways.items():
+            for way, recover in ways_to_fill(pixels, pixels(image), steps).items():
                 picture, seconds = timed(recover)
                 scores.setdefault(way, []).append(psnr(picture, image))
                 clock.setdefault(way, []).append(seconds)
-        rows += [
-            [name, way, spread(scores[way]), f"{statistics.median(clock[way]):.2f}"]
-            for way in scores
-        ]
+        for way, values in scores.items():
+            rows.append([name, way, spread(values), f"{statistics.median(clock[way]):.2f}"])
     heads = "photograph|prior|PSNR, dB|seconds"
     table("30 % of a 64×64 photograph's pixels, mean (least to most) of five masks", heads, rows)
+
+
+def ways_to_fill(pixels, y, steps: int) -> dict[str, Callable[[], torch.Tensor]]:
+    """Four ways from some pixels to all."""
+    cosines, waves = DCT(pixels.shape_in), Wavelet(pixels.shape_in)
+    far, near = falling(**FALL, steps=steps), falling(1, 1e-2, steps)
+    return {
+        "cosines": lambda: cosines.H(fista(pixels @ cosines.H, y, near)),
+        "shifted wavelets": lambda: fista(pixels, y, near, prox=shifting(waves)),
+        "total variation": lambda: fista(pixels, y, far, prox=total_variation),
+        "untrained decoder": lambda: untrained_decoder(pixels, y, 4 * steps),
+    }
 
 
 def phase(quick: bool) -> None:
@@ -269,7 +262,7 @@ def lasso(quick: bool) -> None:
     a = operator.matrix.double().numpy()
 
     def coordinates():
-        model = Lasso(alpha=lam / 100, fit_intercept=False, precompute=True, tol=1e-4)
+        model = Lasso(alpha=lam / 100, fit_intercept=False)
         return torch.from_numpy(model.fit(a, y.double().numpy().T).coef_)
 
     def value(x):
