@@ -74,6 +74,7 @@ def test_images_come_out_that_every_weight_has_a_part_in(model, shape):
     assert rebuilt.shape == images.shape
     assert rebuilt.min() >= 0
     assert rebuilt.max() <= 1
+    assert rebuilt.min() < 0.5 < rebuilt.max()  # nothing is cut off before the sigmoid
     assert not torch.equal(rebuilt[0], rebuilt[1])
     nn.functional.mse_loss(rebuilt, images).backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
