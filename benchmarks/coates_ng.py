@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--row", choices=PAPER, action="append", help="default: all")
     parser.add_argument("--atoms", type=int, default=100, help="the paper has 1600 and 6000")
     parser.add_argument("--images", type=int, help="default: all training images")
-    parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 3")
+    parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 4")
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
     parser.add_argument("--strength", type=float, default=1e-3, help="the SVM's C")
     parser.add_argument("--threads", type=int, default=2)
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     print(HEADS, "|---" * 7 + "|", sep="\n", flush=True)
     for row in given.row or PAPER:
         dictionary, encoder = row.split("/")
-        stride = given.stride or {"T": 1, "SC": 3}[encoder]
+        stride = given.stride or {"T": 1, "SC": 4}[encoder]
         start = time.perf_counter()
         found = coates_ng(
             train,

@@ -20,6 +20,7 @@ from course_utils.sensing.operators import (
     DCT,
     Gaussian,
     KSpace,
+    Matrix,
     RandomPixels,
     Wavelet,
     kspace_mask,
@@ -294,7 +295,7 @@ def dictionary(quick: bool) -> None:
 
     def value(d):
         d = d / d.norm(dim=0)
-        codes = sparse_codes(d, held, 1.0, 200)
+        codes = fista(Matrix(d), held, 1.0, 200)
         return ((codes @ d.mT - held).square().sum(1) / 2 + codes.abs().sum(1)).mean().item()
 
     ways = {

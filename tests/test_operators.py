@@ -46,6 +46,7 @@ OPERATORS = {
     "adjoint": Tomography(9, (0, 30)).H,
     "pixels of dct": RandomPixels((6, 8), 0.4) @ DCT((6, 8)).H,
     "k-space of wavelets": KSpace(LINES) @ Wavelet((16, 12), "haar", 2).H,
+    "some slopes": RandomPixels((2, 5, 7), 0.5) @ Slopes((5, 7)),
     "rays of dct": Tomography(9, (0, 30, 70)) @ DCT((9, 9)).H,
 }
 COMPLEX = {"k-space", "fourier", "k-space of wavelets"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from itertools import pairwise
 
@@ -372,6 +373,23 @@ def test_rays_from_few_angles_give_the_picture():
     found = fista(rays, y, falling(30, 0.05, 100), prox=total_variation)
     least_squares = fista(rays, y, 0, 100)
     assert psnr(found, image) > psnr(least_squares, image) + 5
+
+
+# The benchmark
+
+
+def test_the_benchmark_prints_its_tables(root, capsys):
+    for name in ("cvxpy", "pylops", "spgl1"):
+        pytest.importorskip(name, reason=f"{name} is in the extra `bench`")
+    spec = importlib.util.spec_from_file_location("sensing", root / "benchmarks" / "sensing.py")
+    sensing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sensing)
+    arguments = ["--quick", "--threads", "1", "--part"]
+    for part, rows in {"photo": 6, "large": 1, "phase": 3, "omp": 3}.items():
+        assert sensing.main([*arguments, part]) == 0
+        lines = capsys.readouterr().out.strip().splitlines()
+        assert len(lines) == rows + 4  # title, blank, heads, rule
+        assert all(line.count("|") == lines[2].count("|") for line in lines[2:])
 
 
 NAN = torch.tensor([math.nan] * 5)

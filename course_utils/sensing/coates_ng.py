@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from course_utils.sensing.dictionaries import DICTIONARIES, sparse_codes
+from course_utils.sensing.dictionaries import DICTIONARIES, ITERATIONS
+from course_utils.sensing.operators import Matrix
+from course_utils.sensing.solvers import fista
 from course_utils.sensing.svm import Standardised, l2_svm
 
 PATCH = 6  # pixels a side
@@ -69,14 +71,16 @@ def encode(
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
     device, stride = dictionary.device, options.get("stride", 1)
+    atoms = Matrix(dictionary)
     features = torch.empty(len(images), 8 * dictionary.shape[1], dtype=torch.float16, device=device)
     few = zip(images.split(4), features.split(4), strict=True)
     for some, out in tqdm(few, "features", len(features) // 4, disable=None, leave=False):
         patches = (normalised_patches(some.to(device), stride) - white[0]) @ white[1]
         if encoder == "T":
-            codes = F.softshrink(patches @ dictionary, options.get("threshold", 0.25))
+            codes = F.softshrink(atoms.adjoint(patches), options.get("threshold", 0.25))
         else:
-            codes = sparse_codes(dictionary, patches, options.get("threshold", 1.0))
+            lam = options.get("threshold", 1.0)
+            codes = fista(atoms, patches, lam, ITERATIONS, prox=F.softshrink)
         out[:] = quadrant_sums(codes)
     return features
 

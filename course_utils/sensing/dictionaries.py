@@ -15,6 +15,7 @@ from course_utils.sensing.operators import Matrix
 from course_utils.sensing.solvers import fista, omp
 
 ROWS = 2000  # patches encoded at once, so that codes of 6,000 atoms take 50 MB
+ITERATIONS = 30  # of FISTA for a patch's codes
 
 
 def random_patches(patches: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
@@ -74,11 +75,9 @@ def learned(
     return dictionary
 
 
-def sparse_codes(
-    dictionary: Tensor, patches: Tensor, lam: float = 1.0, iterations: int = 20
-) -> Tensor:
+def sparse_codes(dictionary: Tensor, patches: Tensor, lam: float = 1.0) -> Tensor:
     """(m, d), (N, m) -> (N, d): the Lasso's codes, by FISTA."""
-    return fista(Matrix(dictionary), patches, lam, iterations)
+    return fista(Matrix(dictionary), patches, lam, ITERATIONS, prox=F.softshrink)
 
 
 def sparse_autoencoder(patches: Tensor, atoms: int, steps: int = 1500, *, seed: int = 0) -> Tensor:

@@ -175,7 +175,7 @@ def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
     triangle = basis @ torch.take_along_dim(rows, index[..., None], -2).mT
     triangle = triangle + torch.diag_embed((triangle.diagonal(dim1=-2, dim2=-1) == 0).to(triangle))
     weights = torch.linalg.solve_triangular(triangle, basis @ signals[..., None], upper=True)
-    found = torch.zeros(*signals.shape[:-1], n, dtype=signals.dtype)
+    found = signals.new_zeros(*signals.shape[:-1], n)
     return found.scatter_add(-1, index, weights.squeeze(-1)) / lengths
 
 
