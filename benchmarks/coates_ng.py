@@ -25,7 +25,7 @@ PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is g
     "OMP-1/SC": 78.8,
     "SC/SC": 78.8,
 }
-HEADS = "| dictionary/encoder | atoms | test, % | training, % | paper, % | minutes | of CPU | peak, GB |"
+HEADS = "| row | atoms | test, % | training, % | paper, % | minutes | of CPU | peak, GB |"
 
 
 def peak_gigabytes() -> float:
