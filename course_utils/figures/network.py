@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.models import Standardize
+
 TYPES = {"float32": np.dtype("<f4"), "uint8": np.dtype("u1")}
 
 
@@ -39,8 +41,8 @@ def unpacked(box: dict) -> Tensor:
 def layers_of(model: nn.Module) -> list[dict]:
     """Write a network as the list of dicts that a figure runs, each with kind and name.
 
-    It is written as it answers in `eval()`: dropout is left out, batch normalisation becomes part
-    of the convolution before it, or a scale and a shift per channel.
+    It is written as it answers in `eval()`: dropout is left out, `Standardize` and batch
+    normalisation become a scale and a shift per channel, or part of the convolution before them.
 
     Parameters
     ----------
@@ -81,6 +83,9 @@ def _leaves(model: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]
 
 def _scale_and_shift(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
     """(C,) scale and (C,) shift of a layer that only normalises channels; else None."""
+    if isinstance(layer, Standardize):
+        mean, std = layer.mean.double().flatten(), layer.std.double().flatten()
+        return 1 / std, -mean / std
     if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
         scale = (layer.running_var.double() + layer.eps).rsqrt()
         shift = -layer.running_mean.double() * scale
@@ -170,7 +175,7 @@ def _written(name: str, layer: nn.Module) -> dict:
         known = ", ".join(kind.__name__ for kind in WRITERS)
         raise ValueError(
             f"{name or 'the model'}: a figure cannot run {type(layer).__name__}; "
-            f"it runs nn.Sequential of {known}, batch normalisation and dropout"
+            f"it runs nn.Sequential of {known}, Standardize, batch normalisation and dropout"
         )
     return writer(name, layer)
 

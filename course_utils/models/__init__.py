@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -15,9 +16,12 @@ __all__ = [
     "Ledger",
     "MLPNet",
     "Row",
+    "Standardize",
+    "course_convnet",
     "keras_convnet",
     "ledger",
     "lenet",
+    "logistic",
     "meml_convnet",
     "meml_mlp",
     "named",
@@ -30,6 +34,43 @@ __all__ = [
 def named(**layers: nn.Module) -> nn.Sequential:
     """Layers one after the other, under these names."""
     return nn.Sequential(OrderedDict(layers))
+
+
+class Standardize(nn.Module):
+    """(N, C, H, W) -> the same, each channel minus its `mean`, then divided by its `std`.
+
+    First layer of a model, so that whoever loads the weights has the two numbers with them.
+    """
+
+    def __init__(self, mean, std):
+        super().__init__()
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
+        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
+
+    @classmethod
+    def like(cls, images: torch.Tensor) -> Standardize:
+        """Make these (N, C, H, W) uint8 images, seen as 0 to 1, have mean 0 and deviation 1.
+
+        Raises
+        ------
+        ValueError
+            If the images are not four-dimensional uint8, or a channel is constant.
+        """
+        if images.ndim != 4 or images.dtype != torch.uint8:
+            what = f"{images.dtype} of shape {tuple(images.shape)}"
+            raise ValueError(f"like wants (N, C, H, W) uint8 images, not {what}")
+        counts = torch.stack(
+            [channel.flatten().bincount(minlength=256) for channel in images.unbind(1)]
+        )
+        shares, levels = counts / counts.sum(1, keepdim=True), torch.arange(256) / 255
+        mean = (shares * levels).sum(1)
+        std = (shares * (levels - mean[:, None]) ** 2).sum(1).sqrt()
+        if not std.all():
+            raise ValueError(f"channel {int(std.argmin())} is constant: it has no deviation")
+        return cls(mean, std)
+
+    def forward(self, x):  # noqa: D102
+        return (x - self.mean) / self.std
 
 
 class MLPNet(nn.Module):
@@ -118,6 +159,28 @@ def keras_convnet() -> nn.Sequential:
         dropout=nn.Dropout(0.5),
         dense=nn.Linear(64 * 5 * 5, 10),
     )
+
+
+def logistic(shape: tuple[int, ...] = (3, 32, 32), classes: int = 10) -> nn.Sequential:
+    """(N, *shape) -> (N, classes) scores: logistic regression, one dense layer on the pixels."""
+    return named(flatten=nn.Flatten(), dense=nn.Linear(math.prod(shape), classes))
+
+
+def course_convnet(
+    width: int = 16, classes: int = 10, channels: int = 3, batch_norm: bool = False
+) -> nn.Sequential:
+    """(N, channels, 32, 32) -> (N, classes) scores: the CNN of the course.
+
+    Twice a 5×5 convolution, ReLU and a pool that halves both sides, then one dense layer; `width`
+    filters, then twice as many.
+    """
+    layers = {}
+    for number, (inputs, filters) in enumerate([(channels, width), (width, 2 * width)], start=1):
+        layers[f"conv{number}"] = nn.Conv2d(inputs, filters, 5, padding=2)
+        if batch_norm:
+            layers[f"norm{number}"] = nn.BatchNorm2d(filters)
+        layers |= {f"relu{number}": nn.ReLU(), f"pool{number}": nn.MaxPool2d(2)}
+    return named(**layers, flatten=nn.Flatten(), dense=nn.Linear(2 * width * 8 * 8, classes))
 
 
 def _block(number: int, inputs: int, filters: int, kernel: int) -> dict[str, nn.Module]:

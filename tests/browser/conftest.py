@@ -1,7 +1,6 @@
 """One browser and one JupyterLab for all browser tests, over a copy of the workbooks."""
 
 import json
-import math
 
 import nbformat
 import pytest
@@ -83,19 +82,6 @@ def shown_gallery(lab, chromium):
     yield workbook
     workbook.close()
     page.close()
-
-
-def same(shown, twin, tolerance=0.0):
-    """Whether two numbers(), nested alike, agree; floats to a tolerance, absolute and relative."""
-    if isinstance(twin, dict) and isinstance(shown, dict):
-        pairs = [(shown[key], twin[key]) for key in twin.keys() & shown.keys()]
-        return twin.keys() == shown.keys() and all(same(*pair, tolerance) for pair in pairs)
-    if isinstance(twin, list) and isinstance(shown, list):
-        pairs = zip(shown, twin, strict=False)
-        return len(twin) == len(shown) and all(same(*pair, tolerance) for pair in pairs)
-    if isinstance(twin, float) and isinstance(shown, int | float):
-        return math.isclose(shown, twin, rel_tol=tolerance, abs_tol=tolerance)
-    return shown == twin
 
 
 class Shown:

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from conftest import SHOWN, Shown, same
+from conftest import SHOWN, Shown
+from scripts import same
 
 from course_utils.figures import all_figures
 

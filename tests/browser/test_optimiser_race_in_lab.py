@@ -42,6 +42,7 @@ def test_it_runs_only_when_asked_and_keeps_the_kernel_out_of_it(figure):  # noqa
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 0
     assert figure.root.locator(".course-says").get_attribute("aria-live") == "polite"
+    assert figure.agrees()
 
 
 @RACE
@@ -79,6 +80,7 @@ def test_steps_go_by_button_and_key(figure):  # noqa: F811
     assert figure.read("state")["step"] == 0
     figure.press("End", ".")
     assert figure.read("state")["step"] == STEPS
+    assert figure.agrees()
 
 
 @RACE
@@ -112,6 +114,7 @@ def test_the_map_is_painted_anew_only_for_another_surface(figure):  # noqa: F811
     assert figure.page.evaluate(count) == 0
     figure.root.get_by_label("surface").select_option("saddle")
     assert figure.page.evaluate(count) == 1
+    assert figure.agrees()
 
 
 @RACE
@@ -125,6 +128,7 @@ def test_who_diverges_is_told_in_words(figure):  # noqa: F811
     assert f"left the map at step {left}" in row.inner_text()
     slide(figure, "step", left - 1)
     assert "SGD left" not in figure.root.inner_text()
+    assert figure.agrees()
 
 
 @RACE

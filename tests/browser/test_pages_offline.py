@@ -3,7 +3,8 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown, same
+from conftest import Shown
+from scripts import same
 
 from course_utils.figures import Figure, all_figures
 from course_utils.tutor import pages
