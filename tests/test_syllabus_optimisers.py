@@ -254,7 +254,8 @@ def test_eta_inside_and_outside_the_velocity():
 
 # The steps of the exercises -----------------------------------------------------------------------
 
-GRADIENTS = 0.5 + torch.randn(50, 7, generator=torch.Generator().manual_seed(3))
+SCALES = torch.tensor([1, 1, 1, 1, 1, 1e-3, 1e-5])  # tiny ones show where ε stands
+GRADIENTS = (0.5 + torch.randn(50, 7, generator=torch.Generator().manual_seed(3))) * SCALES
 RULES = {
     "RMSprop": (
         optimisers.rmsprop_step.answer,
@@ -297,7 +298,8 @@ def test_own_steps_are_pytorchs_to_1e_6_over_50_steps(name, dtype):
         theirs.grad = gradient.clone()
         optimiser.step()
         assert (ours - theirs).abs().max().item() < 1e-6
-    assert (ours - torch.linspace(-1, 1, 7, dtype=dtype)).abs().min() > 0.02  # they did move
+    moved = (ours - torch.linspace(-1, 1, 7, dtype=dtype)).abs()
+    assert moved[:5].min() > 0.02
 
 
 def test_one_step_moves_many_networks_with_a_rate_each():
