@@ -36,8 +36,11 @@ COMMANDS = {
     "data": Command("datasets.download", "main", "download CIFAR-10 or MNIST"),
     "test": Command("__main__", "test", "run every test", extra="test"),
     "bench": Command(
-        "__main__", "bench", "run the benchmarks and print their tables", extra="test"
+        "__main__", "bench", "run the benchmarks and print their tables", extra="bench"
     ),
+    "tutor": Command("tutor.solved", "main", "write the solved workbooks, executed", extra="test"),
+    "slides": Command("tutor.slides", "main", "write the workbooks as slides", extra="test"),
+    "site": Command("tutor.site", "main", "write the course as a web site", extra="test"),
     "tidy": Command("tutor.tidy", "main", "bring notebooks into the form that is committed"),
     "screenshots": Command("tutor.screenshots", "main", "picture every workbook", extra="test"),
 }

@@ -1,12 +1,14 @@
 """What every test shares: it draws no window and leaves a student's progress alone."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+EDITIONS = ("student", "tutor")
 
 os.environ.setdefault("MPLBACKEND", "agg")
 if "COURSE_DATA" in os.environ:  # kernels run in other folders
@@ -23,21 +25,25 @@ def _own_progress(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def executed_student(tmp_path_factory) -> Path:
-    """Return the folder of the student edition as nbval executed it, once in a session."""
-    return _executed("student", tmp_path_factory)
+def _executed(tmp_path_factory):
+    """Execute both editions under nbval side by side, once in a session."""
+    from course_utils.tutor import executed  # here: most tests need no notebook
+
+    out = tmp_path_factory.mktemp("build")
+    with ThreadPoolExecutor() as pool:
+        yield {edition: pool.submit(executed.run, edition, out=out) for edition in EDITIONS}
 
 
 @pytest.fixture(scope="session")
-def executed_tutor(tmp_path_factory) -> Path:
-    """Return the folder of the tutor edition as nbval executed it, once in a session."""
-    return _executed("tutor", tmp_path_factory)
+def executed_student(_executed) -> Path:
+    """Return the folder of the student edition as nbval executed it."""
+    return _executed["student"].result()
 
 
-def _executed(edition: str, tmp_path_factory) -> Path:
-    from course_utils.tutor import executed  # here: most tests need no notebook
-
-    return executed.run(edition, out=tmp_path_factory.mktemp("build"))
+@pytest.fixture(scope="session")
+def executed_tutor(_executed) -> Path:
+    """Return the folder of the tutor edition as nbval executed it."""
+    return _executed["tutor"].result()
 
 
 @pytest.fixture(scope="session")

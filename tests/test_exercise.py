@@ -17,7 +17,7 @@ from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, when
-from course_utils.judging import guard
+from course_utils.judging import guard, source
 from course_utils.judging.observation import Stopped
 
 number = iter(range(1, 1000))
@@ -282,6 +282,35 @@ def test_repair_is_not_attempted_while_unchanged():
     exec("def scale(image, factor):\n    # a comment\n    return (image + factor)\n", names)
     assert scale.check(names["scale"]).status == "todo"
     assert scale.check(lambda image, factor: image * factor).status == "ok"
+
+
+def test_an_optimiser_changes_nothing_that_is_put_back():
+    code = (
+        "import torch\nfrom course_utils.judging import guard\n"
+        "torch.optim.SGD([torch.zeros(2, requires_grad=True)], lr=1)\nprint(guard.restore())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+class Given(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(2, 2)
+
+    def forward(self, x):
+        """To be written."""
+        return
+
+
+@pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
+def test_a_given_class_is_known_with_and_without_its_imports_beside_it(lead):
+    names = {"nn": nn}
+    text = source.definition(Given, "Mine")
+    exec(lead + text, names)
+    assert source.same_code(names["Mine"], Given)
+    exec(lead + text.replace("Linear(2, 2)", "Linear(2, 3)"), names)
+    assert not source.same_code(names["Mine"], Given)
 
 
 def test_accept_takes_many_answers():

@@ -29,15 +29,18 @@ def filled(figure: KernelScrubber) -> KernelScrubber:
 
 
 def test_every_script_belongs_to_a_figure_and_the_other_way_round():
-    scripts = {path.stem for path in HERE.glob("*.mjs")} - {"base"}
+    shared = {"base", "network"}
+    assert all({*figure.pieces} <= shared for figure in all_figures())
+    scripts = {path.stem for path in HERE.glob("*.mjs")} - shared
     assert scripts == {figure.__module__.rpartition(".")[2] for figure in all_figures()}
     assert {KernelScrubber, PixelPicker} <= set(all_figures())
 
 
 @EVERY
-def test_the_script_is_the_base_and_the_figures_own(figure):
-    script = HERE / f"{figure.__module__.rpartition('.')[2]}.mjs"
-    assert figure.example()._esm == BASE + script.read_text(encoding="utf-8")
+def test_the_script_is_the_base_its_pieces_and_the_figures_own(figure):
+    names = (*figure.pieces, figure.__module__.rpartition(".")[2])
+    scripts = [(HERE / f"{name}.mjs").read_text(encoding="utf-8") for name in names]
+    assert figure.example()._esm == "".join([BASE, *scripts])
 
 
 @EVERY
@@ -51,9 +54,9 @@ def test_numbers_are_plain_json(figure):
 def test_set_refuses_an_unknown_name_and_changes_nothing(figure):
     example = figure.example()
     before = example.get_state()
-    name = next(key for key in ("row", "column") if key in before)
+    name = next(key for key, value in before.items() if type(value) is int)
     with pytest.raises(traitlets.TraitError, match="has no kolumn"):
-        example.set(**{name: 1, "kolumn": 1})
+        example.set(**{name: before[name] + 1, "kolumn": 1})
     assert example.get_state() == before
 
 

@@ -36,9 +36,10 @@ def constraints(root) -> dict[str, Version]:
 
 
 def requirements(project) -> list[Requirement]:
-    """List the dependencies and those of every extra."""
+    """List the dependencies and those of every extra; an extra that takes in another is not one."""
     extras = project["project"]["optional-dependencies"].values()
-    return [Requirement(r) for r in sum(extras, project["project"]["dependencies"])]
+    every = [Requirement(r) for r in sum(extras, project["project"]["dependencies"])]
+    return [requirement for requirement in every if requirement.name != project["project"]["name"]]
 
 
 # ------------------------------------------------------------------------------------------- pins

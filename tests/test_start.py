@@ -141,7 +141,7 @@ def test_an_extra_is_installed_when_needed_and_kept(course, fake_pip):
     for _ in range(2):
         run(course, "start.py", "fresh", "02")
         run(course, "start.py", "bench", "--help")
-    assert [line.split()[-1] for line in fake_pip()] == [".", ".[test]"]
+    assert [line.split()[-1] for line in fake_pip()] == [".", ".[bench]"]
 
 
 @pytest.mark.parametrize(

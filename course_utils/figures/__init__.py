@@ -26,14 +26,23 @@ STYLE = (HERE / "base.css").read_text(encoding="utf-8")
 class Figure(anywidget.AnyWidget):
     """Base of the interactive figures.
 
-    A subclass in NAME.py takes its script from NAME.mjs beside it, joined after base.mjs (a
-    module in a notebook is loaded from a blob, where relative imports fail).
+    A subclass in NAME.py takes its script from NAME.mjs beside it, joined after base.mjs and the
+    `pieces` it asks for (a module in a notebook is loaded from a blob, where relative imports
+    fail). `tolerance` is how far the browser's numbers may lie from those of `numbers()`: none,
+    unless exponentials or long sums come in. `milliseconds` is how long the picture may take to
+    follow a key press.
     """
+
+    pieces: tuple[str, ...] = ()
+    tolerance: float = 0.0
+    milliseconds: float = 16.0
 
     def __init_subclass__(cls, **kwargs):
         if "_esm" not in vars(cls):  # anywidget derives a class of its own for every instance
             script = Path(sys.modules[cls.__module__].__file__).with_suffix(".mjs")
-            cls._esm = BASE + script.read_text(encoding="utf-8")
+            shared = [HERE / f"{piece}.mjs" for piece in cls.pieces]
+            texts = [path.read_text(encoding="utf-8") for path in (*shared, script)]
+            cls._esm = "".join([BASE, *texts])
             cls._css = STYLE
         super().__init_subclass__(**kwargs)
 
@@ -104,6 +113,14 @@ def _plain(value):
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return int(value) if float(value).is_integer() else value
+
+
+def inside(proposal, size: int, what: str = "") -> int:
+    """Return the proposed index of a trait, or refuse it if it is not among 0 to size - 1."""
+    name, index = proposal.trait.name, proposal.value
+    if not 0 <= index < size:
+        raise traitlets.TraitError(f"{name} {index} lies outside {what}0 to {size - 1}")
+    return index
 
 
 def all_figures() -> list[type[Figure]]:

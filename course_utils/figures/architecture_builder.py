@@ -6,7 +6,7 @@ import torch
 import traitlets
 from torch import nn
 
-from course_utils.figures import Figure
+from course_utils.figures import Figure, inside
 from course_utils.models import ledger, named
 
 # One convolution: filters, kernel, stride, padding, then its pool's window (0: none) and stride.
@@ -122,9 +122,7 @@ class ArchitectureBuilder(Figure):
 
     @traitlets.validate("row")
     def _check_row(self, proposal):
-        if proposal.value > self.last_row:
-            raise traitlets.TraitError(f"row {proposal.value} lies outside 0 to {self.last_row}")
-        return proposal.value
+        return inside(proposal, self.last_row + 1)
 
     @traitlets.observe(*GEOMETRY)
     def _stay_inside(self, change):

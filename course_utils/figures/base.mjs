@@ -10,9 +10,10 @@
 //   settle(next, changes) → next,  optional: keep the state consistent; throw Error(reason) to refuse
 //   move(state, dRow, dColumn) → changes,        the arrow keys
 //   keys: {"1": (state) → changes},              optional: further keys
-//   build({root, stage, says, set, on, choose, count, press, drag}) → draw(state, numbers),
+//   build({root, stage, says, set, on, choose, count, slide, press, drag}) → draw(state, numbers),
 //     set(changes) moves the figure, on(element, event, action) listens until it is closed,
-//     choose, count and press make named controls, drag(element, (y, x, state) → changes) grabs.
+//     choose, count, slide and press make named controls,
+//     drag(element, (y, x, state, start) → changes) grabs; start is {y, x, state} at its beginning.
 // });
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -40,10 +41,34 @@ function factor(value) {
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
+/** A function of an object and a key, and of more if wanted, that computes each value once. */
+function once(compute) {
+  const known = new WeakMap();
+  return (object, key = "", ...more) => {
+    if (!known.has(object)) known.set(object, new Map());
+    const values = known.get(object);
+    if (!values.has(key)) values.set(key, compute(object, key, ...more));
+    return values.get(key);
+  };
+}
+
 /** Purple above 0, orange below, as in PuOr; the number beside it carries the sign. */
 function tint(value, largest) {
   const strength = largest > 0 ? 0.65 * Math.min(1, Math.abs(value) / largest) : 0;
   return `rgb(${value < 0 ? "224 130 20" : "128 100 200"} / ${strength.toFixed(3)})`;
+}
+
+// matplotlib's cividis at ten places, from its lowest to its highest colour.
+const CIVIDIS = [
+  [0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115],
+  [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56],
+];
+
+/** Colour of a value in 0 … 1, as [r, g, b]. */
+function cividis(value) {
+  const at = clamp(value, 0, 1) * (CIVIDIS.length - 1);
+  const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
+  return CIVIDIS[low].map((part, i) => part + (CIVIDIS[low + 1][i] - part) * (at - low));
 }
 
 /**
@@ -168,6 +193,18 @@ function courseFigure(spec) {
       });
       return control(label, input, (state) => (input.value = value(state)));
     };
+    const slide = (label, { low, high, step, words = write }, value, changed) => {
+      const input = make("input", { type: "range", min: low, max: high, step, "aria-label": label });
+      const shown = make("output", {});
+      on(input, "input", () => set(changed(input.valueAsNumber, read())));
+      const box = control(label, input, (state) => {
+        input.value = value(state);
+        shown.textContent = words(value(state));
+        input.setAttribute("aria-valuetext", shown.textContent);
+      });
+      box.append(shown);
+      return box;
+    };
     const press = (label, changed) => {
       const button = make("button", { type: "button", "data-lm-suppress-shortcuts": "true" }, label);
       on(button, "click", () => set(changed(read())));
@@ -175,15 +212,19 @@ function courseFigure(spec) {
     };
     const drag = (element, changed) => {
       element.classList.add("course-drag");
+      let start;
       const follow = (event) => {
         const box = element.getBoundingClientRect();
-        const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-        set(changed(clamp(y, 0, 0.9999), clamp(x, 0, 0.9999), read()));
+        const place = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
+        const [y, x, state] = [...place.map((part) => clamp(part, 0, 0.9999)), read()];
+        start ??= { y, x, state };
+        set(changed(y, x, state, start));
       };
       on(element, "pointerdown", (event) => {
         event.preventDefault();
         element.setPointerCapture(event.pointerId);
         stage.focus({ preventScroll: true });
+        start = undefined;
         follow(event);
       });
       on(element, "pointermove", (event) => {
@@ -212,7 +253,7 @@ function courseFigure(spec) {
     });
     root.append(stage, says);
     el.append(root);
-    const drawPicture = spec.build({ model, root, stage, says, set, on, choose, count, press, drag });
+    const drawPicture = spec.build({ model, root, stage, says, set, on, choose, count, slide, press, drag });
 
     const draw = () => {
       waiting = false;
@@ -220,7 +261,8 @@ function courseFigure(spec) {
       const numbers = spec.numbers(state);
       drawPicture(state, numbers);
       for (const update of controls) update(state);
-      says.textContent = refusal || spec.says(state, numbers);
+      const words = refusal || spec.says(state, numbers);
+      if (says.textContent !== words) says.textContent = words; // else it may be read out again
       root.dataset.state = JSON.stringify(Object.fromEntries(small.map((n) => [n, state[n]])));
       root.dataset.numbers = JSON.stringify(numbers);
     };

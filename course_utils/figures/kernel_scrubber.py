@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traitlets
 
-from course_utils.figures import Figure, Numbers
+from course_utils.figures import Figure, Numbers, inside
 
 PRESETS = {
     "difference": [[1, 0], [0, -1]],
@@ -82,11 +82,8 @@ class KernelScrubber(Figure):
 
     @traitlets.validate("row", "column")
     def _check_window(self, proposal):
-        name, value = proposal.trait.name, proposal.value
-        size = self.output_size[name == "column"]
-        if not 0 <= value < size:
-            raise traitlets.TraitError(f"{name} {value} lies outside the outputs 0 to {size - 1}")
-        return value
+        size = self.output_size[proposal.trait.name == "column"]
+        return inside(proposal, size, "the outputs ")
 
     @traitlets.observe(*GEOMETRY)
     def _start_again(self, change):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import traitlets
 
-from course_utils.figures import Figure, Numbers
+from course_utils.figures import Figure, Numbers, inside
 
 
 class PixelPicker(Figure):
@@ -51,11 +51,8 @@ class PixelPicker(Figure):
 
     @traitlets.validate("channel", "row", "column")
     def _check_position(self, proposal):
-        name, value = proposal.trait.name, proposal.value
-        size = self.shape[("channel", "row", "column").index(name)]
-        if not 0 <= value < size:
-            raise traitlets.TraitError(f"{name} {value} lies outside 0 to {size - 1}")
-        return value
+        axis = ("channel", "row", "column").index(proposal.trait.name)
+        return inside(proposal, self.shape[axis])
 
     @traitlets.observe("image")
     def _stay_inside(self, change):

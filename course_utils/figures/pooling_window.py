@@ -6,7 +6,7 @@ import math
 
 import traitlets
 
-from course_utils.figures import Figure, Numbers
+from course_utils.figures import Figure, Numbers, inside
 
 POOLS = ("max", "average", "L2")
 FIRST, SHARED = "first takes all", "shared"  # as max_pool2d does, as amax does
@@ -72,11 +72,8 @@ class PoolingWindow(Figure):
 
     @traitlets.validate("row", "column")
     def _check_window(self, proposal):
-        name, value = proposal.trait.name, proposal.value
-        size = self.output_size[name == "column"]
-        if not 0 <= value < size:
-            raise traitlets.TraitError(f"{name} {value} lies outside the outputs 0 to {size - 1}")
-        return value
+        size = self.output_size[proposal.trait.name == "column"]
+        return inside(proposal, size, "the outputs ")
 
     @traitlets.validate("sent")
     def _check_sent(self, proposal):

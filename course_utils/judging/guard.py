@@ -265,7 +265,10 @@ def _thread_alarm(seconds: float):
 # Python and PyTorch as they were ------------------------------------------------------------------
 
 _OWNERS = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
-_LEAVE = {"input", "_"}  # the notebook's kernel changes these two by itself
+_LEAVE = {
+    *("input", "_"),  # the notebook's kernel changes these two by itself
+    "manual_seed",  # and PyTorch wraps this one when its first optimiser is made
+}
 
 
 def _tools(owner) -> dict:

@@ -3,7 +3,10 @@
 import ast
 import dis
 import inspect
+import re
 import textwrap
+
+_NULL = re.compile(r"NULL(\|self)? \+ | \+ NULL(\|self)?")  # a mark for calls in bytecode
 
 
 def _tree(thing) -> tuple[ast.AST, list[str]]:
@@ -74,12 +77,17 @@ def _key(function):
 
 
 def _code_key(code, doc=None):
+    """What code does, whether or not `module.function()` sees the module's import.
+
+    The compiler writes such a call in two ways.
+    """
     consts = code.co_consts[1:] if doc and code.co_consts[:1] == (doc,) else code.co_consts
     parts = tuple(_code_key(part) if inspect.iscode(part) else repr(part) for part in consts)
     steps = [
-        (step.opname, step.argrepr)
+        (step.opname.replace("LOAD_METHOD", "LOAD_ATTR"), _NULL.sub("", step.argrepr))
         for step in dis.get_instructions(code)
-        if step.opname != "LOAD_CONST" or not inspect.iscode(step.argval)
+        if step.opname not in ("PRECALL", "PUSH_NULL")
+        and (step.opname != "LOAD_CONST" or not inspect.iscode(step.argval))
     ]
     return tuple(steps), parts, code.co_varnames
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from course_utils.models.autoencoders import autoencoder, dense_autoencoder
 from course_utils.models.costs import FUNCTION, Ledger, Row, size
 from course_utils.models.counting import ledger
 
@@ -17,7 +18,9 @@ __all__ = [
     "MLPNet",
     "Row",
     "Standardize",
+    "autoencoder",
     "course_convnet",
+    "dense_autoencoder",
     "keras_convnet",
     "ledger",
     "lenet",

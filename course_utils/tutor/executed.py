@@ -29,8 +29,12 @@ WIDGETS = "application/vnd.jupyter.widget-state+json"
 INHERITED = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
 
 
-def run(edition: str, notebooks: list[Path] | None = None, out: Path = BUILD) -> Path:
+def run(
+    edition: str, notebooks: list[Path] | None = None, out: Path = BUILD, show: bool = False
+) -> Path:
     """Execute an edition ("student" or "tutor") of all notebooks, or of those named.
+
+    With `show`, nbval's progress is printed.
 
     Returns
     -------
@@ -46,10 +50,10 @@ def run(edition: str, notebooks: list[Path] | None = None, out: Path = BUILD) ->
     folder = Path(out) / edition
     shutil.rmtree(folder, ignore_errors=True)
     write(folder, edition, notebooks)
-    return execute(folder, Path(out) / "executed" / edition, EXPECTED[edition])
+    return execute(folder, Path(out) / "executed" / edition, EXPECTED[edition], show)
 
 
-def execute(folder: Path, out: Path, expect: str | None = None) -> Path:
+def execute(folder: Path, out: Path, expect: str | None = None, show: bool = False) -> Path:
     """Execute the notebooks in `folder` where they lie and save them below `out`, emptied first.
 
     With `expect` ("todo" or "ok") a check that reaches any other verdict is an error.
@@ -65,20 +69,39 @@ def execute(folder: Path, out: Path, expect: str | None = None) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch) / "pytest.ini"
         settings.write_text("[pytest]\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-c", str(settings), "--color=no"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--no-header",
+            "--no-summary",
+            "-c",
+            str(settings),
+            "--color=no",
+        ]
         command += [f"--rootdir={folder}", "-p", "no:cacheprovider", "-p", "nbval.plugin"]
         command += ["-p", __name__, f"--executed-dir={out}", "--nbval-lax", "--nbval-current-env"]
         command += [f"--nbval-cell-timeout={CELL_SECONDS}", *map(str, discover(folder))]
         environment = _environment(Path(scratch), expect)
-        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+        streams = {} if show else {"capture_output": True, "text": True}
+        done = subprocess.run(command, env=environment, cwd=folder, **streams)
     if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise RuntimeError(f"nbval could not run {folder}:\n{done.stdout}{done.stderr}")
+        said = "" if show else f":\n{done.stdout}{done.stderr}"
+        raise RuntimeError(f"nbval could not run {folder}{said}")
     return out
 
 
 def failures(notebook: Path) -> list[str]:
     """Return one text for every cell of an executed notebook that did anything but pass."""
     return list(nbformat.read(notebook, as_version=4).metadata.course.failures)
+
+
+def report(folder: Path) -> int:
+    """Print what went wrong in the executed notebooks of a folder; 1 if anything did, else 0."""
+    found = [(path, text) for path in discover(folder) for text in failures(path)]
+    for path, text in found:
+        print(f"{path.relative_to(folder)}: {text}", file=sys.stderr)
+    return int(bool(found))
 
 
 def _environment(scratch: Path, expect: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Executed notebooks as web pages that need no kernel, no server and no network."""
+"""Executed notebooks as web pages of one file: no kernel, no server, no network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ SCRIPTS = {  # the name beside the page: where it comes from
     "tex-svg.js": MODULES / "mathjax" / "es5" / "tex-svg.js",
 }
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+SCRIPT = re.compile(r'<script([^>]*) src="([^"]+)"([^>]*)></script>')
 EMPTY_HEADING = re.compile(r"<th[^>]*></th>")  # a table's blank corner heads nothing
 NOTEBOOK_LINK = re.compile(r"(\]\((?!\w+:)[^)\s]+)\.ipynb\b")
 
 
 def export(notebook_path: Path, out_dir: Path) -> Path:
-    """Write an executed notebook as a page, with the scripts it needs beside it.
+    """Write an executed notebook as a page that holds all it needs.
 
     Parameters
     ----------
@@ -45,22 +46,60 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
     """
     notebook_path, out_dir = Path(notebook_path), Path(out_dir)
     notebook = nbformat.read(notebook_path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
     exporter = HTMLExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
-    resources = {
-        "title": title(notebook) or notebook_path.stem,
-        "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
-        "metadata": {"path": str(notebook_path.parent)},
-    }
-    html, _ = exporter.from_notebook_node(notebook, resources=resources)
-    html = EMPTY_HEADING.sub("<td></td>", html)
+    html = SCRIPT.sub(_inline, render(exporter, notebook, notebook_path))
     out_dir.mkdir(parents=True, exist_ok=True)
-    copy_scripts(out_dir)
     page = out_dir / f"{notebook_path.stem}.html"
     page.write_text(html, encoding="utf-8")
     return page
+
+
+def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
+    """Turn a notebook that lies at `path` into a page by an exporter with a template of ours."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
+    resources |= {
+        "title": title(notebook) or path.stem,
+        "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
+        "metadata": {"path": str(path.parent)},
+    }
+    html, _ = exporter.from_notebook_node(notebook, resources=resources)
+    return EMPTY_HEADING.sub("<td></td>", html)
+
+
+def _inline(tag: re.Match) -> str:
+    """Turn the tag of a script into the script itself.
+
+    RequireJS looks for anywidget beside the page; here it finds it by name in the page. MathJax
+    must still wait for the end of the page, as `defer` made it.
+    """
+    attributes, name = tag[1] + tag[3], tag[2]
+    text = _script(name)
+    if name == "embed-amd.js":
+        text += "\n" + _script("anywidget.js").replace("define(", 'define("anywidget", ', 1)
+    if "defer" in attributes:
+        text = f'document.addEventListener("DOMContentLoaded", () => {{{text}\n}});'
+        attributes = ""
+    return f"<script{attributes}>{text}</script>"
+
+
+def _script(name: str) -> str:
+    """Return a script's text, fit to stand in a page."""
+    return there(SCRIPTS[name]).read_text(encoding="utf-8").replace("</script", "<\\/script")
+
+
+def there(script: Path) -> Path:
+    """Return the path of a browser script.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is missing; the message says how to get it.
+    """
+    if not script.exists():
+        raise FileNotFoundError(f"{script} is missing: run `npm ci --ignore-scripts` in {ROOT}")
+    return script
 
 
 def title(notebook) -> str:
@@ -72,11 +111,8 @@ def title(notebook) -> str:
     return ""
 
 
-def copy_scripts(folder: Path) -> None:
-    """Copy the browser scripts into a folder, unless they are there."""
-    for name, source in SCRIPTS.items():
-        if not source.exists():
-            raise FileNotFoundError(f"{source} is missing: run `npm ci --ignore-scripts` in {ROOT}")
-        target = folder / name
-        if not target.exists() or target.stat().st_size != source.stat().st_size:
-            shutil.copyfile(source, target)
+def copy_scripts(scripts: dict[str, Path], folder: Path) -> None:
+    """Copy browser scripts (name in the folder: where it comes from)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in scripts.items():
+        shutil.copyfile(there(source), folder / name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, discover
+from course_utils.tutor.editions import BUILD, NOTEBOOKS, chosen
 from course_utils.tutor.lab import Workbook, browser, working_copy
 
 WIDTH, SLICE = 1000, 2000  # of a picture, in pixels
@@ -28,22 +28,6 @@ BOTTOM = """() => {
     const notebook = document.querySelector(".jp-WindowedPanel-outer");
     return Math.ceil(last.getBoundingClientRect().bottom - notebook.getBoundingClientRect().top);
 }"""
-
-
-def chosen(numbers: list[str]) -> list[str]:
-    """Workbooks below notebooks/ whose number is named, or all of them.
-
-    Raises
-    ------
-    ValueError
-        If a number has no workbook.
-    """
-    found = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
-    for number in numbers:
-        if not any(path.name.startswith(f"{number}_") for path in found):
-            raise ValueError(f"no workbook {number} in {NOTEBOOKS}")
-    prefixes = tuple(f"{number}_" for number in numbers) or ("",)
-    return [path.as_posix() for path in found if path.name.startswith(prefixes)]
 
 
 def slices(workbook: Workbook) -> Iterator[Image.Image]:
@@ -69,7 +53,7 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
 
 def contact_sheet(out: Path, numbers: list[str], dark: bool) -> dict[str, list[str]]:
     """Run the workbooks and write their pictures and an index.html; returns the errors found."""
-    notebooks = chosen(numbers)
+    notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in chosen(numbers)]
     out.mkdir(parents=True, exist_ok=True)
     errors, lines = {}, []
     with working_copy(dark) as lab, browser() as chromium:
@@ -105,7 +89,7 @@ def at_work(path: Path, number: str = "02") -> None:
     ValueError
         If there is no such workbook.
     """
-    notebook = chosen([number])[0]
+    notebook = chosen([number], further=False)[0].name
     exercise = next(one for one in all_exercises() if one.workbook == number and one.is_value)
     wrong = next(iter(exercise.mistakes.values()))
     typed = f"torch.tensor({wrong.tolist()})" if hasattr(wrong, "tolist") else repr(wrong)

@@ -8,10 +8,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.figures import all_figures
 from course_utils.tutor import lab as driver
+from course_utils.tutor import pages, site
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 GALLERY = "gallery.ipynb"
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def pytest_collection_modifyitems(items):
@@ -33,6 +35,12 @@ def lab():
     """Return a JupyterLab over a copy of the workbooks."""
     with driver.working_copy() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, executed_student):
+    """Return the folder of the site of all workbooks, one-file pages included."""
+    return site.build(executed_student, tmp_path_factory.mktemp("site")).parent
 
 
 @pytest.fixture
@@ -84,6 +92,20 @@ def shown_gallery(lab, chromium):
     page.close()
 
 
+def figures_of(notebook):
+    """List (name, state) of the figures a notebook shows, from top to bottom."""
+    states = notebook.metadata.get("widgets", {}).get(pages.WIDGET_STATE, {}).get("state", {})
+    views = [
+        output.data[VIEW]["model_id"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if VIEW in output.get("data", {})
+    ]
+    shown = [states[model]["state"] for model in views]
+    ids = [state.get("_anywidget_id", "").split(".") for state in shown]
+    return [(parts[-2], state) for parts, state in zip(ids, shown, strict=True) if parts[1:]]
+
+
 class Shown:
     """A figure on a page: what it says of itself, and how to move it."""
 
@@ -100,6 +122,14 @@ class Shown:
         self.stage.focus()
         for key in keys:
             self.page.keyboard.press(key)
+
+    def move(self):
+        """Press arrow keys until the numbers change: two ways, as it may stand at an end."""
+        before = self.read("numbers")
+        for keys in (("ArrowDown", "ArrowRight"), ("ArrowUp", "ArrowLeft")):
+            if self.read("numbers") == before:
+                self.press(*keys)
+        assert self.read("numbers") != before
 
     def drag(self, start, end, surface=0):
         """Drag over a draggable part from one place to another, (x, y) in fractions of it."""

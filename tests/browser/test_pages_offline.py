@@ -3,29 +3,26 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown
+from conftest import Shown, figures_of
+from scripts import same
 
 from course_utils.figures import Figure, all_figures
-from course_utils.tutor import pages
 from course_utils.tutor.editions import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory, executed_student):
+@pytest.fixture
+def exported(executed_student, built):
     """Return a function from a workbook's name to its executed notebook and its page."""
-    folder, done = tmp_path_factory.mktemp("pages"), {}
 
-    def export(name):
-        if name not in done:
-            done[name] = pages.export(executed_student / name, folder / name.parent)
-        return nbformat.read(executed_student / name, as_version=4), done[name]
+    def exported(name):
+        notebook = nbformat.read(executed_student / name, as_version=4)
+        return notebook, built / "one_file" / name.with_suffix(".html")
 
-    return export
+    return exported
 
 
 @pytest.fixture
@@ -55,54 +52,25 @@ def open_page(chromium):
     assert troubles == []
 
 
-def figures_of(notebook):
-    """List (name, state) of the figures a notebook shows, from top to bottom."""
-    states = notebook.metadata.get("widgets", {}).get(pages.WIDGET_STATE, {}).get("state", {})
-    views = [
-        output.data[VIEW]["model_id"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if VIEW in output.get("data", {})
-    ]
-    shown = [states[model]["state"] for model in views]
-    ids = [state.get("_anywidget_id", "").split(".") for state in shown]
-    return [(parts[-2], state) for parts, state in zip(ids, shown, strict=True) if parts[1:]]
-
-
 @EVERY
-def test_figures_answer_a_key_press_with_their_twins_numbers(name, exported, open_page):
+def test_a_page_is_accessible_fits_a_phone_and_its_figures_answer(name, exported, open_page):
     notebook, path = exported(name)
     expected = figures_of(notebook)
     page = open_page(path, figures=len(expected))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
     for number, (module, stored) in enumerate(expected):
         shown = Shown(page, page.locator(".course-figure").nth(number))
         assert shown.root.get_attribute("data-figure") == module
-        before = shown.read("numbers")
-        shown.press("ArrowDown", "ArrowRight")
-        if shown.read("numbers") == before:  # it stood at the lower right end
-            shown.press("ArrowUp", "ArrowLeft")
-        assert shown.read("numbers") != before
+        shown.move()
         figure = FIGURES[module].example()
         own = set(figure.trait_names(sync=True)) - set(Figure.class_trait_names())
         state = stored | shown.read("state")
         figure.set_state({name: state[name] for name in own})
-        assert shown.read("numbers") == figure.numbers()
-
-
-@EVERY
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(name, scheme, exported, open_page):
-    notebook, path = exported(name)
-    page = open_page(path, figures=len(figures_of(notebook)), color_scheme=scheme)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
-@EVERY
-def test_the_page_fits_a_phone(name, exported, open_page):
-    notebook, path = exported(name)
-    phone = {"width": 360, "height": 740}
-    page = open_page(path, figures=len(figures_of(notebook)), viewport=phone)
+        assert same(shown.read("numbers"), figure.numbers(), figure.tolerance)
+    page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     for root in page.locator(".course-figure").all():
         assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")

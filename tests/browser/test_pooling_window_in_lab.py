@@ -52,14 +52,3 @@ def test_its_controls_change_pool_size_and_stride(figure):  # noqa: F811
     assert figure.read("state")["sent"] == [[0, 0]]
     root.get_by_role("button", name="Clear").click()
     assert figure.read("state")["sent"] == []
-
-
-@ONLY
-def test_a_window_that_does_not_fit_is_refused(figure):  # noqa: F811
-    before = figure.read("state")
-    size = figure.root.get_by_label("size k")
-    size.fill("5")
-    size.press("Tab")
-    assert "Refused" in figure.root.locator(".course-says").inner_text()
-    assert figure.read("state") == before
-    assert size.input_value() == "2"

@@ -1,0 +1,90 @@
+"""Coates and Ng's table at any size, on CIFAR-10 where it is on disk.
+
+COURSE_DATA=FOLDER python benchmarks/coates_ng.py --atoms 1600     # every row
+COURSE_DATA=FOLDER python benchmarks/coates_ng.py --atoms 6000 --row OMP-1/T
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import torch
+
+from course_utils import datasets
+from course_utils.sensing.coates_ng import coates_ng
+
+PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is given for R and SAE
+    "RP/T": 79.1,
+    "R/T": None,
+    "OMP-1/T": 79.4,
+    "OMP-10/T": 80.1,
+    "SC/T": 78.9,
+    "SAE/T": None,
+    "OMP-1/SC": 78.8,
+    "SC/SC": 78.8,
+}
+HEADS = "| row | atoms | test, % | training, % | paper, % | minutes | of CPU | peak, GB |"
+
+
+def peak_gigabytes() -> float:
+    """Most memory that this process has held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def main(argv: list[str]) -> int:
+    """Print one row after the other as a table beside the paper's."""
+    parser = argparse.ArgumentParser(prog="course_utils bench coates_ng", description=__doc__)
+    parser.add_argument("--row", choices=PAPER, action="append", help="default: all")
+    parser.add_argument("--atoms", type=int, default=100, help="the paper has 1600 and 6000")
+    parser.add_argument("--images", type=int, help="default: all training images")
+    parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 4")
+    parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
+    parser.add_argument("--strength", type=float, default=1e-3, help="the SVM's C")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args(argv)
+    torch.set_num_threads(given.threads)
+    data = datasets.load()
+    kept = slice(given.images)
+    train = data.train_images[kept], data.train_labels[kept]
+    test = data.test_images[kept], data.test_labels[kept]
+    print(f"\n{data.source} {len(train[0])} to train, {len(test[0])} to test; {given.device}.\n")
+    print(HEADS, "|---" * 8 + "|", sep="\n", flush=True)
+    for row in given.row or PAPER:
+        dictionary, encoder = row.split("/")
+        stride = given.stride or {"T": 1, "SC": 4}[encoder]
+        start, cpu = time.perf_counter(), time.process_time()
+        found = coates_ng(
+            train,
+            test,
+            dictionary,
+            encoder,
+            given.atoms,
+            patches=given.patches or max(5000, 25 * given.atoms),
+            strength=given.strength,
+            device=given.device,
+            stride=stride,
+        )
+        cells = [
+            row,
+            given.atoms,
+            f"{100 * found.test_accuracy:.1f}",
+            f"{100 * found.train_accuracy:.1f}",
+            PAPER[row] or "",
+            f"{(time.perf_counter() - start) / 60:.1f}",
+            f"{(time.process_time() - cpu) / 60:.1f}",
+            f"{peak_gigabytes():.1f}",
+        ]
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

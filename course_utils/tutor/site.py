@@ -1,0 +1,138 @@
+"""The course as a static web site: every workbook executed, figures alive, nothing fetched."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_markdown_cell
+
+from course_utils.tutor import executed, pages
+from course_utils.tutor.editions import BUILD, NOTEBOOKS, chosen, discover, empty
+
+LOOKS = Path(__file__).with_name("site.css")
+TITLE = "Convolution, sparsity and sensing, by doing"
+SETTINGS = {
+    "project": TITLE,
+    "html_title": TITLE,
+    "copyright": "the authors; code MIT, prose and figures CC BY 4.0",
+    "language": "en",
+    "extensions": ["myst_nb"],
+    "html_theme": "sphinx_book_theme",
+    "html_theme_options": {
+        "show_toc_level": 2,
+        "use_download_button": False,
+        "home_page_in_toc": True,
+    },
+    "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
+    "html_css_files": [LOOKS.name],
+    "html_copy_source": False,
+    "html_show_sphinx": False,
+    "myst_enable_extensions": ["amsmath", "dollarmath"],
+    "myst_heading_anchors": 3,
+    "nb_execution_mode": "off",
+    "nb_ipywidgets_js": {
+        "require.js": {},
+        "embed-amd.js": {"data-jupyter-widgets-cdn": "./"},
+    },
+    "mathjax_path": "tex-svg.js",
+}
+INDEX = """# {title}
+
+The workbooks as they look after a run. The interactive figures are alive. The exercises wait for
+you: get the course, and in its folder start it with
+
+    python3 start.py lab
+
+Every workbook is here as one file, too, to be kept or passed on: follow "One file" at its end.
+
+```{{toctree}}
+:caption: Workbooks
+{core}
+```
+
+```{{toctree}}
+:caption: Further
+{further}
+```
+"""
+
+
+def build(folder: Path, out: Path, say=None) -> Path:
+    """Make the site of the executed notebooks in `folder`; return its first page.
+
+    Next to each page `NAME.html` stands the same workbook in one file, `one_file/NAME.html`.
+
+    Parameters
+    ----------
+    folder : executed notebooks, as `executed.run` leaves them.
+    out : where the site goes; made if needed.
+    say : a stream for Sphinx's progress, or None.
+
+    Raises
+    ------
+    RuntimeError
+        If Sphinx fails or warns; the message holds what it said.
+    FileNotFoundError
+        If a browser script is missing; the message says how to get it.
+    """
+    from sphinx.application import Sphinx  # here: the commands' table needs no Sphinx
+
+    names = [path.relative_to(folder) for path in discover(folder)]
+    whole = {path.relative_to(NOTEBOOKS) for path in discover()} <= set(names)
+    partly = {} if whole else {"suppress_warnings": ["myst.xref_missing"]}  # links to the others
+    with tempfile.TemporaryDirectory() as scratch:
+        source, static, extra = (Path(scratch) / name for name in ("source", "static", "extra"))
+        _write_source(folder, names, source)
+        scripts = dict(pages.SCRIPTS)
+        for place in {name.parent for name in names}:  # asked for beside the page
+            pages.copy_scripts({"anywidget.js": scripts["anywidget.js"]}, extra / place)
+        pages.copy_scripts(scripts | {LOOKS.name: LOOKS}, static)
+        settings = SETTINGS | partly
+        settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
+        said = io.StringIO()
+        with warnings.catch_warnings(action="ignore"):  # the theme uses what Sphinx will drop
+            sphinx = Sphinx(source, None, out, Path(scratch) / "trees", "html", settings, say, said)
+            sphinx.build()
+    if sphinx.statuscode or said.getvalue():
+        raise RuntimeError(f"Sphinx did not build the site:\n{said.getvalue()}")
+    for name in names:
+        pages.export(folder / name, out / "one_file" / name.parent)
+    return out / "index.html"
+
+
+def _write_source(folder: Path, names: list[Path], source: Path) -> None:
+    """Copy the notebooks for Sphinx, each with a link to its one file, and write the first page."""
+    for name in names:
+        notebook = nbformat.read(folder / name, as_version=4)
+        there = "../" * len(name.parent.parts) + f"one_file/{name.with_suffix('.html').as_posix()}"
+        notebook.cells.append(new_markdown_cell(f'<a href="{there}">One file</a>', id="one-file"))
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+    core = [name.with_suffix("").as_posix() for name in names if name.parent == Path()]
+    further = [name.with_suffix("").as_posix() for name in names if name.parent != Path()]
+    text = INDEX.format(title=TITLE, core="\n".join(core), further="\n".join(further))
+    (source / "index.md").write_text(text, encoding="utf-8")
+
+
+def main(argv: list[str]) -> int:
+    """Write the site; 1 where a notebook shows an error, 2 on a wrong argument."""
+    parser = argparse.ArgumentParser(prog="course_utils site", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NN", help="02, or further/02 (default: all)")
+    parser.add_argument("--out", type=Path, default=BUILD / "site", help="an empty folder")
+    asked = parser.parse_args(argv)
+    try:
+        notebooks, out = chosen(asked.names), empty(asked.out)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = executed.run("student", notebooks, out=Path(scratch), show=True)
+            print(build(folder, out, say=sys.stdout))
+            return executed.report(folder)
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2

@@ -1,0 +1,102 @@
+"""Workbooks as reveal.js slides that need no network: figures alive, speaker's notes included.
+
+What goes on a slide is said by the notebooks' own slide metadata (JupyterLab shows it under
+"Slide Type"). In addition, a heading within a cell begins a slide, and what the cell says before it
+becomes notes; after each exercise the notes hold its answer and the usual mistakes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbconvert import SlidesExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import executed
+from course_utils.tutor.editions import BUILD, chosen, empty, exercise_number, usual_mistakes
+from course_utils.tutor.pages import MODULES, SCRIPTS, copy_scripts, render
+
+TEMPLATE = Path(__file__).with_name("slides.html.j2")
+WIDTH, HEIGHT, MARGIN = 1280, 720, 24  # of a slide, in pixels
+REVEAL = MODULES / "reveal.js"
+REVEAL_SCRIPTS = {
+    "reveal.js": REVEAL / "dist" / "reveal.js",
+    "reveal.css": REVEAL / "dist" / "reveal.css",
+    "notes.js": REVEAL / "plugin" / "notes" / "notes.js",
+}
+HEADING = re.compile(r"^#{1,3} ", re.MULTILINE)
+
+
+def prepare(notebook: NotebookNode) -> None:
+    """Split cells at headings and add the notes on exercises, in place."""
+    exercises = {exercise.number: exercise for exercise in all_exercises()}
+    cells, notebook.cells = notebook.cells, []
+    for cell in cells:
+        heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
+        if heading and heading.start():
+            before = cell.source[: heading.start()]
+            notebook.cells.append(_notes(before, f"{cell.id}-before"))
+            cell.source = cell.source[heading.start() :]
+        notebook.cells.append(cell)
+        if number := exercise_number(cell, "check"):
+            exercise = exercises[number]
+            answer = (
+                f"**Answer to {exercise.number}**\n\n```python\n{exercise.solution_source()}\n```"
+            )
+            slug = number.replace(".", "-")
+            notebook.cells.append(_notes(answer, f"answer-{slug}"))
+            notebook.cells.append(usual_mistakes(exercise))
+
+
+def _notes(text: str, name: str) -> NotebookNode:
+    return new_markdown_cell(text, id=name, metadata={"slideshow": {"slide_type": "notes"}})
+
+
+def export(notebook_path: Path, out_dir: Path) -> Path:
+    """Write an executed notebook as slides, with the scripts they need beside them.
+
+    Raises
+    ------
+    ValueError
+        If the notebook says of no cell what it is on a slide.
+    FileNotFoundError
+        If a browser script is missing; the message says how to get it.
+    """
+    notebook = nbformat.read(notebook_path, as_version=4)
+    if not any("slideshow" in cell.metadata for cell in notebook.cells):
+        raise ValueError(
+            f"{notebook_path.name} holds no slides: give its cells a slide type in JupyterLab."
+        )
+    prepare(notebook)
+    exporter = SlidesExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
+    size = {"width": WIDTH, "height": HEIGHT, "margin": MARGIN}
+    html = render(exporter, notebook, notebook_path, **size)
+    copy_scripts(SCRIPTS | REVEAL_SCRIPTS, out_dir)
+    deck = out_dir / f"{notebook_path.stem}.slides.html"
+    deck.write_text(html, encoding="utf-8")
+    return deck
+
+
+def main(argv: list[str]) -> int:
+    """Write decks of slides; 1 where a notebook shows an error, 2 on a wrong argument."""
+    parser = argparse.ArgumentParser(prog="course_utils slides", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NN", help="02, … (default: all core ones)")
+    parser.add_argument("--out", type=Path, default=BUILD / "slides", help="an empty folder")
+    asked = parser.parse_args(argv)
+    try:
+        notebooks, out = chosen(asked.names, further=False), empty(asked.out)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = executed.run("student", notebooks, out=Path(scratch), show=True)
+            for path in sorted(folder.rglob("*.ipynb")):
+                print(export(path, out / path.parent.relative_to(folder)))
+            return executed.report(folder)
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2

@@ -1,0 +1,112 @@
+"""The site in Chromium, from disk without a network: alive, accessible, fit for a phone."""
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import Shown, figures_of
+
+from course_utils.tutor import site
+from course_utils.tutor.editions import NOTEBOOKS, discover
+
+WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
+EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
+
+
+@pytest.fixture
+def visit(chromium, built):
+    """Return a function that opens a page of the site; afterwards nothing was asked for."""
+    asked, troubles = [], []
+    context = chromium.new_context(offline=True, viewport={"width": 1280, "height": 900})
+
+    def visit(name, figures=0):
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto((built / name).as_uri())
+        page.wait_for_function("() => !window.MathJax?.startup || window.MathJax.startup.promise")
+        page.wait_for_function(
+            "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
+            arg=figures,
+        )
+        return page
+
+    yield visit
+    context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert troubles == []
+
+
+@EVERY
+def test_a_workbooks_page_is_alive_accessible_and_fits_a_phone(name, executed_student, visit):
+    notebook = nbformat.read(executed_student / name, as_version=4)
+    figures = len(figures_of(notebook))
+    page = visit(name.with_suffix(".html"), figures)
+    for number in range(figures):
+        Shown(page, page.locator(".course-figure").nth(number)).move()
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        page.wait_for_timeout(400)  # colours fade
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+
+
+def test_the_first_page_leads_to_every_workbook_and_to_its_one_file(visit, built):
+    page = visit("index.html")
+    links = page.locator("article .toctree-wrapper a").evaluate_all(
+        "(all) => all.map((one) => one.getAttribute('href'))"
+    )
+    assert [link for link in links if "#" not in link] == sorted(
+        (name.with_suffix(".html").as_posix() for name in WORKBOOKS),
+        key=lambda link: ("/" in link, link),
+    )
+    assert Axe().run(page).violations_count == 0
+    for name in WORKBOOKS:
+        page = visit(name.with_suffix(".html"), page_figures(built, name))
+        page.get_by_role("link", name="One file").click()
+        page.wait_for_url("**/one_file/**")
+        assert page.title().split("·")[0].strip()
+        page.close()
+
+
+def page_figures(built, name):
+    """Count the figures that a page will draw."""
+    text = (built / name.with_suffix(".html")).read_text("utf-8")
+    return text.count("application/vnd.jupyter.widget-view+json")
+
+
+def test_the_search_finds_a_word(visit):
+    page = visit("search.html")
+    page.goto(page.url + "?q=pooling")
+    page.wait_for_selector("#search-results li")
+    found = page.locator("#search-results li a").evaluate_all("(all) => all.map((a) => a.href)")
+    assert any("03_pooling.html" in link for link in found)
+
+
+def test_the_dark_theme_darkens_the_figures_too(visit, built):
+    name = WORKBOOKS[[path.name for path in WORKBOOKS].index("03_pooling.ipynb")]
+    page = visit(name.with_suffix(".html"), page_figures(built, name))
+    light = {}
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        page.wait_for_timeout(400)
+        light[theme] = page.locator(".course-says").first.evaluate(
+            "(line) => getComputedStyle(line).color.match(/\\d+/g).slice(0, 3).map(Number)"
+        )
+    assert max(light["light"]) < 100 < min(light["dark"])
+
+
+def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path, capsys):
+    assert site.main(["00", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "00_start_here.html").exists()
+    assert site.main(["00", "--out", str(tmp_path / "out")]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_what_sphinx_warns_of_is_an_error(tmp_path):
+    broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("no heading\n\n### x")])
+    nbformat.write(broken, tmp_path / "01_broken.ipynb")
+    with pytest.raises(RuntimeError, match="Sphinx did not build"):
+        site.build(tmp_path, tmp_path / "out")

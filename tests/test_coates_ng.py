@@ -1,0 +1,267 @@
+"""Each stage of Coates and Ng against what it is said to be, and the whole on small images."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from sklearn.decomposition import sparse_encode
+from sklearn.svm import LinearSVC
+
+from course_utils import datasets
+from course_utils.sensing.coates_ng import (
+    coates_ng,
+    encode,
+    normalised_patches,
+    quadrant_sums,
+    sample_patches,
+    zca,
+)
+from course_utils.sensing.dictionaries import (
+    DICTIONARIES,
+    learned,
+    random_patches,
+    sparse_codes,
+)
+from course_utils.sensing.operators import Matrix
+from course_utils.sensing.solvers import omp
+from course_utils.sensing.svm import Standardised, l2_svm
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("shapes")
+
+
+@pytest.fixture(scope="module")
+def white_patches(data):
+    patches = sample_patches(data.train_images[:300], 3000)
+    mean, matrix = zca(patches)
+    return (patches - mean) @ matrix
+
+
+def test_patches_are_cut_and_normalised_one_by_one(data):
+    images = data.train_images[:2]
+    found = normalised_patches(images, stride=4)
+    assert found.shape == (2, 49, 108)
+    patch = images[1, :, 4:10, 8:14].float().flatten()
+    expected = (patch - patch.mean()) / (patch.var() + 10).sqrt()
+    assert torch.allclose(found[1, 7 * 1 + 2], expected, atol=1e-5)
+
+
+def test_flat_patches_stay_flat():
+    assert (normalised_patches(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8)) == 0).all()
+
+
+def test_sampled_patches_are_from_the_images_and_differ(data):
+    images = data.train_images[:3]
+    found = sample_patches(images, 50)
+    every = normalised_patches(images).flatten(0, 1)
+    assert found.shape == (50, 108)
+    assert torch.cdist(found, every).min(1).values.max() < 0.01
+    assert len(found.unique(dim=0)) >= 45
+    assert torch.equal(found, sample_patches(images, 50))
+
+
+def test_white_patches_are_white(white_patches):
+    """Up to the floor, which keeps directions without variance from becoming noise."""
+    exact = torch.randn(500, 6) @ torch.randn(6, 6) + 3
+    mean, matrix = zca(exact, floor=0)
+    assert torch.allclose(torch.cov(((exact - mean) @ matrix).mT), torch.eye(6), atol=1e-3)
+    assert torch.allclose(matrix, matrix.mT, atol=1e-5)  # zero-phase: no rotation
+    assert white_patches.mean(0).abs().max() < 1e-3
+    assert torch.cov(white_patches.mT).diagonal().max() < 1.01
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_dictionaries_have_unit_atoms_and_their_seed(name, white_patches):
+    less = {"SAE": {"steps": 5}, "SC": {"rounds": 2}, "OMP-10": {"rounds": 2}}.get(name, {})
+    first, again, other = (
+        DICTIONARIES[name](white_patches, 40, seed=seed, **less) for seed in (0, 0, 1)
+    )
+    assert first.shape == (108, 40)
+    assert torch.allclose(first.norm(dim=0), torch.ones(40))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+
+
+@pytest.mark.parametrize(("atoms", "gain"), [(1, 1.0), (4, 1.05)])
+def test_learning_lowers_the_error_of_the_codes(atoms, gain, white_patches):
+    def error(dictionary):
+        return (
+            (omp(dictionary, white_patches, atoms) @ dictionary.mT - white_patches).square().sum()
+        )
+
+    def encoder(dictionary, patches):
+        return omp(dictionary, patches, atoms)
+
+    start = random_patches(white_patches, 40)
+    once, often = (learned(white_patches, 40, encoder, rounds) for rounds in (1, 6))
+    assert error(often) < error(once) < error(start)
+    assert error(often) * gain < error(start)
+
+
+def test_one_atom_each_is_a_vector_quantiser(white_patches):
+    """A round of OMP-1 makes each atom the mean of its patches, weighted by their products."""
+    start = random_patches(white_patches, 30)
+    products = white_patches @ start
+    nearest = products.abs().argmax(1)
+    expected = torch.stack(
+        [(products[nearest == j, j, None] * white_patches[nearest == j]).sum(0) for j in range(30)]
+    )
+    found = learned(white_patches, 30, lambda d, x: omp(d, x, 1), 1)
+    assert torch.allclose(found.mT, expected / expected.norm(dim=1, keepdim=True), atol=1e-4)
+
+
+def test_an_atom_that_no_patch_uses_becomes_a_patch():
+    patches = torch.eye(4).repeat(5, 1)
+    found = learned(patches, 6, lambda d, x: omp(d[:, :3], x, 1) @ torch.eye(3, 6), 2)
+    assert torch.isfinite(found).all()
+    assert (found[:, 3:].norm(dim=0) > 0.99).all()
+
+
+def test_sparse_codes_are_scikit_learns(white_patches):
+    dictionary, patches = random_patches(white_patches, 40).double(), white_patches[:20].double()
+    found = sparse_codes(dictionary, patches, 1.0)
+    options = {"algorithm": "lasso_cd", "alpha": 1.0, "max_iter": 10_000}
+    theirs = sparse_encode(patches.numpy(), dictionary.mT.numpy(), **options)
+    assert np.allclose(found, theirs, atol=0.05)
+    assert np.abs(theirs).max() > 1
+
+
+def test_quadrants_are_summed_by_sign():
+    codes = torch.randn(2, 25, 3)
+    grid = codes.reshape(2, 5, 5, 3)
+    corner, last = grid[:, :3, :3].flatten(1, 2), grid[:, 3:, 3:].flatten(1, 2)
+    found = quadrant_sums(codes).reshape(2, 4, 2, 3)
+    assert torch.allclose(found[:, 0, 0], corner.clamp(min=0).sum(1), atol=1e-5)
+    assert torch.allclose(found[:, 3, 1], (-last).clamp(min=0).sum(1), atol=1e-5)
+
+
+def test_features_are_the_sums_of_thresholded_products(data):
+    images = data.train_images[:5]
+    patches = normalised_patches(images)
+    white = zca(patches.flatten(0, 1))
+    dictionary = random_patches(patches.flatten(0, 1), 10)
+    products = (patches - white[0]) @ white[1] @ dictionary
+    grid = products.reshape(5, 27, 27, 10)[:, 14:, :14].flatten(1, 2)  # lower left
+    expected = (-grid - 0.3).clamp(min=0).sum(1)
+    found = encode(images, white, dictionary, "T", threshold=0.3).reshape(5, 4, 2, 10)
+    assert torch.allclose(found[:, 2, 1].float(), expected, rtol=2e-3, atol=0.05)
+    assert encode(images, white, dictionary, "SC", stride=7).shape == (5, 80)
+
+
+# The classifier
+
+
+def features(n=400, count=30, classes=3):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(classes, (n,), generator=generator)
+    centres = torch.randn(classes, count, generator=generator)
+    spread = torch.logspace(-1, 2, count)
+    x = (centres[labels] + 2 * torch.randn(n, count, generator=generator)) * spread + 5
+    return x, labels
+
+
+def test_standardised_features_are_an_operator():
+    x, _ = features(n=600)
+    scores = Standardised(x)
+    v, u = torch.randn(4, 31), torch.randn(4, 600)
+    expected = (x - x.mean(0)) / x.std(0, unbiased=False)
+    assert torch.allclose(scores(v), v[:, :-1] @ expected.mT + v[:, -1:], atol=1e-3)
+    assert torch.allclose((scores(v) * u).sum(), (v * scores.adjoint(u)).sum(), rtol=1e-3)
+    like = Standardised(x[:7], like=scores)
+    assert torch.allclose(like(v), scores(v)[:, :7], atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [1e-3, 1e-1])
+def test_the_classifier_has_the_smallest_objective(strength):
+    x, labels = features()
+    scores = Standardised(x)
+    found = l2_svm(scores, labels, strength, tolerance=1e-5).double().numpy()
+    design = np.c_[((x - scores.mean) / scores.scale).double().numpy(), np.ones(len(x))]
+    for label, w in enumerate(found):
+        signs = np.where(labels.numpy() == label, 1, -1)
+
+        def objective(v, signs=signs):
+            slack = np.maximum(0, 1 - signs * (design @ v))
+            gradient = v - 2 * strength * design.T @ (signs * slack)
+            return 0.5 * v @ v + strength * slack @ slack, gradient
+
+        best = minimize(objective, 0 * w, jac=True, options={"gtol": 1e-9})
+        assert np.allclose(w, best.x, atol=1e-3)
+
+
+def test_the_classifier_is_scikit_learns():
+    x, labels = features()
+    scores = Standardised(x)
+    ours = l2_svm(scores, labels, 0.01, tolerance=1e-5)
+    theirs = LinearSVC(C=0.01, tol=1e-8, max_iter=100_000, dual=False, intercept_scaling=1)
+    theirs.fit(((x - scores.mean) / scores.scale).numpy(), labels.numpy())
+    assert np.allclose(ours[:, :-1], theirs.coef_, atol=1e-3)
+    assert np.allclose(ours[:, -1], theirs.intercept_, atol=1e-3)
+
+
+def test_half_precision_changes_little():
+    x, labels = features()
+    full, half = (
+        l2_svm(s, labels, 0.01) @ torch.ones(31) for s in (Standardised(x), Standardised(x.half()))
+    )
+    assert torch.allclose(full, half, atol=0.02)
+
+
+# The whole
+
+
+def test_codes_of_shapes_tell_them_apart(data):
+    few, some = slice(0, 500), slice(0, 200)
+    train = data.train_images[few], data.train_labels[few]
+    test = data.test_images[some], data.test_labels[some]
+    found = coates_ng(train, test, "RP", atoms=40, patches=2000, stride=3)
+    assert found.atoms.shape == (108, 40)
+    assert found.test_accuracy >= 0.2  # 0.1 by chance
+    assert found.train_accuracy > found.test_accuracy
+    coded = coates_ng(train, test, "RP", "SC", atoms=40, patches=2000, stride=7)
+    assert coded.test_accuracy >= 0.15
+
+
+def test_grey_images_of_other_sizes_work():
+    digits = datasets.load("digits")
+    train, test = (
+        (datasets.resized(images[:200], 12), labels[:200])
+        for images, labels in (
+            (digits.train_images, digits.train_labels),
+            (digits.test_images, digits.test_labels),
+        )
+    )
+    assert coates_ng(train, test, "OMP-1", atoms=20, patches=1000).test_accuracy >= 0.6
+
+
+def test_the_benchmark_prints_a_row(root, capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_DATASET", "shapes")
+    spec = importlib.util.spec_from_file_location("table", root / "benchmarks" / "coates_ng.py")
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    few = ["--images", "60", "--atoms", "8", "--stride", "7", "--patches", "300"]
+    assert table.main([*few, "--threads", "1", "--device", "cpu", "--row", "OMP-1/T"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].startswith("Shapes")
+    assert lines[-1].startswith("| OMP-1/T | 8 |")
+    assert lines[-1].count("|") == lines[-3].count("|")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda d: coates_ng(d, d, "DBN"), "DBN/T"),
+        (lambda d: coates_ng(d, d, "RP", "X"), "RP/X"),
+        (lambda d: coates_ng(d, d, "RP", atoms=900, patches=500), "500 patches cannot give 900"),
+        (lambda d: l2_svm(Matrix(torch.eye(3)), torch.arange(3), 0.0), "not 0.0"),
+    ],
+)
+def test_bad_input_is_refused_with_its_value(wrong, said, data):
+    with pytest.raises(ValueError, match=said):
+        wrong((data.train_images[:20], data.train_labels[:20]))

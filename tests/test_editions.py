@@ -1,0 +1,91 @@
+"""Which workbooks a name means, where results may go, and what the solved edition adds."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import editions, executed, solved
+from course_utils.tutor.editions import NOTEBOOKS, chosen, empty
+
+
+def names(*asked, **options):
+    return [path.relative_to(NOTEBOOKS).as_posix() for path in chosen(list(asked), **options)]
+
+
+def test_a_number_means_the_core_and_its_further_part():
+    assert names("02") == ["02_convolution.ipynb", "further/02_convolution.ipynb"]
+    assert names("further/02") == ["further/02_convolution.ipynb"]
+    assert names("02", further=False) == ["02_convolution.ipynb"]
+    assert names("02", "00") == names("00", "02")
+
+
+def test_no_name_means_all_and_without_further_the_core():
+    every = [path.relative_to(NOTEBOOKS).as_posix() for path in editions.discover()]
+    assert names() == every
+    assert names(further=False) == [name for name in every if not name.startswith("further")]
+
+
+@pytest.mark.parametrize("name", ["97", "2", "../02", "", "further/00"])
+def test_an_unknown_name_is_said_with_those_there_are(name):
+    with pytest.raises(ValueError, match=r"no workbook '.*'.*; there: 00, 01"):
+        chosen([name])
+
+
+def test_results_never_go_over_what_is_there(tmp_path):
+    assert empty(tmp_path / "a" / "b").is_dir()
+    assert empty(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "file").write_text("kept")
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(ValueError, match="not an empty folder"):
+            empty(taken)
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
+def test_the_solved_edition_lists_every_mistake_after_the_check(exercise):
+    tag = f"ex-{exercise.number}"
+    cells = [
+        new_code_cell(exercise.stub_source(), metadata={"tags": ["exercise", tag]}),
+        new_code_cell("check", metadata={"tags": ["check", tag]}),
+        new_markdown_cell("after"),
+    ]
+    stub, _, usual, after = editions.tutor_edition(new_notebook(cells=cells)).cells
+    assert stub.source == exercise.solution_source()
+    assert after.source == "after"
+    listed = [line for line in usual.source.splitlines() if line.startswith("- ")]
+    assert len(listed) == len(exercise.mistakes)
+    for line, message in zip(listed, exercise.mistakes, strict=True):
+        assert line.endswith(message)
+
+
+def test_a_wrong_number_stands_before_what_it_means():
+    exercise = next(one for one in all_exercises() if one.name == "flat_index")
+    message, value = next(iter(exercise.mistakes.items()))
+    cell = editions.usual_mistakes(exercise)
+    assert f"- `{value}`: {message}" in cell.source
+
+
+def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
+    assert solved.main(["00", "--out", str(tmp_path / "out")]) == 0
+    (written,) = (tmp_path / "out").rglob("*.ipynb")
+    notebook = nbformat.read(written, as_version=4)
+    ran = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in ran)
+    assert any("usual-mistakes" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert "100%" in capfd.readouterr().out
+
+
+def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
+    assert solved.main(["97", "--out", str(tmp_path / "new")]) == 2
+    assert "no workbook '97'" in capsys.readouterr().err
+    (tmp_path / "kept.txt").write_text("kept")
+    assert solved.main(["00", "--out", str(tmp_path)]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_a_failed_cell_is_reported(tmp_path, capsys):
+    notebook = new_notebook(metadata={"course": {"failures": ["cell 'a': ValueError"]}})
+    nbformat.write(notebook, tmp_path / "01_a.ipynb")
+    assert executed.report(tmp_path) == 1
+    assert "01_a.ipynb: cell 'a': ValueError" in capsys.readouterr().err

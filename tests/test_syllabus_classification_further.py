@@ -1,0 +1,217 @@
+"""The worked numbers of further/05, and what its prose claims, recomputed by other code."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_utils import datasets, models, training
+from course_utils.exercises import classification_further as ex
+
+BEFORE = [1.3, 0.4, 0.5, 1.5, 3.2, 0.9]
+MASK = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
+
+
+# The textbook's networks -------------------------------------------------------------------------
+
+
+def test_memls_networks_have_a_thirtieth_of_the_parameters():
+    mlp, cnn = (
+        sum(p.numel() for p in make().parameters())
+        for make in (models.meml_mlp, models.meml_convnet)
+    )
+    assert (mlp, cnn) == (178_110, 5_386)
+    assert 28 < mlp / cnn < 35
+
+
+def test_a_softmax_before_cross_entropy_costs_even_the_right_answer():
+    sure = torch.tensor([[50.0] + [0] * 9])
+    twice = F.cross_entropy(sure.softmax(1), torch.tensor([0])).item()
+    assert F.cross_entropy(sure, torch.tensor([0])).item() < 1e-6
+    assert twice == pytest.approx(-math.log(math.e / (math.e + 9)), abs=1e-5)
+    assert round(twice, 2) == 1.46
+
+
+# Features by hand --------------------------------------------------------------------------------
+
+
+def test_an_edge_has_one_direction_whichever_side_is_bright():
+    dx, dy = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 4]])
+    histogram = ex.orientation_histogram(dx, dy, 4)
+    assert histogram.tolist() == pytest.approx([0.6, 0, 0.8, 0])
+    assert torch.allclose(ex.orientation_histogram(-dx, -dy, 4), histogram)
+    assert torch.allclose(ex.orientation_histogram(7 * dx, 7 * dy, 4), histogram)
+
+
+def test_bars_forget_the_directions():
+    h, other = torch.tensor([3.0, 0, 4, 0]), torch.tensor([0.0, 4, 0, 3])
+    assert h.norm() == other.norm() == 5
+    assert (h / 5).tolist() == pytest.approx([0.6, 0, 0.8, 0])
+    assert 8 * (1 + 8 + 8) == 136
+
+
+# Activations -------------------------------------------------------------------------------------
+
+
+def test_both_forms_agree_on_paper_and_one_of_each_breaks_in_float32():
+    for x in (-30.0, -2.0, 0.0, 2.0, 30.0):
+        sigmoid = 1 / (1 + math.exp(-x))
+        assert math.isclose(sigmoid, math.exp(x) / (math.exp(x) + 1))
+        first = 2 / (1 + math.exp(-2 * x)) - 1
+        second = 2 * math.exp(2 * x) / (math.exp(2 * x) + 1) - 1
+        assert math.isclose(first, second, abs_tol=1e-12)
+        assert math.isclose(first, math.tanh(x), abs_tol=1e-12)
+    large = torch.tensor(100.0)
+    assert (large.exp() / (large.exp() + 1)).isnan()
+    assert 1 / (1 + (-large).exp()) == 1
+
+
+def test_largest_slopes():
+    x = torch.linspace(-8, 8, 1601, requires_grad=True)
+    for act, top in ((torch.sigmoid, 0.25), (torch.tanh, 1.0), (torch.relu, 1.0)):
+        (slope,) = torch.autograd.grad(act(x).sum(), x)
+        assert slope.max().item() == pytest.approx(top, abs=1e-4)
+
+
+def fade(act, seed, good_start):
+    """Gradient over weights in the first and in the last of twenty hidden layers."""
+    digits = datasets.load("digits")
+    deep = digits.train_images[:200].float().flatten(1)
+    deep = (deep - deep.mean()) / deep.std()
+    torch.manual_seed(seed)
+    layers = [nn.Linear(64, 64) for _ in range(20)] + [nn.Linear(64, 10)]
+    for layer in layers[:20] if good_start else []:
+        nn.init.kaiming_normal_(layer.weight)
+    for layer in layers[:-1]:
+        deep = act(layer(deep))
+    F.cross_entropy(layers[-1](deep), digits.train_labels[:200]).backward()
+    shares = [(one.weight.grad.norm() / one.weight.detach().norm()).item() for one in layers]
+    return shares[0], shares[19]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_gradients_fade_with_depth(seed):
+    first, last = fade(torch.sigmoid, seed, good_start=True)
+    assert first < 1e-8 * last
+    first, last = fade(torch.relu, seed, good_start=True)
+    assert 0.1 < first / last < 10
+    first, last = fade(torch.relu, seed, good_start=False)
+    assert first < 1e-4 * last
+
+
+def test_pytorchs_weights_against_hes():
+    assert nn.Linear(64, 64).weight.std().item() == pytest.approx(1 / (8 * math.sqrt(3)), rel=0.1)
+    assert math.sqrt(2 / 64) / (1 / (8 * math.sqrt(3))) == pytest.approx(2.4, abs=0.06)
+
+
+def killed(act, seed, bias=-6.0):
+    """Accuracy of a network whose first layer starts silent, after twenty epochs."""
+    digits = datasets.load("digits")
+    torch.manual_seed(seed)
+    layers = [nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    nn.init.constant_(layers[0].bias, bias)
+    net = nn.Sequential(nn.Flatten(), *[part for layer in layers for part in (layer, act)][:-1])
+    training.fit(
+        net,
+        (digits.train_images, digits.train_labels),
+        epochs=20,
+        batch_size=50,
+        seed=seed,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+    )
+    return training.evaluate(net, (digits.test_images, digits.test_labels)).accuracy
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dead_layer_comes_back_only_if_it_leaks(seed):
+    assert killed(nn.ReLU(), seed) < 0.15
+    assert killed(nn.LeakyReLU(0.1), seed) > 0.35
+
+
+# Holding a network back --------------------------------------------------------------------------
+
+
+def test_what_the_truth_scores_on_the_labels_given():
+    assert pytest.approx(0.64) == 1 - 0.4 + 0.4 / 10
+
+
+@pytest.mark.parametrize(
+    ("penalty", "decay", "after"), [(0, 0, 1.95), (0.3, 0, 1.83), (0, 0.3, 1.89), (0, 0.6, 1.83)]
+)
+def test_l2_by_hand_and_weight_decay(penalty, decay, after):
+    assert 2 - 0.1 * (0.5 + 2 * penalty * 2 + decay * 2) == pytest.approx(after)
+    w = torch.tensor(2.0, requires_grad=True)
+    optimiser = torch.optim.SGD([w], lr=0.1, weight_decay=decay)
+    (0.5 * w + penalty * w**2).backward()
+    optimiser.step()
+    assert w.item() == pytest.approx(after)
+
+
+def test_the_step_is_torchs_with_twice_the_strength():
+    weight, bias = torch.tensor([[1.0, -2.0]]), torch.tensor([0.5])
+    grads = torch.tensor([[0.3, 0.1]]), torch.tensor([-0.2])
+    new = ex.l2_step(weight, bias, *grads, 0.1, 0.05)
+    w, b = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    w.grad, b.grad = grads
+    groups = [{"params": [w], "weight_decay": 2 * 0.05}, {"params": [b]}]
+    torch.optim.SGD(groups, lr=0.1).step()
+    assert torch.allclose(new[0], w)
+    assert torch.allclose(new[1], b)
+
+
+def test_the_slides_dropout_is_unscaled():
+    x, keep = torch.tensor(BEFORE), torch.tensor(MASK)
+    assert ex.dropout(x, keep, 0.5).tolist() == pytest.approx([2.6, 0, 0, 3.0, 6.4, 0])
+    assert (x * keep).tolist() == pytest.approx([1.3, 0, 0, 1.5, 3.2, 0])
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
+def test_torch_rescales_once_and_drops_nothing_in_use(p):
+    layer, ones = nn.Dropout(p), torch.ones(100_000)
+    torch.manual_seed(0)
+    out = layer(ones)
+    assert out.unique().tolist() == pytest.approx([0, 1 / (1 - p)])
+    assert out.mean().item() == pytest.approx(1, abs=0.03)
+    assert torch.equal(layer.eval()(ones), ones)
+
+
+def held_back(seed, p=0.0, strength=0.0, patience=None):
+    """Share of right answers on test digits after training on labels two fifths of them random."""
+    digits = datasets.load("digits")
+    generator = torch.Generator().manual_seed(seed)
+    labels = digits.train_labels[:400].clone()
+    drawn = torch.rand(400, generator=generator) < 0.4
+    labels[drawn] = torch.randint(10, (int(drawn.sum()),), generator=generator)
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Dropout(p))
+    net.extend([nn.Linear(128, 128), nn.ReLU(), nn.Dropout(p), nn.Linear(128, 10)])
+    groups = [
+        {"params": [w for w in net.parameters() if w.ndim > 1], "weight_decay": 2 * strength},
+        {"params": [b for b in net.parameters() if b.ndim == 1]},
+    ]
+    training.fit(
+        net,
+        (digits.train_images[:400], labels),
+        (digits.train_images[400:], digits.train_labels[400:]),
+        epochs=50,
+        batch_size=100,
+        seed=seed,
+        patience=patience,
+        optimizer=torch.optim.SGD(groups, lr=0.1, momentum=0.9),
+    )
+    return training.evaluate(net, (digits.test_images, digits.test_labels)).accuracy
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_each_remedy_helps(seed):
+    nothing = held_back(seed)
+    assert nothing < 0.75
+    for remedy in ({"patience": 8}, {"strength": 0.005}, {"p": 0.5}):
+        assert held_back(seed, **remedy) > nothing + 0.05
