@@ -27,7 +27,7 @@ def few_steps(bench, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", "shapes")
     for name, recipe in bench.RECIPES.items():
         network = recipe.network | ({} if name == "logistic" else {"width": 2})
-        small = bench.Recipe(network, recipe.options | {"epochs": 1})
+        small = recipe._replace(network=network, options=recipe.options | {"epochs": 1})
         monkeypatch.setitem(bench.RECIPES, name, small)
 
 
