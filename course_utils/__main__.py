@@ -282,10 +282,11 @@ def fresh(argv: list[str]) -> int:
 
 
 def test(argv: list[str]) -> int:
-    """Fetch what pages and browser tests need, then run pytest; arguments are passed on to it."""
+    """Fetch what pages and browser tests need, then run pytest on two cores; arguments are passed on to it."""
     fetch_browser_scripts(ROOT)
     find_chromium()
-    return subprocess.call([sys.executable, "-m", "pytest", *argv], cwd=ROOT)
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+    return subprocess.call([*pytest, *argv], cwd=ROOT)
 
 
 def fetch_browser_scripts(root: Path) -> None:

@@ -22,7 +22,7 @@ SCRIPTS = {  # the name beside the page: where it comes from
 }
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 SCRIPT = re.compile(r'<script([^>]*) src="([^"]+)"([^>]*)></script>')
-EMPTY_HEADING = re.compile(r"<th[^>]*></th>")  # a table's blank corner heads nothing
+EMPTY_HEADING = re.compile(r"<th[^>]*>(<p></p>)?</th>")  # a table's blank corner heads nothing
 NOTEBOOK_LINK = re.compile(r"(\]\((?!\w+:)[^)\s]+)\.ipynb\b")
 
 

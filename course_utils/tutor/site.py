@@ -102,6 +102,8 @@ def build(folder: Path, out: Path, say=None) -> Path:
     if sphinx.statuscode or said.getvalue():
         raise RuntimeError(f"Sphinx did not build the site:\n{said.getvalue()}")
     for name in names:
+        page = out / name.with_suffix(".html")
+        page.write_text(pages.EMPTY_HEADING.sub("<td></td>", page.read_text("utf-8")), "utf-8")
         pages.export(folder / name, out / "one_file" / name.parent)
     return out / "index.html"
 
