@@ -282,7 +282,7 @@ def fresh(argv: list[str]) -> int:
 
 
 def test(argv: list[str]) -> int:
-    """Fetch what pages and browser tests need, then run pytest on two cores; arguments are passed on to it."""
+    """Fetch what the browser tests need, then run pytest on two cores with these arguments."""
     fetch_browser_scripts(ROOT)
     find_chromium()
     pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
