@@ -282,11 +282,10 @@ def fresh(argv: list[str]) -> int:
 
 
 def test(argv: list[str]) -> int:
-    """Fetch what the browser tests need, then run pytest on two cores with these arguments."""
+    """Fetch what the browser tests need, then run pytest with these arguments."""
     fetch_browser_scripts(ROOT)
     find_chromium()
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
-    return subprocess.call([*pytest, *argv], cwd=ROOT)
+    return subprocess.call([sys.executable, "-m", "pytest", *argv], cwd=ROOT)
 
 
 def fetch_browser_scripts(root: Path) -> None:

@@ -15,10 +15,7 @@ from course_utils.exercise import all_exercises
 from course_utils.tutor import executed
 from course_utils.tutor.editions import CHECKED, ROOT, discover, exercise_number, tags
 
-pytestmark = [
-    pytest.mark.xdist_group("executed"),  # both editions run once
-    pytest.mark.timeout(1200),  # the first test of an edition waits for all its notebooks
-]
+pytestmark = pytest.mark.timeout(1200)  # the first test of an edition waits for all its notebooks
 
 EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in discover()])
 

@@ -17,12 +17,10 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark every test of this folder; in a parallel run those that share a lab stay together."""
+    """Mark every test of this folder."""
     for item in items:
         if "/browser/" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
-            if item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ from scripts import same
 from course_utils.figures import Figure, all_figures
 from course_utils.tutor.editions import NOTEBOOKS, discover
 
-pytestmark = pytest.mark.xdist_group("executed")  # both editions run once
-
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}

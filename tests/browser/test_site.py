@@ -8,8 +8,6 @@ from conftest import Shown, figures_of
 from course_utils.tutor import site
 from course_utils.tutor.editions import NOTEBOOKS, discover
 
-pytestmark = pytest.mark.xdist_group("executed")  # both editions run once
-
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 

@@ -8,8 +8,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from course_utils.tutor import slides
 from course_utils.tutor.editions import NOTEBOOKS, chosen
 
-pytestmark = pytest.mark.xdist_group("executed")  # both editions run once
-
 CORE = [path.relative_to(NOTEBOOKS).as_posix() for path in chosen([], further=False)]
 SMALLEST = 0.7  # of the size meant: code of 12 px on 720
 SIZES = """() => {
