@@ -36,6 +36,7 @@ OTHERWISE = {  # what is said of those who are stuck without a known mistake
     "type": "The numbers may be right; the type or the shape is not.",
     "error": "The code stops with an error.",
     "limit": "The code runs too long or needs too much memory.",
+    "unreadable": "There is no notebook that can be read.",
 }
 UNUSUAL = "None of the usual mistakes."
 
