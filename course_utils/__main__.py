@@ -65,10 +65,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage("python -m course_utils"))
         return 0
-    if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
-        os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
-    # else PyTorch's threads wait spinning, and beside other work train at a fifth of the speed
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_environment()
     try:
         if argv[0] not in COMMANDS:
             raise UserError(
@@ -91,6 +88,14 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 2
+
+
+def prepare_environment() -> None:
+    """Set what this process, and the kernels and tests it starts, are to find."""
+    if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
+        os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
+    # else PyTorch's threads wait spinning, and beside other work train at a fifth of the speed
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def load(command: Command):
