@@ -41,6 +41,7 @@ COMMANDS = {
     "tutor": Command("tutor.solved", "main", "write the solved workbooks, executed", extra="test"),
     "slides": Command("tutor.slides", "main", "write the workbooks as slides", extra="test"),
     "site": Command("tutor.site", "main", "write the course as a web site", extra="test"),
+    "report": Command("tutor.report", "main", "show what the class got wrong"),
     "tidy": Command("tutor.tidy", "main", "bring notebooks into the form that is committed"),
     "screenshots": Command("tutor.screenshots", "main", "picture every workbook", extra="test"),
 }

@@ -54,11 +54,13 @@ Every workbook is here as one file, too, to be kept or passed on: follow "One fi
 
 ```{{toctree}}
 :caption: Workbooks
+:maxdepth: 1
 {core}
 ```
 
 ```{{toctree}}
 :caption: Further
+:maxdepth: 1
 {further}
 ```
 """
