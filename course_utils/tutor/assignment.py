@@ -7,10 +7,10 @@ takes the solutions out and writes `release/`, which students get, and the grade
 from __future__ import annotations
 
 import argparse
-import copy
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,25 +106,17 @@ def _metadata(role: str, number: str) -> dict:
 
 
 def make(notebooks: list[Path], out: Path) -> list[Path]:
-    """Make nbgrader's course of these workbooks in a folder; return the notebooks for students.
+    """Make nbgrader's course of these workbooks in a folder; return the notebooks for students."""
+    from nbgrader.converters import GenerateAssignment
 
-    Raises
-    ------
-    ValueError
-        If a workbook holds no exercise.
-    """
     (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
     released = []
     for workbook in notebooks:
-        notebook, name = source(workbook), name_of(workbook)
-        if not exercises_in(notebook):
-            raise ValueError(f"{workbook.name} holds no exercise.")
+        name = name_of(workbook)
         target = out / "source" / name / workbook.name
         target.parent.mkdir(parents=True)
-        nbformat.write(notebook, target)
+        nbformat.write(source(workbook), target)
         with course(out) as (settings, directory):
-            from nbgrader.converters import GenerateAssignment
-
             directory.assignment_id = name
             GenerateAssignment(coursedir=directory, config=settings).start()
         released.append(out / "release" / name / workbook.name)
@@ -154,7 +146,8 @@ def course(folder: Path) -> Iterator[tuple]:
     # nbgrader calls alembic, which is installed beside this Python
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     try:
-        yield copy.deepcopy(settings), CourseDirectory(config=settings)
+        with warnings.catch_warnings(action="ignore"):  # nbgrader's own, on its data base
+            yield settings, CourseDirectory(config=settings)
     finally:
         log.setLevel(level)
         os.environ["PATH"] = path

@@ -1,6 +1,6 @@
 """What runs inside the jail: a submission's cells, and its answers on the inputs sent in.
 
-Started by `course_utils.tutor.observing`. It knows no answer, no oracle and no expected value:
+Started by `course_utils.tutor.judgement`. It knows no answer, no oracle and no expected value:
 `course_utils.exercises` is here a stand-in that holds what observing needs (see `masked`).
 """
 
@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from course_utils.tutor import jail
 
-CELL_SECONDS = 60  # for one cell of the notebook
 AGAIN = 1.0  # seconds between two alarms, for code that swallows the first
 
 
@@ -85,7 +84,7 @@ def main() -> None:
         os.dup2(nothing, standard)
     for kind, what in job.steps:
         if kind == "run":
-            _run(shell, what)
+            _run(shell, what, job.limits.cell)
             message = None
         else:
             guard.restore()
@@ -108,7 +107,7 @@ def _shell():
     return InteractiveShell.instance(config=settings)
 
 
-def _run(shell, source: str) -> None:
+def _run(shell, source: str, seconds: float) -> None:
     """Run a cell; whatever it raises, the next one runs."""
 
     def ring(_signum, _frame):
@@ -116,7 +115,7 @@ def _run(shell, source: str) -> None:
 
     try:
         signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, CELL_SECONDS, AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
         shell.run_cell(source, store_history=False, silent=True)
     except BaseException:  # a cell may raise what it likes
         pass

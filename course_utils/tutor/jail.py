@@ -37,6 +37,7 @@ class Limits(NamedTuple):
     """How much one run may take before it is stopped."""
 
     seconds: float = 240.0  # of the clock
+    cell: float = 60.0  # of the clock, for one cell of a notebook
     memory: int = 3 * 2**30  # bytes that all its processes hold together
     address_space: int = 6 * 2**30  # bytes that one process may ask for
     processes: int = 64  # and threads
@@ -188,7 +189,7 @@ def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
     reader.start()
     family = psutil.Process(program.pid)
     while program.poll() is None:
-        reader.join(0.1)
+        reader.join(0.25)
         if len(output) > limits.output:
             return bytes(output[: limits.output]), "output"
         if time.monotonic() > ends:

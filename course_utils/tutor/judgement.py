@@ -10,6 +10,7 @@ import copy
 import pickle
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -21,7 +22,7 @@ from course_utils.tutor import inside, jail, masked, wire
 from course_utils.tutor.submissions import place_of
 
 START = "from course_utils.tutor import inside; inside.main()"
-PATIENCE = 3  # times an exercise's own limit: several submissions share the machine
+PATIENCE = 2  # times an exercise's own limit: several submissions share the machine
 FROM_INSIDE = ("todo", "type", "error", "own")  # what the jail may say itself: it earns nothing
 ENDED = {
     "time": "Your notebook was stopped after {seconds:g} seconds, before this exercise was seen. "
@@ -111,7 +112,6 @@ class Judge:
 
     def _verdict(self, number: str, said: dict | None, why: str) -> Verdict:
         exercise = self.exercises[number]
-        verdict = Verdict("limit", exercise.heading)
         if said is None:
             words = ENDED[why].format(seconds=self.limits.seconds)
             return Verdict("limit", exercise.heading, words)
@@ -135,8 +135,6 @@ def _patient(exercise: Exercise) -> Exercise:
 
 def _with_remarks(verdict: Verdict, said: dict) -> Verdict:
     """The verdict with the jail's notes, which decide nothing, and what the answer printed."""
-    from dataclasses import replace
-
     notes = said.get("notes")
     notes = tuple(str(words)[:500] for words in notes[:5]) if isinstance(notes, list) else ()
     return replace(verdict, notes=notes, printed=str(said.get("printed", ""))[:2000])
