@@ -1,11 +1,14 @@
 """What every test shares: it draws no window and leaves a student's progress alone."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 EDITIONS = ("student", "tutor")
@@ -25,25 +28,32 @@ def _own_progress(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _executed(tmp_path_factory):
-    """Execute both editions under nbval side by side, once in a session."""
+def _executed(tmp_path_factory) -> dict[str, Path]:
+    """Execute both editions under nbval side by side, once for all processes of a test run."""
     from course_utils.tutor import executed  # here: most tests need no notebook
 
-    out = tmp_path_factory.mktemp("build")
-    with ThreadPoolExecutor() as pool:
-        yield {edition: pool.submit(executed.run, edition, out=out) for edition in EDITIONS}
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder in one that they share
+        shared = shared.parent
+    done = shared / "executed.json"
+    with FileLock(shared / "executed.lock"):
+        if not done.exists():
+            with ThreadPoolExecutor() as pool:
+                folders = pool.map(partial(executed.run, out=shared / "build"), EDITIONS)
+            done.write_text(json.dumps(list(map(str, folders))), encoding="utf-8")
+    return dict(zip(EDITIONS, map(Path, json.loads(done.read_text("utf-8"))), strict=True))
 
 
 @pytest.fixture(scope="session")
 def executed_student(_executed) -> Path:
     """Return the folder of the student edition as nbval executed it."""
-    return _executed["student"].result()
+    return _executed["student"]
 
 
 @pytest.fixture(scope="session")
 def executed_tutor(_executed) -> Path:
     """Return the folder of the tutor edition as nbval executed it."""
-    return _executed["tutor"].result()
+    return _executed["tutor"]
 
 
 @pytest.fixture(scope="session")

@@ -156,5 +156,5 @@ def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
 
 def test_nbval_that_cannot_run_says_so(tmp_path):
     (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
-    with pytest.raises(RuntimeError, match=r"(?s)nbval could not run.*broken"):
+    with pytest.raises(RuntimeError, match=r"(?s)nbval could not run.*broken\.ipynb"):
         executed.execute(tmp_path, tmp_path / "ran")

@@ -15,8 +15,6 @@ from course_utils.figures.optimiser_race import (
     STEPS,
     SURFACES,
     OptimiserRace,
-    adam_as_printed,
-    momentum_as_printed,
     path,
 )
 
@@ -144,13 +142,13 @@ def journey(rule, steps=400, **p):
 
 
 def test_adam_as_printed_stops_at_1_288_eta():
-    places = journey(adam_as_printed, beta1=0.9, beta2=0.999)
+    places = journey(RUNNERS["Adam, as printed"], beta1=0.9, beta2=0.999)
     assert places[1] == pytest.approx(-0.1)
     assert -places[-1] / 0.1 == pytest.approx(1.288, abs=0.001)
 
 
 def test_momentum_as_printed_counts_the_gradient_twice():
-    places = journey(momentum_as_printed, alpha=0.9)
+    places = journey(RUNNERS["momentum, as printed"], alpha=0.9)
     assert places[1:4] == pytest.approx([-0.2, -0.49, -0.861])
     assert (places[-2] - places[-1]) / 0.1 == pytest.approx(11)
 

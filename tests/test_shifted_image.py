@@ -115,6 +115,16 @@ def test_at_first_it_points_at_the_largest_unit():
     assert ShiftedImage(IMAGES, LABELS, CLASSES, models(), row=2).row == 2
 
 
+def test_a_relu_behind_a_pool_is_no_sum_and_is_left_out():
+    net = nn.Sequential(
+        nn.Conv2d(3, 2, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 15 * 15, 3)
+    )
+    figure = ShiftedImage(IMAGES, LABELS, CLASSES, {"net": net}, stage="pool 1")
+    assert list(stages_of(figure.networks[0]["layers"])) == ["pool 1"]
+    (seen,) = numbers_in_javascript(ShiftedImage, [state_of(figure)])
+    assert same(seen, figure.numbers(), ShiftedImage.tolerance)
+
+
 def test_another_layer_keeps_the_unit_inside():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(), row=31, column=30, part=2)
     figure.stage = "pool 2"

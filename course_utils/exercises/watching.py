@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+
 EPOCHS, FEATURES, CLASSES, RATE = 2, 6, 4, 1.0
 MOVED, NO_STEP, NO_BACKWARD, STEP_FIRST, CLEARED = range(5)
 

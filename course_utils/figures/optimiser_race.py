@@ -115,47 +115,48 @@ SURFACES = {
 
 # ----------------------------------------------------------------------------------------- runners
 # Each moves one weight w, which has the gradient g. s is its memory: v, m and r, 0 at first;
-# p holds η, α, β₁, β₂, ρ, and 1 − β₁ᵗ and 1 − β₂ᵗ at step t = 1, 2, ….
+# p holds η, α, β₁, β₂, ρ, and 1 − β₁ᵗ and 1 − β₂ᵗ at step t = 1, 2, …. They answer exercises
+# of workbook 06, so none is public.
 
 
-def sgd(w, g, s, p):  # noqa: D103
+def _sgd(w, g, s, p):
     return w - p.eta * g
 
 
-def momentum(w, g, s, p):  # noqa: D103
+def _momentum(w, g, s, p):
     s.v = p.alpha * s.v - p.eta * g
     return w + s.v
 
 
-def nesterov(w, g, s, p):
+def _nesterov(w, g, s, p):
     """Nesterov as PyTorch has it: the gradient is taken where the velocity will lead."""
     s.v = p.alpha * s.v - p.eta * g
     return w + (p.alpha * s.v - p.eta * g)
 
 
-def adagrad(w, g, s, p):  # noqa: D103
+def _adagrad(w, g, s, p):
     s.r = s.r + g * g
     return w - p.eta * g / (math.sqrt(s.r) + EPSILON)
 
 
-def rmsprop(w, g, s, p):  # noqa: D103
+def _rmsprop(w, g, s, p):
     s.r = p.rho * s.r + (1 - p.rho) * g * g
     return w - p.eta * g / (math.sqrt(s.r) + EPSILON)
 
 
-def adam(w, g, s, p):  # noqa: D103
+def _adam(w, g, s, p):
     s.m = p.beta1 * s.m + (1 - p.beta1) * g
     s.r = p.beta2 * s.r + (1 - p.beta2) * g * g
     return w - p.eta * (s.m / p.rise1) / (math.sqrt(s.r / p.rise2) + EPSILON)
 
 
-def momentum_as_printed(w, g, s, p):
+def _momentum_as_printed(w, g, s, p):
     """Momentum with the gradient counted twice."""
     s.v = p.alpha * s.v - p.eta * g
     return w - p.eta * g + s.v
 
 
-def adam_as_printed(w, g, s, p):
+def _adam_as_printed(w, g, s, p):
     """Adam with the correction put into the memory itself, over and over."""
     s.m = (p.beta1 * s.m + (1 - p.beta1) * g) / p.rise1
     s.r = (p.beta2 * s.r + (1 - p.beta2) * g * g) / p.rise2
@@ -163,14 +164,14 @@ def adam_as_printed(w, g, s, p):
 
 
 RUNNERS = {
-    "SGD": sgd,
-    "momentum": momentum,
-    "Nesterov": nesterov,
-    "AdaGrad": adagrad,
-    "RMSprop": rmsprop,
-    "Adam": adam,
-    "momentum, as printed": momentum_as_printed,
-    "Adam, as printed": adam_as_printed,
+    "SGD": _sgd,
+    "momentum": _momentum,
+    "Nesterov": _nesterov,
+    "AdaGrad": _adagrad,
+    "RMSprop": _rmsprop,
+    "Adam": _adam,
+    "momentum, as printed": _momentum_as_printed,
+    "Adam, as printed": _adam_as_printed,
 }
 
 

@@ -41,14 +41,15 @@ function shifted({ shape: [channels, height, width], data }, dy, dx, fill) {
   return { shape: [channels, height, width], data: moved };
 }
 
-/** Layers whose maps are shown: {"ReLU 1": its place among the layers, …}. */
+/** Layers whose maps are shown: {"ReLU 1": its place, …}; a ReLU right after a convolution only. */
 function stagesOf(layers) {
   const found = {};
   let block = 0;
   for (const [at, { kind }] of layers.entries()) {
     if (kind === "conv2d") block++;
     if (kind === "flatten") break;
-    if (block && STAGES[kind]) found[`${STAGES[kind]} ${block}`] = at;
+    const summed = kind !== "relu" || layers[at - 1].kind === "conv2d";
+    if (block && STAGES[kind] && summed) found[`${STAGES[kind]} ${block}`] = at;
   }
   return found;
 }

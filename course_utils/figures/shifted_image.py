@@ -31,13 +31,14 @@ def shifted(image: Tensor, dy: int, dx: int, fill: str) -> Tensor:
 
 
 def stages_of(layers: list[dict]) -> dict[str, int]:
-    """Layers whose maps are shown: "ReLU 1" -> its place among the layers."""
+    """Layers whose maps are shown: "ReLU 1" -> its place; a ReLU right after a convolution only."""
     found, block = {}, 0
     for at, layer in enumerate(layers):
         block += layer["kind"] == "conv2d"
         if layer["kind"] == "flatten":
             break
-        if block and layer["kind"] in STAGES:
+        summed = layer["kind"] != "relu" or layers[at - 1]["kind"] == "conv2d"
+        if block and layer["kind"] in STAGES and summed:
             found[f"{STAGES[layer['kind']]} {block}"] = at
     return found
 

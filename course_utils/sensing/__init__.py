@@ -9,3 +9,5 @@ training, `coates_ng` classifies images by sparse codes.
 >>> codes = fista(pixels @ cosines.H, pixels(image), falling(1, 1e-2, 100))
 >>> psnr(cosines.H(codes), image)
 """
+
+from course_utils import _torchvision  # noqa: F401  (makes a plain `import torchvision` work)

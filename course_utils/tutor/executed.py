@@ -74,7 +74,7 @@ def execute(folder: Path, out: Path, expect: str | None = None, show: bool = Fal
             "-m",
             "pytest",
             "--no-header",
-            "--no-summary",
+            "--tb=no",
             "-c",
             str(settings),
             "--color=no",

@@ -33,6 +33,7 @@ SETTINGS = {
     "html_css_files": [LOOKS.name],
     "html_copy_source": False,
     "html_show_sphinx": False,
+    "html_show_search_summary": False,  # they are fetched, which a page from disk may not
     "myst_enable_extensions": ["amsmath", "dollarmath"],
     "myst_heading_anchors": 3,
     "nb_execution_mode": "off",
@@ -82,6 +83,7 @@ def build(folder: Path, out: Path, say=None) -> Path:
         If a browser script is missing; the message says how to get it.
     """
     from sphinx.application import Sphinx  # here: the commands' table needs no Sphinx
+    from sphinx.util.docutils import docutils_namespace
 
     names = [path.relative_to(folder) for path in discover(folder)]
     whole = {path.relative_to(NOTEBOOKS) for path in discover()} <= set(names)
@@ -96,7 +98,8 @@ def build(folder: Path, out: Path, say=None) -> Path:
         settings = SETTINGS | partly
         settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
         said = io.StringIO()
-        with warnings.catch_warnings(action="ignore"):  # the theme uses what Sphinx will drop
+        with docutils_namespace(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the theme uses what Sphinx will drop
             sphinx = Sphinx(source, None, out, Path(scratch) / "trees", "html", settings, say, said)
             sphinx.build()
     if sphinx.statuscode or said.getvalue():
