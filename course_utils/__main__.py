@@ -41,6 +41,10 @@ COMMANDS = {
     "tutor": Command("tutor.solved", "main", "write the solved workbooks, executed", extra="test"),
     "slides": Command("tutor.slides", "main", "write the workbooks as slides", extra="test"),
     "site": Command("tutor.site", "main", "write the course as a web site", extra="test"),
+    "assignment": Command(
+        "tutor.assignment", "main", "write workbooks as assignments of nbgrader", extra="tutor"
+    ),
+    "mark": Command("tutor.mark", "main", "mark a class's submissions in a jail", extra="tutor"),
     "report": Command("tutor.report", "main", "show what the class got wrong"),
     "tidy": Command("tutor.tidy", "main", "bring notebooks into the form that is committed"),
     "screenshots": Command("tutor.screenshots", "main", "picture every workbook", extra="test"),
