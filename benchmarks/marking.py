@@ -1,0 +1,145 @@
+"""How long a class takes to be marked, and whether every mark is what was planted."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import cloudpickle
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils import exercises
+from course_utils.exercise import Exercise
+from course_utils.tutor import assignment, jail, mark, marks, submissions
+from course_utils.tutor.editions import chosen, exercise_number
+
+STUDENTS = 30
+RIGHT, EMPTY = "right", "empty"  # what is planted where no mistake is
+CELL = """import base64, pickle
+{name} = pickle.loads(base64.b64decode("{data}"))"""
+
+
+def by_value(exercise: Exercise, answer: object) -> str:
+    """Source of a cell that defines an answer of this process under the exercise's name.
+
+    It carries the answer with everything it uses, for the jail has no exercises' modules.
+    """
+    package = exercises.__name__
+    modules = [m for name, m in sys.modules.items() if name.startswith(f"{package}.")]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        data = base64.b64encode(cloudpickle.dumps(answer)).decode()
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+    return CELL.format(name=exercise.name, data=data)
+
+
+def planted(workbook: NotebookNode, cells: dict[str, str]) -> NotebookNode:
+    """A student's notebook: the workbook with these exercises' cells replaced, by number."""
+    notebook = nbformat.from_dict(workbook)
+    for cell in notebook.cells:
+        if (number := exercise_number(cell)) in cells:
+            cell.source = cells[number]
+    return notebook
+
+
+def plan(known: dict[str, Exercise], students: int, seed: int) -> dict[str, dict[str, str]]:
+    """Student → exercise's number → the message of a known mistake, "right" or "empty"."""
+    rng, planned = random.Random(seed), {}
+    for i in range(students):
+        planned[f"student-{i + 1:02}"] = {
+            number: rng.choice([RIGHT, RIGHT, EMPTY, *[rng.choice([*exercise.mistakes])] * 3])
+            for number, exercise in known.items()
+        }
+    return planned
+
+
+def write_class(workbook: Path, planned: dict[str, dict[str, str]], folder: Path) -> None:
+    """Write the submissions of a plan in nbgrader's layout."""
+    lesson, name = nbformat.read(workbook, as_version=4), assignment.name_of(workbook)
+    known = assignment.exercises_in(lesson)
+    for student, answers in planned.items():
+        cells = {
+            number: source(known[number], what) for number, what in answers.items() if what != EMPTY
+        }
+        target = folder / student / name / workbook.name
+        target.parent.mkdir(parents=True)
+        nbformat.write(planted(lesson, cells), target)
+
+
+def source(exercise: Exercise, what: str) -> str:
+    """Source of a right answer's cell, or of one with a known mistake."""
+    if what == RIGHT:
+        return exercise.solution_source()
+    wrong = exercise.mistakes[what]
+    return by_value(exercise, getattr(wrong, "example", wrong))
+
+
+def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[str]:
+    """What of the marks and of the counts of misconceptions is not what was planted."""
+    status = {RIGHT: "ok", EMPTY: "todo"}
+    wanted = {
+        (student, number): (status.get(what, "mistake"), "" if what in status else what)
+        for student, answers in planned.items()
+        for number, what in answers.items()
+    }
+    got = {(row.student, row.exercise): (row.status, row.misconception) for row in rows}
+    wrong = [f"{key}: planted {wanted.get(key)}, marked {got.get(key)}" for key in wanted | got]
+    found = [
+        line
+        for line, key in zip(wrong, wanted | got, strict=True)
+        if wanted.get(key) != got.get(key)
+    ]
+    for row in rows:
+        if row.points != (row.maximum if row.status == "ok" else 0):
+            found.append(f"{row}: points do not fit the status")
+    told = Counter((row.exercise, row.misconception) for row in rows if row.misconception)
+    held = Counter(
+        (n, what) for one in planned.values() for n, what in one.items() if what not in status
+    )
+    return found + [
+        f"{key}: {held[key]} hold it, {told[key]} are told"
+        for key in held | told
+        if held[key] != told[key]
+    ]
+
+
+def main(argv: list[str]) -> int:
+    """Mark a generated class; 1 where a mark is not what was planted."""
+    parser = argparse.ArgumentParser(prog="bench marking", description=__doc__)
+    parser.add_argument("name", nargs="?", default="02", help="the workbook")
+    parser.add_argument("--students", type=int, default=STUDENTS)
+    parser.add_argument("--jobs", type=int, default=2)
+    asked = parser.parse_args(argv)
+    try:
+        jail.check()
+    except jail.JailError as error:
+        print(error, file=sys.stderr)
+        return 2
+    (workbook,) = chosen([asked.name], further=False)
+    known = assignment.exercises_in(nbformat.read(workbook, as_version=4))
+    planned = plan(known, asked.students, seed=asked.students)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, out = Path(scratch, "submitted"), Path(scratch, "out")
+        write_class(workbook, planned, folder)
+        out.mkdir()
+        started = time.perf_counter()
+        rows = mark.mark(
+            submissions.find(folder), out, seed=int(time.time()), jobs=asked.jobs, show=True
+        )
+        seconds = time.perf_counter() - started
+    wrong = misses(planned, rows)
+    print("| submissions | exercises | at a time | seconds | wrong marks |\n|---|---|---|---|---|")
+    print(f"| {asked.students} | {len(known)} | {asked.jobs} | {seconds:.0f} | {len(wrong)} |")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return int(bool(wrong))

@@ -1,0 +1,169 @@
+"""Workbooks as assignments of nbgrader: `assignment NN --out DIR` makes a course of them.
+
+In `source/` each exercise holds its stub and, marked as nbgrader's solution, the answer; nbgrader
+takes the solutions out and writes `release/`, which students get, and the gradebook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.exercise import Exercise, all_exercises
+from course_utils.tutor.editions import (
+    BUILD,
+    NOTEBOOKS,
+    chosen,
+    discover,
+    empty,
+    exercise_number,
+    student_edition,
+)
+
+CONFIG = '''"""Settings of nbgrader for this course; made by `course_utils assignment`."""
+
+from nbgrader import preprocessors as steps
+
+from course_utils.tutor import nbgrader_steps
+
+c = get_config()  # noqa: F821  (nbgrader defines it)
+c.CourseDirectory.course_id = "convolution"
+c.ClearSolutions.code_stub = {"python": ""}  # the stub stands above the solution
+# `nbgrader autograde` judges as `course_utils mark` does: in a jail, never in this process
+c.Autograde.sanitize_preprocessors = [
+    nbgrader_steps.Mend,
+    steps.ClearOutput,
+    steps.DeduplicateIds,
+    steps.OverwriteKernelspec,
+    steps.OverwriteCells,
+    steps.CheckCellMetadata,
+]
+c.Autograde.autograde_preprocessors = [
+    nbgrader_steps.Judge,
+    steps.LimitOutput,
+    steps.SaveAutoGrades,
+    steps.AssignLatePenalties,
+    steps.CheckCellMetadata,
+]
+'''
+
+
+def name_of(workbook: Path) -> str:
+    """The assignment's name: "02", or "further-02" for a further part."""
+    return "-".join(workbook.relative_to(NOTEBOOKS).as_posix().partition("_")[0].split("/"))
+
+
+def workbooks() -> dict[str, Path]:
+    """Assignment's name → workbook, for all of them."""
+    return {name_of(path): path for path in discover()}
+
+
+def grade_id(role: str, number: str) -> str:
+    """The name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
+    return f"{role}-{number.replace('.', '-')}"
+
+
+def points(exercise: Exercise) -> float:
+    """What a right answer earns: a point for each minute that the exercise takes."""
+    return exercise.minutes
+
+
+def exercises_in(notebook: NotebookNode) -> dict[str, Exercise]:
+    """Number → exercise, for those of a workbook, in its order."""
+    known = {exercise.number: exercise for exercise in all_exercises()}
+    numbers = filter(None, (exercise_number(cell) for cell in notebook.cells))
+    return {number: known[number] for number in numbers}
+
+
+def source(workbook: Path) -> NotebookNode:
+    """The workbook as nbgrader's source: answers below the stubs, checks locked, with points."""
+    notebook = student_edition(nbformat.read(workbook, as_version=4))
+    exercises = exercises_in(notebook)
+    for cell in notebook.cells:
+        if number := exercise_number(cell):
+            answer = exercises[number].solution_source()
+            cell.source += f"\n### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
+            cell.metadata.nbgrader = _metadata("exercise", number)
+        elif number := exercise_number(cell, "check"):
+            worth = points(exercises[number])
+            cell.metadata.nbgrader = _metadata("check", number) | {"points": worth}
+    return notebook
+
+
+def _metadata(role: str, number: str) -> dict:
+    is_check = role == "check"
+    flags = {"grade": is_check, "locked": is_check, "solution": not is_check, "task": False}
+    return flags | {"grade_id": grade_id(role, number), "schema_version": 3}
+
+
+def make(notebooks: list[Path], out: Path) -> list[Path]:
+    """Make nbgrader's course of these workbooks in a folder; return the notebooks for students."""
+    from nbgrader.converters import GenerateAssignment
+
+    (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+    released = []
+    for workbook in notebooks:
+        name = name_of(workbook)
+        target = out / "source" / name / workbook.name
+        target.parent.mkdir(parents=True)
+        nbformat.write(source(workbook), target)
+        with course(out) as (settings, directory):
+            directory.assignment_id = name
+            GenerateAssignment(coursedir=directory, config=settings).start()
+        released.append(out / "release" / name / workbook.name)
+    return released
+
+
+@contextmanager
+def course(folder: Path) -> Iterator[tuple]:
+    """Settings and directory of a course of nbgrader, with its log held down to errors.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no course.
+    """
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import PyFileConfigLoader
+    from traitlets.log import get_logger
+
+    if not (folder / "nbgrader_config.py").exists():
+        raise ValueError(f"{folder} is no course: it holds no nbgrader_config.py.")
+    settings = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+    settings.CourseDirectory.root = str(folder.resolve())
+    log, path = get_logger(), os.environ["PATH"]
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    # nbgrader calls alembic, which is installed beside this Python
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
+    try:
+        with warnings.catch_warnings(action="ignore"):  # nbgrader's own, on its data base
+            yield settings, CourseDirectory(config=settings)
+    finally:
+        log.setLevel(level)
+        os.environ["PATH"] = path
+
+
+def main(argv: list[str]) -> int:
+    """Write nbgrader's course; 2 on a wrong argument."""
+    parser = argparse.ArgumentParser(prog="course_utils assignment", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NN", help="02, further/02 (default: all core)")
+    parser.add_argument("--out", type=Path, default=BUILD / "course", help="an empty folder")
+    asked = parser.parse_args(argv)
+    try:
+        notebooks = chosen(asked.names, further=False)
+        for path in make(notebooks, empty(asked.out)):
+            print(f"for students: {path}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0

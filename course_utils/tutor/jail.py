@@ -1,0 +1,234 @@
+"""Run somebody else's Python where it can do no harm: bubblewrap, resource limits, a watch.
+
+Inside there is a system to read (`/usr`), Python with its packages, one folder that the caller
+chooses, and a small scratch that is gone afterwards. There is no network, no other process and no
+other file. What comes out is what the program writes to its standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+GIVEN, SCRATCH = "/given", "/scratch"  # the folder to read and the one to write, inside
+SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
+FIRST_UID = 61_000  # for root, whose own processes no limit stops
+MISSING = (
+    "Marking runs students' code in a jail made by bubblewrap, and {why}.\n"
+    "On Linux install it (Debian and Ubuntu: `sudo apt install bubblewrap`); elsewhere mark on a "
+    "Linux machine.\n--unsafe does without a jail: then students' code can read, change and send "
+    "whatever you can."
+)
+
+
+class Limits(NamedTuple):
+    """How much one run may take before it is stopped."""
+
+    seconds: float = 240.0  # of the clock
+    cell: float = 60.0  # of the clock, for one cell of a notebook
+    memory: int = 3 * 2**30  # bytes that all its processes hold together
+    address_space: int = 6 * 2**30  # bytes that one process may ask for
+    processes: int = 64  # and threads
+    file: int = 64 * 2**20  # bytes of one file, and of the scratch
+    output: int = 32 * 2**20  # bytes that may come out
+
+
+LIMITS = Limits()
+
+
+class Ended(NamedTuple):
+    """What came out of a run, and why it ended: "", "time", "memory", "output" or "died"."""
+
+    output: bytes
+    why: str
+    complaint: str = ""  # the end of what it wrote to stderr
+
+
+class JailError(RuntimeError):
+    """There is no jail on this computer; the message says what to do."""
+
+
+def check() -> None:
+    """Make sure that a jail can be had.
+
+    Raises
+    ------
+    JailError
+        If bubblewrap is missing or may not make a jail here.
+    """
+    if not shutil.which("bwrap"):
+        raise JailError(MISSING.format(why="there is no `bwrap` on this computer"))
+    tried = subprocess.run(
+        [*_walls(Path(tempfile.gettempdir())), "/usr/bin/env", "true"],
+        capture_output=True,
+        text=True,
+    )
+    if tried.returncode:
+        why = f"it does not start here ({tried.stderr.strip() or 'no message'})"
+        raise JailError(MISSING.format(why=why))
+
+
+def _walls(given: Path) -> list[str]:
+    """Bubblewrap's command line, up to the program to be run."""
+    own = () if os.geteuid() == 0 else ("user",)  # root drops to another user instead
+    walls = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "jail"]
+    walls += [f"--unshare-{name}" for name in (*own, "ipc", "pid", "net", "uts", "cgroup-try")]
+    if own:
+        walls += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
+    for place in SYSTEM:
+        if os.path.islink(place):
+            walls += ["--symlink", os.readlink(place), place]
+        else:
+            walls += ["--ro-bind-try", place, place]
+    for place in _pythons():
+        for parent in reversed(Path(place).parents):
+            walls += ["--perms", "0755", "--dir", str(parent)]
+        walls += ["--ro-bind", place, place]
+    for place in (*site.getsitepackages(), site.getusersitepackages()):
+        if (installed := Path(place) / "course_utils").is_dir():
+            walls += ["--tmpfs", str(installed)]  # it holds the answers
+    walls += ["--ro-bind", str(given), GIVEN, "--proc", "/proc", "--dev", "/dev"]
+    for place in (SCRATCH, "/dev/shm"):
+        walls += ["--perms", "1777", "--size", str(LIMITS.file), "--tmpfs", place]
+    return [*walls, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
+
+
+def _pythons() -> list[str]:
+    """The folders of Python and its packages that are not the system's."""
+    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix}
+    folders |= {site.getusersitepackages()} & set(sys.path)
+    return sorted(place for place in folders if not place.startswith("/usr/") and place != "/usr")
+
+
+def run(code: str, job: bytes, given: Path, limits: Limits, jailed: bool = True) -> Ended:
+    """Run some Python with the folder `given` on its path and `job` on its standard input.
+
+    The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the walls.
+    """
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as said:
+        command, environment = [sys.executable, "-c", code], _environment(str(given), scratch)
+        if jailed:
+            inside = _environment(GIVEN, SCRATCH)
+            settings = [part for pair in inside.items() for part in ("--setenv", *pair)]
+            command, environment = [*_walls(given), *settings, *command], None
+        job_file = Path(scratch, "job")
+        job_file.write_bytes(job)
+        with job_file.open("rb") as stdin:
+            options = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": said, "bufsize": 0}
+            program = subprocess.Popen(command, env=environment, cwd=scratch, **options)
+            with _stopped_at_the_end(program):
+                output, why = _watch(program, limits)
+        said.seek(0)
+        return Ended(output, why, said.read(4000).decode(errors="replace").strip())
+
+
+def _environment(given: str, scratch: str) -> dict[str, str]:
+    one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    return one_thread | {
+        "PATH": "/usr/bin:/bin",
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": given,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": f"{scratch}/matplotlib",
+        "IPYTHONDIR": f"{scratch}/ipython",
+        "COURSE_PROGRESS": f"{scratch}/progress.json",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+@contextmanager
+def _stopped_at_the_end(program: subprocess.Popen) -> Iterator[None]:
+    """Leave no process behind: with the first one, the kernel ends a jail's others."""
+    family = psutil.Process(program.pid)
+    try:
+        yield
+    finally:
+        left = _family(family)
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        program.wait()
+        program.stdout.close()
+
+
+def _family(first: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
+    """Read the output until the program ends or a limit is reached."""
+    output, ends = bytearray(), time.monotonic() + limits.seconds
+
+    def read():
+        while chunk := program.stdout.read(2**16):
+            output.extend(chunk)
+            if len(output) > limits.output:
+                return
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    family = psutil.Process(program.pid)
+    while program.poll() is None:
+        reader.join(0.25)
+        if len(output) > limits.output:
+            return bytes(output[: limits.output]), "output"
+        if time.monotonic() > ends:
+            return bytes(output), "time"
+        if _memory(family, limits.memory) > limits.memory:
+            return bytes(output), "memory"
+        if not reader.is_alive():
+            time.sleep(0.02)
+    reader.join(2)
+    return bytes(output), "died" if program.returncode else ""
+
+
+def _memory(family: psutil.Process, most: int) -> int:
+    """Bytes that a process and its descendants hold; what they share counts once if it matters."""
+    members = _family(family)
+    total = sum(_held(process, "memory_info", "rss") for process in members)
+    if total > most:
+        total = sum(_held(process, "memory_full_info", "pss") for process in members)
+    return total
+
+
+def _held(process: psutil.Process, ask: str, what: str) -> int:
+    try:
+        return getattr(getattr(process, ask)(), what)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def confine(limits: Limits, jailed: bool) -> None:
+    """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
+    import resource
+
+    wanted = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": 256, "CORE": 0}
+    if jailed:  # outside, all processes of the user count
+        wanted["NPROC"] = limits.processes
+    for name, value in wanted.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    if jailed and os.geteuid() == 0:
+        user = FIRST_UID + int.from_bytes(os.urandom(2), "big") % 4000  # one for each run
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)

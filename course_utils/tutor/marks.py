@@ -1,0 +1,65 @@
+"""The table of marks: one row for each student and exercise, as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+NAME = "marks.csv"
+UNREADABLE = "unreadable"  # the status where there was no notebook that can be read
+
+
+class Mark(NamedTuple):
+    """What one student gets for one exercise.
+
+    Attributes
+    ----------
+    student, assignment : as the submission's folders are named, such as "ada" and "02"
+    exercise : its number, such as "2.5"
+    points, maximum : reached, and to be reached
+    status : a verdict's (see `course_utils.judging.verdict`), or "unreadable"
+    misconception : the message of the known mistake that the answer makes, else ""
+    """
+
+    student: str
+    assignment: str
+    exercise: str
+    points: float
+    maximum: float
+    status: str
+    misconception: str = ""
+
+
+def write(marks: Iterable[Mark], path: Path) -> None:
+    """Write a table of marks."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(Mark._fields)
+        table.writerows(
+            mark._replace(points=f"{mark.points:g}", maximum=f"{mark.maximum:g}") for mark in marks
+        )
+
+
+def read(path: Path) -> list[Mark]:
+    """Read a table of marks.
+
+    Raises
+    ------
+    ValueError
+        If the file is no such table; the message names it.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        table = csv.DictReader(file)
+        if tuple(table.fieldnames or ()) != Mark._fields:
+            raise ValueError(f"{path} is no table of marks: it needs {', '.join(Mark._fields)}.")
+        try:
+            rows = [Mark(**row) for row in table]
+            return [
+                row._replace(points=float(row.points), maximum=float(row.maximum)) for row in rows
+            ]
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{path}: line {table.line_num} is no row of a table of marks."
+            ) from None

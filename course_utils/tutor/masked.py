@@ -1,0 +1,134 @@
+"""A copy of `course_utils` for the jail, without answers, oracles, mistakes and hints.
+
+In place of each module of exercises stands one with the same names, and behind them nothing. It
+keeps only the functions that observe an answer or belong to an exercise's inputs, and what these
+need in turn; the same goes for whatever lies beside them.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import pickle
+import shutil
+import types
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor.editions import ROOT
+
+PACKAGE = ROOT / "course_utils"
+EXERCISES = "course_utils.exercises"
+INSIDE = ("__init__.py", "inside.py", "jail.py", "wire.py")  # of tutor/
+HEAD = '"""A stand-in: nothing is judged here."""\n'
+
+
+class _Noting(pickle.Pickler):
+    """Notes which functions and classes of the exercises' modules a pickle refers to."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        self.noted: set[tuple[str, str]] = set()
+
+    def reducer_override(self, value):
+        module = getattr(value, "__module__", None) or ""
+        if isinstance(value, types.FunctionType | type) and module.startswith(EXERCISES):
+            self.noted.add((module, value.__qualname__))
+        return NotImplemented
+
+
+def pickled(questions: object) -> tuple[bytes, set[tuple[str, str]]]:
+    """Pickle what is sent in; also return the (module, name) of the exercises' code it needs.
+
+    Raises
+    ------
+    pickle.PicklingError
+        If an observer or an input is a lambda, which cannot be sent.
+    """
+    file = io.BytesIO()
+    pickler = _Noting(file)
+    pickler.dump(questions)
+    return file.getvalue(), pickler.noted
+
+
+def write(folder: Path, needed: Iterable[tuple[str, str]]) -> None:
+    """Write the masked package into an empty folder, with Matplotlib's list of fonts.
+
+    Parameters
+    ----------
+    folder : where `course_utils` will lie
+    needed : (module, name) of what the exercises' modules are to keep
+    """
+    target = folder / "course_utils"
+    hidden = shutil.ignore_patterns("exercises", "tutor", "__main__.py", "__pycache__", "jupyter")
+    shutil.copytree(PACKAGE, target, ignore=hidden)
+    (target / "tutor").mkdir()
+    for name in INSIDE:
+        shutil.copy(PACKAGE / "tutor" / name, target / "tutor")
+    (target / "exercises").mkdir()
+    (target / "exercises" / "__init__.py").write_text(HEAD, "utf-8")
+    exercises, kept = all_exercises(), _closure(needed)
+    for module in {one.model.__module__ for one in exercises} | set(kept):
+        names = [one.name for one in exercises if one.model.__module__ == module]
+        text = _module(names, kept.get(module, []))
+        (target / "exercises" / f"{module.rpartition('.')[2]}.py").write_text(text, "utf-8")
+    fonts = folder / "fonts"
+    fonts.mkdir()
+    for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+        shutil.copy(file, fonts)
+    for path in (folder, *folder.rglob("*")):  # root's jail reads it as another user
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _module(names: list[str], statements: list[str]) -> str:
+    """Source of a masked module: kept statements, then the exercises' names."""
+    lines = [HEAD, "from course_utils.tutor.inside import Refused\n", *statements]
+    return "\n".join([*lines, *(f"{name} = Refused({name!r})" for name in names), ""])
+
+
+def _closure(needed: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Module → source of the top-level statements that define what is needed, in their order."""
+    wanted, kept = list(needed), {}
+    while wanted:
+        module, name = wanted.pop()
+        statement = _definition(module, name)
+        lines = kept.setdefault(module, {})
+        if statement is None or ast.unparse(statement) in lines.values():
+            continue
+        if isinstance(statement, ast.ImportFrom) and statement.module.startswith(EXERCISES):
+            wanted.append((statement.module, statement.names[0].name))
+        lines[statement.lineno, name] = ast.unparse(statement)
+        read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        wanted += [(module, other) for other in read]
+    return {module: [lines[at] for at in sorted(lines)] for module, lines in kept.items()}
+
+
+def _definition(module: str, name: str) -> ast.stmt | None:
+    """The top-level statement that binds a name; None for an exercise and for Python's names."""
+    source = Path(importlib.import_module(module).__file__).read_text("utf-8")
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            for alias in statement.names:
+                if name == (alias.asname or alias.name.split(".")[0]):
+                    statement.names = [alias]
+                    return statement
+        elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            if statement.name == name:
+                return None if _is_exercise(statement) else statement
+        elif name in _stored(statement):
+            return statement
+    return None
+
+
+def _is_exercise(statement: ast.FunctionDef | ast.ClassDef) -> bool:
+    callees = [getattr(one, "func", one) for one in statement.decorator_list]
+    return any(isinstance(one, ast.Name) and one.id == "exercise" for one in callees)
+
+
+def _stored(statement: ast.stmt) -> set[str]:
+    names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Store)}

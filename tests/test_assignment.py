@@ -1,0 +1,189 @@
+"""Nbgrader's course is made of the same notebooks, and its commands work in it."""
+
+import os
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import assignment, jail, nbgrader_steps
+from course_utils.tutor.editions import NOTEBOOKS, ROOT, discover, exercise_number
+
+NAMES = {
+    "00": "00_start_here.ipynb",
+    "02": "02_convolution.ipynb",
+    "further-02": "02_convolution.ipynb",
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """The course of two core workbooks and one further part, as the command makes it."""
+    out = tmp_path_factory.mktemp("made") / "course"
+    assert assignment.main(["00", "02", "further/02", "--out", str(out)]) == 0
+    return out
+
+
+def nbgrader(folder, *command, **environment):
+    """Run nbgrader as a tutor does, in the course's folder with the environment activated."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    python = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "nbgrader", *command],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "PYTHONPATH": python} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def read(course, step, name):
+    return nbformat.read(course / step / name / NAMES[name], as_version=4)
+
+
+def test_every_workbook_has_a_name_of_its_own():
+    names = assignment.workbooks()
+    assert len(names) == len(discover())
+    assert names["further-02"] == NOTEBOOKS / "further" / "02_convolution.ipynb"
+    assert names["02"] == NOTEBOOKS / "02_convolution.ipynb"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_students_get_the_workbook_with_its_stubs(course, name):
+    released, lesson = read(course, "release", name), assignment.workbooks()[name]
+    lesson = nbformat.read(lesson, as_version=4)
+    assert len(released.cells) == len(lesson.cells)
+    for cell, given in zip(released.cells, lesson.cells, strict=True):
+        assert cell.source.rstrip() == given.source.rstrip()
+        assert cell.metadata.get("tags") == given.metadata.get("tags")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_is_released(course, name):
+    text = "\n".join(cell.source for cell in read(course, "release", name).cells)
+    assert "SOLUTION" not in text
+    for exercise in assignment.exercises_in(read(course, "release", name)).values():
+        assert exercise.solution_source() not in text
+        assert exercise.solution_source() in "\n".join(
+            c.source for c in read(course, "source", name).cells
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_are_solutions_and_checks_are_locked_with_points(course, name):
+    found = {"exercise": [], "check": []}
+    for cell in read(course, "release", name).cells:
+        for role, numbers in found.items():
+            if number := exercise_number(cell, role):
+                numbers.append(number)
+                about = cell.metadata.nbgrader
+                assert about.grade_id == assignment.grade_id(role, number)
+                assert (about.solution, about.grade, about.locked) == (
+                    (True, False, False) if role == "exercise" else (False, True, True)
+                )
+                assert cell.metadata.get("editable", True) is (role == "exercise")
+                assert about.get("points", 0) == (
+                    0 if role == "exercise" else known()[number].minutes
+                )
+    assert found["exercise"] == found["check"] != []
+
+
+def known():
+    return {exercise.number: exercise for exercise in all_exercises()}
+
+
+def test_a_source_run_from_top_to_bottom_holds_the_answers(course):
+    """The solution stands below the stub, so it is the one that counts."""
+    cell = next(c for c in read(course, "source", "02").cells if exercise_number(c) == "2.2")
+    names = {}
+    exec(cell.source, names)
+    assert known()["2.2"].judge(names["blurred_pixel"]).status == "ok"
+
+
+@contextmanager
+def gradebook(course):
+    book = f"sqlite:///{course}/gradebook.db"
+    with warnings.catch_warnings(action="ignore"), Gradebook(book, "convolution") as opened:
+        yield opened
+
+
+def test_the_gradebook_knows_assignments_and_points(course):
+    with gradebook(course) as book:
+        most = {one.name: one.max_score for one in book.assignments}
+    assert most == {
+        name: sum(
+            one.minutes for one in assignment.exercises_in(read(course, "release", name)).values()
+        )
+        for name in NAMES
+    }
+
+
+def test_nbgrader_makes_the_release_again(course):
+    again = nbgrader(course, "generate_assignment", "00", "--force")
+    assert again.returncode == 0, again.stderr
+    assert "SOLUTION" not in str(read(course, "release", "00"))
+
+
+ANSWERS = {
+    "right": ("pixels = 28 * 28", 1),
+    "wrong": ("pixels = 56", 0),
+    "stub": ("pixels = ...", 0),
+}
+
+
+@pytest.fixture(scope="module")
+def scores(course):
+    """Student → score, after `nbgrader autograde` on notebooks without their check cells."""
+    try:
+        jail.check()
+    except jail.JailError as error:
+        pytest.skip(str(error).splitlines()[0])
+    for student, (answer, _) in ANSWERS.items():
+        notebook = read(course, "release", "00")
+        cells = [cell for cell in notebook.cells if exercise_number(cell)]
+        cells[0].source = f"print('15'); {answer}"
+        notebook.cells = cells
+        target = course / "submitted" / student / "00" / NAMES["00"]
+        target.parent.mkdir(parents=True)
+        nbformat.write(notebook, target)
+    graded = nbgrader(course, "autograde", "00")
+    assert graded.returncode == 0, graded.stderr
+    with gradebook(course) as book:
+        return {student: book.find_submission("00", student).score for student in ANSWERS}
+
+
+@pytest.mark.parametrize("student", ANSWERS)
+def test_nbgraders_own_autograde_judges_in_the_jail(scores, student):
+    """Its usual way would give full marks for whatever a check displays."""
+    assert scores[student] == ANSWERS[student][1]
+
+
+# Wrong arguments ----------------------------------------------------------------------------------
+
+
+def test_it_refuses_what_it_cannot_do(tmp_path, capsys):
+    assert assignment.main(["97", "--out", str(tmp_path / "new")]) == 2
+    assert "no workbook '97'" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "kept.txt").write_text("kept")
+    assert assignment.main(["00", "--out", str(tmp_path)]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_another_folder_is_no_course(tmp_path):
+    with pytest.raises(ValueError, match="is no course"), assignment.course(tmp_path):
+        pass
+
+
+def test_the_steps_take_the_place_of_nbgraders(course):
+    with assignment.course(course) as (settings, _):
+        assert nbgrader_steps.Judge in settings.Autograde.autograde_preprocessors
+        names = [step.__name__ for step in settings.Autograde.autograde_preprocessors]
+    assert "Execute" not in names, "a check's output in the student's kernel must not count"

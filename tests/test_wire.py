@@ -1,0 +1,131 @@
+"""What comes out of the jail is read as plain data, whatever was written."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.judging.observation import Other, Stopped
+from course_utils.tutor import wire
+
+MOST = 2**22
+VALUES = [
+    *(None, True, 3, -2.5, float("inf"), "π", 2 + 3j, 10**30),
+    (1, [2.0, "x"], {"a": (None,), "b": []}),
+    *(Stopped("ValueError", "no", "x = 1"), Other("generator")),
+    *(torch.arange(6).reshape(2, 3), torch.tensor(2.5, dtype=torch.float64), torch.zeros(0, 3)),
+    *(torch.tensor([True, False]), torch.ones(2, dtype=torch.bfloat16), torch.tensor([1 + 2j])),
+    *(np.arange(4.0), np.ones((2, 2), np.int8), torch.ones(3, dtype=torch.float16)),
+]
+
+
+def alike(a, b):
+    if isinstance(a, list | tuple | dict) and type(a) is type(b) and len(a) == len(b):
+        pairs = zip(a.values(), b.values()) if isinstance(a, dict) else zip(a, b)  # noqa: B905
+        return all(alike(*pair) for pair in pairs)
+    if isinstance(a, torch.Tensor | np.ndarray):
+        same = a.dtype == b.dtype and a.shape == b.shape
+        return type(a) is type(b) and same and bool((a == b).all())
+    return type(a) is type(b) and a == b
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_what_goes_in_comes_out(value):
+    (read,) = wire.unpack(wire.pack({"seen": [value]}), MOST)
+    assert alike(read["seen"], [value]), read
+
+
+def test_messages_follow_each_other_and_an_unfinished_one_is_left():
+    stream = wire.pack({"number": "2.1"}) + wire.pack({"number": "2.2"})
+    assert wire.unpack(stream, MOST) == [{"number": "2.1"}, {"number": "2.2"}]
+    assert wire.unpack(stream[:-1], MOST) == [{"number": "2.1"}]
+    assert wire.unpack(stream[:5], MOST) == wire.unpack(b"", MOST) == []
+
+
+def test_what_numpy_lacks_and_what_is_too_large_leaves_its_shape():
+    large = torch.zeros(wire.MOST_NUMBERS + 1)
+    odd = torch.zeros(2).to(torch.float8_e4m3fn)
+    (read,) = wire.unpack(wire.pack({"seen": [large, odd]}), MOST)
+    assert read["seen"] == [
+        Other(f"Tensor float32 of shape ({wire.MOST_NUMBERS + 1},)"),
+        Other("tensor of float8_e4m3fn"),
+    ]
+
+
+# Written by somebody else -------------------------------------------------------------------------
+
+
+def framed(payload):
+    return len(payload).to_bytes(wire.LENGTH, "big") + payload
+
+
+def npz(text, save=np.savez, **arrays):
+    out = io.BytesIO()
+    save(out, text=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
+    return framed(out.getvalue())
+
+
+def with_objects():
+    arrays = {"0": np.array([print], dtype=object)}
+    return npz({"seen": ["ndarray", "0"]}, **arrays)
+
+
+def of_huge_shape():
+    """A header that promises 2⁵⁰ numbers, and none behind it."""
+    out = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (2**50,)}
+    np.lib.format.write_array_header_1_0(out, header)
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr("0.npy", out.getvalue())
+        text = io.BytesIO()
+        np.save(text, np.frombuffer(b'{"seen": ["ndarray", "0"]}', np.uint8))
+        file.writestr("text.npy", text.getvalue())
+    return framed(whole.getvalue())
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = ["list", value]
+    return npz({"seen": value})
+
+
+HOSTILE = {
+    "objects to unpickle": with_objects(),
+    "a bomb": npz({"seen": 1}, np.savez_compressed, a=np.zeros(10**7)),
+    "more than agreed": npz({"seen": 1}, a=np.zeros(10**6)),
+    "a huge shape": of_huge_shape(),
+    "a deep nest": nested(100),
+    "a deeper nest": nested(900),
+    "an array that is not there": npz({"seen": ["ndarray", "7"]}),
+    "a kind that is not there": npz({"seen": ["module", "os"]}),
+    "an empty kind": npz({"seen": []}),
+    "no dictionary": npz([1, 2]),
+    "a broken text": framed(b"PK\x03\x04nonsense"),
+    "an endless length": (2**63).to_bytes(8, "big") + b"x" * 100,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_message_is_left_out_and_ends_the_list(name):
+    good = wire.pack({"number": "2.1"})
+    assert wire.unpack(good + HOSTILE[name] + good, MOST) == [{"number": "2.1"}]
+
+
+def test_text_arrays_are_no_numbers():
+    (read,) = wire.unpack(npz({"seen": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST)
+    assert isinstance(read["seen"], Other)
+
+
+def test_damage_anywhere_never_raises():
+    good = wire.pack({"number": "2.1", "seen": [torch.arange(5.0), (1, "two")]})
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(good)
+        for at in rng.integers(0, len(good), 3):
+            damaged[at] = rng.integers(0, 256)
+        assert len(wire.unpack(bytes(damaged), MOST)) <= 1
