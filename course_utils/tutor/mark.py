@@ -75,7 +75,8 @@ def judge_all(
             cells = submissions.read(one.path)
         except UnreadableError as error:
             return str(error)
-        return judge.observe(cells, known.exercises[one.assignment])
+        name = one.assignment
+        return judge.observe(cells, known.notebooks[name], known.exercises[name])
 
     marked = []
     with ThreadPoolExecutor(jobs) as pool:

@@ -51,9 +51,10 @@ class Judge(NbGraderPreprocessor):
 
 
 def _judged(notebook, name: str) -> dict[str, Verdict]:
-    exercises = assignment.exercises_in(nbformat.read(assignment.workbooks()[name], as_version=4))
+    lesson = nbformat.read(assignment.workbooks()[name], as_version=4)
+    exercises = assignment.exercises_in(lesson)
     with Judgement(exercises.values(), secrets.randbelow(2**31)) as judge:
-        return judge.verdicts(judge.observe(notebook.cells, exercises), exercises)
+        return judge.verdicts(judge.observe(notebook.cells, lesson, exercises), exercises)
 
 
 def _shown(verdict: Verdict, earned: float):
