@@ -1,10 +1,31 @@
 """Marks come from comparing outside what a jail has only observed."""
 
-import pytest
+import html
+import importlib.util
+import pickle
+import re
+import socket
+import warnings
+from pathlib import Path
+from typing import NamedTuple
 
-from course_utils.tutor import marks
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.api import Gradebook
+
+from course_utils.exercise import all_exercises
+from course_utils.judging import judge
+from course_utils.tutor import inside, jail, mark, marks, submissions, wire
+from course_utils.tutor.editions import NOTEBOOKS, ROOT, exercise_number
+from course_utils.tutor.judgement import START, Judge
 from course_utils.tutor.marks import Mark
 
+LESSON = NOTEBOOKS / "02_convolution.ipynb"
+KNOWN = {exercise.number: exercise for exercise in all_exercises()}
+NUMBERS = ("2.1", "2.2", "2.3", "2.4", "2.5")
+LIMITS = jail.Limits(memory=1200 * 2**20)
+FLIPPED = next(iter(KNOWN["2.5"].mistakes))
 ROWS = [
     Mark("ada", "02", "2.5", 15, 15, "ok"),
     Mark("bob, jr.", "02", "2.10", 0, 7.5, "mistake", 'You said "flip",\nand did not.'),
@@ -31,3 +52,436 @@ def test_another_file_is_no_table_of_marks(tmp_path, text, said):
     (tmp_path / "other.csv").write_text(text)
     with pytest.raises(ValueError, match=said):
         marks.read(tmp_path / "other.csv")
+
+
+# A class of thirty ------------------------------------------------------------------------------
+FORGED = """import os
+from course_utils.tutor import wire
+for number in ("2.4", "2.5"):
+    message = wire.pack({"number": number, "status": "ok", "message": "15/15"})
+    for place in range(3, 32):
+        try:
+            os.write(place, message)
+        except OSError:
+            pass"""
+READS = """import glob, os, socket
+stolen = glob.glob("/tmp/**/*.db", recursive=True) + glob.glob("/tmp/**/*.ipynb", recursive=True)
+for path in ({gradebook!r}, {other!r}):
+    try:
+        stolen.append(open(path).read())
+        open(path, "w").write("stolen")
+    except OSError:
+        pass
+try:
+    stolen.append(socket.create_connection(("127.0.0.1", {port}), 1))
+except OSError:
+    pass"""
+HARD_CODED = """
+table = conv2d
+def conv2d(image, kernel, stride=1, padding=0):
+    return table.get(image.numpy().tobytes(), image[0])"""
+
+
+HUGE = "import torch\nfeature_map = torch.zeros(5_000_000)"
+
+
+def load_bench():
+    spec = importlib.util.spec_from_file_location("marking", ROOT / "benchmarks" / "marking.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BENCH = load_bench()
+
+
+def solved(**other):
+    """A perfect notebook; other sources by number, such as _2_5="conv2d = 3"."""
+    sources = {number: KNOWN[number].solution_source() for number in NUMBERS}
+    sources |= {name[1:].replace("_", "."): text for name, text in other.items()}
+    lesson = nbformat.read(LESSON, as_version=4)
+    return BENCH.planted(lesson, {n: text for n, text in sources.items() if text is not None})
+
+
+def at_top(source, notebook):
+    notebook.cells.insert(0, new_code_cell(source))
+    return notebook
+
+
+def after(number, source, notebook):
+    at = next(i for i, c in enumerate(notebook.cells) if exercise_number(c, "check") == number)
+    notebook.cells.insert(at + 1, new_code_cell(source))
+    return notebook
+
+
+def with_checks(change, notebook):
+    notebook.cells = [
+        kept
+        for cell in notebook.cells
+        if (kept := change(cell) if exercise_number(cell, "check") else cell)
+    ]
+    return notebook
+
+
+def bare(notebook):
+    for cell in notebook.cells:
+        cell.metadata = {}
+    return notebook
+
+
+def hard_coded():
+    """An answer that knows what comes out of the inputs of seed 0."""
+    cases, right = judge.cases(KNOWN["2.5"], 0), judge.expected(KNOWN["2.5"], 0)
+    table = {case[0].numpy().tobytes(): one for case, one in zip(cases, right, strict=True)}
+    return BENCH.by_value(KNOWN["2.5"], table) + HARD_CODED
+
+
+def edited(cell):
+    cell.source = "print('right')\n15"
+    return cell
+
+
+AWKWARD = (
+    *("perfect", "empty", "eve & co", "forks", "reads", "no-checks", "edits-checks"),
+    *("redefines-check", "patches-torch", "hard-codes", "no-metadata", "damaged", "prints"),
+    *("hogs", "crashes", "own", "forges"),
+)
+STUDENTS = 30
+
+
+def awkward(gradebook, other, port):  # long: a class of students
+    """Student → (notebook or text, the statuses that differ from "ok")."""
+    reads = READS.format(gradebook=str(gradebook), other=str(other), port=port)
+    nothing = dict.fromkeys(NUMBERS, "todo")
+    flipped = BENCH.source(KNOWN["2.5"], FLIPPED)
+    forged_check = "from course_utils.exercise import Exercise\nExercise.check = print"
+    patched = "import torch\ntorch.equal = torch.allclose = torch.isclose = lambda *a, **k: True"
+    patched += "\ntorch.Tensor.__eq__ = torch.Tensor.eq = lambda *a: torch.tensor(True)"
+    hog = "hog = []\nwhile True:\n    hog.append(b'1' * 10**8)"
+    later = dict.fromkeys(NUMBERS[1:], "limit")
+    return {
+        "perfect": (solved(), {}),
+        "empty": (nbformat.read(LESSON, as_version=4), nothing),
+        "eve & co": (
+            solved(_2_5="def conv2d(image, kernel, stride=1, padding=0):\n    while True: pass"),
+            {"2.5": "limit"},
+        ),
+        "forks": (at_top("import os\nwhile True:\n    os.fork()", solved()), {}),
+        "reads": (at_top(reads, solved(_2_2="blurred_pixel = str(stolen) if stolen else 28")), {}),
+        "no-checks": (with_checks(lambda c: None, solved(_2_5=flipped)), {"2.5": "mistake"}),
+        "edits-checks": (with_checks(edited, nbformat.read(LESSON, as_version=4)), nothing),
+        "redefines-check": (at_top(forged_check, solved(_2_5=flipped)), {"2.5": "mistake"}),
+        "patches-torch": (at_top(patched, solved(_2_5=flipped)), {"2.5": "mistake"}),
+        "hard-codes": (solved(_2_5=hard_coded()), {"2.5": "type"}),
+        "no-metadata": (bare(solved()), {}),
+        "damaged": ("{", dict.fromkeys(NUMBERS, "unreadable")),
+        "prints": (
+            at_top("for i in range(60):\n    print('x' * 10**7)", solved(_2_1=HUGE)),
+            {"2.1": "type"},
+        ),
+        "hogs": (after("2.1", hog, solved()), later),
+        "crashes": (after("2.1", "import os\nos._exit(0)", solved()), later),
+        "own": (solved(_2_5="conv2d = ex.conv2d"), {"2.5": "own"}),
+        "forges": (at_top(FORGED, solved()), {"2.4": "error", "2.5": "error"}),
+    }
+
+
+class Class(NamedTuple):
+    """What was handed in, what was planted, and what came of it."""
+
+    folder: Path
+    out: Path
+    before: dict[str, bytes]
+    statuses: dict[str, dict[str, str]]
+    planned: dict[str, dict[str, str]]
+    rows: list[Mark]
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory):
+    """Thirty submissions of one workbook, marked in one go."""
+    try:
+        jail.check()
+    except jail.JailError as error:
+        pytest.skip(str(error).splitlines()[0])
+    folder, out = tmp_path_factory.mktemp("submitted"), tmp_path_factory.mktemp("out")
+    folder.joinpath("gradebook.db").write_text("private")
+    planned = BENCH.plan({n: KNOWN[n] for n in NUMBERS}, STUDENTS - len(AWKWARD) - 1, seed=3)
+    BENCH.write_class(LESSON, planned, folder)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        other = folder / "student-01" / "02" / LESSON.name
+        handed_in = awkward(folder / "gradebook.db", other, server.getsockname()[1])
+        for student, (notebook, _) in handed_in.items():
+            target = folder / student / "02" / LESSON.name
+            target.parent.mkdir(parents=True)
+            text = notebook if isinstance(notebook, str) else nbformat.writes(notebook)
+            target.write_text(text, "utf-8")
+        (folder / "links" / "02").mkdir(parents=True)
+        (folder / "links" / "02" / LESSON.name).symlink_to(other)
+        before = everything(folder)
+        rows = mark.mark(submissions.find(folder), out, seed=20, limits=LIMITS)
+    right = dict.fromkeys(NUMBERS, "ok")
+    statuses = {student: right | different for student, (_, different) in handed_in.items()}
+    statuses["links"] = dict.fromkeys(NUMBERS, "unreadable")
+    return Class(folder, out, before, statuses, planned, rows)
+
+
+def everything(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def of(marked, student):
+    return [row for row in marked.rows if row.student == student]
+
+
+def test_thirty_are_marked_in_one_go(marked):
+    assert len({row.student for row in marked.rows}) == STUDENTS
+    assert len(marked.rows) == STUDENTS * len(NUMBERS)
+    assert marks.read(marked.out / marks.NAME) == marked.rows
+
+
+@pytest.mark.parametrize("student", [*AWKWARD, "links"])
+def test_nobody_gets_more_or_less_than_the_answers_earn(marked, student):
+    assert {row.exercise: row.status for row in of(marked, student)} == marked.statuses[student]
+    for row in of(marked, student):
+        assert row.maximum == KNOWN[row.exercise].minutes
+        assert row.points == (row.maximum if row.status == "ok" else 0)
+
+
+def test_every_mark_and_misconception_is_what_was_planted(marked):
+    theirs = [row for row in marked.rows if row.student in marked.planned]
+    assert len(theirs) > 50
+    assert BENCH.misses(marked.planned, theirs) == []
+
+
+def test_a_planted_mark_that_is_missed_is_seen(marked):
+    theirs = [row for row in marked.rows if row.student in marked.planned]
+    at = next(i for i, row in enumerate(theirs) if row.status == "mistake")
+    told = theirs[at]._replace(status="ok", misconception="")
+    found = BENCH.misses(marked.planned, [*theirs[:at], told, *theirs[at + 1 :]])
+    assert len(found) == 3, "the mark, its points, and the count of the misconception"
+    assert len(BENCH.misses(marked.planned, theirs[1:])) >= 1
+
+
+@pytest.mark.parametrize("student", ["no-checks", "redefines-check", "patches-torch"])
+def test_the_mistake_is_told_whatever_stands_round_it(marked, student):
+    assert of(marked, student)[-1].misconception == FLIPPED
+
+
+def test_an_answer_that_knows_seed_0_passes_there_and_nowhere_else(marked):
+    names = {}
+    exec("import torch\n" + hard_coded(), names)
+    assert KNOWN["2.5"].judge(names["conv2d"], 0).status == "ok"
+    assert of(marked, "hard-codes")[-1].points == 0
+
+
+def test_what_is_handed_in_is_only_read(marked):
+    assert everything(marked.folder) == marked.before
+
+
+def test_nbgraders_gradebook_holds_the_same_marks(marked):
+    book = f"sqlite:///{marked.out}/gradebook.db"
+    with warnings.catch_warnings(action="ignore"), Gradebook(book, "convolution") as opened:
+        scores = {one.student.id: one.score for one in opened.assignment_submissions("02")}
+        needed = [
+            one.student.id for one in opened.assignment_submissions("02") if one.needs_manual_grade
+        ]
+    total = {student: sum(row.points for row in of(marked, student)) for student in scores}
+    assert scores == total
+    assert len(scores) == STUDENTS
+    assert needed == []
+
+
+@pytest.mark.parametrize("student", ["no-checks", "edits-checks", "no-metadata", "damaged"])
+def test_nbgrader_has_every_check_as_it_was(marked, student):
+    path = marked.out / "autograded" / student / "02" / LESSON.name
+    cells = nbformat.read(path, as_version=4).cells
+    checks = [c for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
+    for cell, number in zip(checks, NUMBERS, strict=True):
+        assert cell.source == f"ex.{KNOWN[number].name}.check({KNOWN[number].name})"
+        assert cell.outputs[-1].data["text/plain"] in ("0", str(KNOWN[number].minutes))
+
+
+# Feedback -----------------------------------------------------------------------------------------
+
+
+def page_of(marked, student):
+    return (marked.out / "feedback" / student / "02" / "02_convolution.html").read_text("utf-8")
+
+
+def test_a_page_tells_verdicts_points_and_mistakes(marked):
+    text = page_of(marked, "no-checks")
+    assert "15 of 30 points" in text
+    assert "2.5 Write conv2d" in text
+    assert "You flipped the kernel." in text
+    assert "a usual mistake" in text
+    assert page_of(marked, "perfect").count("✓ Right.") == len(NUMBERS)
+
+
+def test_a_page_says_why_nothing_could_be_marked(marked):
+    assert "02_convolution.ipynb is damaged" in page_of(marked, "damaged")
+    assert "is a link to another place" in page_of(marked, "links")
+
+
+@pytest.mark.parametrize("student", [*AWKWARD, "links"])
+def test_a_page_runs_and_loads_nothing(marked, student):
+    text = page_of(marked, student)
+    assert "default-src 'none'" in text
+    assert not re.findall(r"<script|<b>eve|(?:src|href)=\"(?!data:|#)", text)
+    assert html.escape(student) in text
+
+
+# One by one ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told():
+    """Number → the messages told for each known mistake, all seen in one jail."""
+    try:
+        jail.check()
+    except jail.JailError as error:
+        pytest.skip(str(error).splitlines()[0])
+    judge_ = Judge(KNOWN.values(), seed=41)
+    steps = [
+        step
+        for number, exercise in KNOWN.items()
+        for what in (BENCH.RIGHT, *exercise.mistakes)
+        for step in (("run", SETUP), ("run", BENCH.source(exercise, what)), ("see", number))
+    ]
+    with judge_:
+        job = inside.Job(steps, judge_.questions, judge_.limits, True)
+        given = Path(judge_.folder.name)
+        ended = jail.run(START, pickle.dumps(job), given, judge_.limits)
+        _, *messages = wire.unpack(ended.output, judge_.limits.output)
+        seen = {}
+        for message in messages:
+            number = message["number"]
+            verdict = judge_._verdict(number, message, ended.why)
+            seen.setdefault(number, []).append(verdict.message or verdict.status)
+    return seen
+
+
+SETUP = "import math, torch, numpy as np, torch.nn.functional as F\nfrom torch import nn"
+
+
+@pytest.mark.parametrize("exercise", KNOWN.values(), ids=lambda one: one.number)
+def test_each_known_mistake_is_told_through_the_jail(told, exercise):
+    assert told[exercise.number] == ["ok", *exercise.mistakes]
+
+
+def judged(*sources, numbers=("2.2",), **limits):
+    try:
+        jail.check()
+    except jail.JailError as error:
+        pytest.skip(str(error).splitlines()[0])
+    cells = [new_code_cell(source) for source in sources]
+    chosen = [KNOWN[number] for number in numbers]
+    with Judge(chosen, seed=5, limits=LIMITS._replace(**limits)) as one:
+        ended = one.observe(cells, new_notebook(), numbers)
+        return one.verdicts(ended, numbers)
+
+
+def test_a_cell_that_never_ends_is_left_and_the_next_one_runs():
+    verdicts = judged("while True: pass", "blurred_pixel = 28", cell=1.5)
+    assert verdicts["2.2"].status == "ok"
+
+
+def test_what_cannot_be_interrupted_is_stopped():
+    loop = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    verdict = judged(loop, "blurred_pixel = 28", cell=1, seconds=8)["2.2"]
+    assert verdict.status == "limit"
+    assert "stopped after 8 seconds" in verdict.message
+
+
+def test_an_answer_may_fail_in_its_own_way():
+    sources = (
+        "def conv2d(*rest):\n    print('hello')\n    return rest[7]",
+        "blurred_pixel = 3 + None",
+    )
+    verdicts = judged(*sources, numbers=("2.2", "2.5"))
+    assert verdicts["2.2"].status == "todo"
+    assert verdicts["2.5"].status == "error"
+    assert "IndexError" in verdicts["2.5"].message
+    assert verdicts["2.5"].printed.startswith("hello")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"status": "ok"},
+        {"status": "mistake", "message": "no"},
+        {"status": "seen"},
+        {"status": "seen", "seen": 5},
+        {"status": "seen", "seen": []},
+        {"status": "seen", "seen": [{"a": 10**400}, 10**400]},
+        {"status": "seen", "seen": [[[[]]]], "notes": "none", "printed": 5},
+        {"status": ["todo"], "message": {"a": 1}},
+        {"status": "todo", "message": ["ok"]},
+    ],
+)
+@pytest.mark.parametrize("number", ["2.1", "2.2", "2.3", "2.4", "2.5", "4.6", "5.1", "7.3"])
+def test_nothing_a_jail_may_say_is_right_by_itself(said, number):
+    verdict = Judge([KNOWN[number]], seed=5)._verdict(number, said, "")
+    assert verdict.status in ("error", "wrong", "type", "mistake", "todo")
+    assert "✗" in str(verdict) or verdict.status == "todo"
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+def alone(folder, cells, name="00", file="00_start_here.ipynb"):
+    target = folder / "ada" / name / file
+    target.parent.mkdir(parents=True)
+    notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+    nbformat.write(notebook, target)
+    return folder
+
+
+def test_unsafe_warns_and_marks_without_a_jail(tmp_path, capfd):
+    """It proves by the way that a solution is seen, and that a secret is in reach."""
+    (tmp_path / "secret").write_text("784")
+    source = f"pixels = int(open({str(tmp_path / 'secret')!r}).read())"
+    folder = alone(tmp_path / "submitted", [source])
+    out = tmp_path / "out"
+    assert mark.main([str(folder), "--out", str(out), "--unsafe", "--seed", "7"]) == 0
+    said = capfd.readouterr()
+    assert "without a jail" in said.err
+    assert "1 submissions, 100 % of all points, seed 7" in said.out
+    assert marks.read(out / marks.NAME) == [Mark("ada", "00", "0.1", 1, 1, "ok")]
+
+
+def test_every_run_has_a_seed_of_its_own(tmp_path, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(
+        mark, "mark", lambda found, out, seed, **rest: seeds.append(seed) or [ROWS[0]]
+    )
+    folder = alone(tmp_path / "submitted", [])
+    for i in range(3):
+        assert mark.main([str(folder), "--out", str(tmp_path / f"out{i}")]) == 0
+    assert mark.main([str(folder), "--out", str(tmp_path / "out"), "--seed", "7"]) == 0
+    assert len(set(seeds)) == 4
+    assert seeds[-1] == 7
+
+
+def test_another_seed_is_another_input():
+    answers = [judge.cases(KNOWN["2.5"], seed)[0][0] for seed in (1, 2)]
+    assert not answers[0].equal(answers[1])
+
+
+@pytest.mark.parametrize(
+    ("folder", "out", "said"),
+    [
+        ("elsewhere", "new", "There is no folder"),
+        ("empty", "new", "There are no submissions"),
+        ("submitted", "submitted", "not an empty folder"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys, folder, out, said):
+    alone(tmp_path / "submitted", [])
+    (tmp_path / "empty").mkdir()
+    before = everything(tmp_path)
+    assert mark.main([str(tmp_path / folder), "--out", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+    assert everything(tmp_path) == before

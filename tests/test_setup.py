@@ -154,8 +154,9 @@ def test_workflow_runs_both_commands_on_three_systems_every_week(root, project):
 
 @pytest.mark.skipif(os.name == "nt", reason=".ci/run is for Linux and macOS")
 @pytest.mark.parametrize("offered", [True, False])
-def test_ci_run_installs_chromium_first_and_then_tests(root, tmp_path, offered):
+def test_ci_run_installs_chromium_and_bubblewrap_first_and_then_tests(root, tmp_path, offered):
     folder, commands, log = tmp_path / "course", tmp_path / "bin", tmp_path / "log"
+    packages = ("chromium", "fonts-dejavu-core", "bubblewrap")
     (folder / ".ci").mkdir(parents=True)
     commands.mkdir()
     shutil.copy(root / ".ci" / "run", folder / ".ci")
@@ -172,13 +173,14 @@ def test_ci_run_installs_chromium_first_and_then_tests(root, tmp_path, offered):
     assert done.returncode == 7  # the tests' own exit code
     lines = [line for line in log.read_text().splitlines() if not line.startswith("id")]
     assert lines[0] == "apt-get update"
-    assert re.fullmatch("apt-get install -y .*chromium.*", lines[1])
-    assert lines[2:] == ["python3 start.py test -k x"]
+    for line, package in zip(lines[1:-1], packages, strict=True):
+        assert re.fullmatch(f"apt-get install -y .*{package}", line)
+    assert lines[-1] == "python3 start.py test -k x"
 
     log.unlink()
-    chromium = commands / "chromium"
-    chromium.write_text("#!/bin/sh\n")
-    chromium.chmod(0o755)
+    for name in ("chromium", "bwrap"):
+        (commands / name).write_text("#!/bin/sh\n")
+        (commands / name).chmod(0o755)
     subprocess.run([folder / ".ci" / "run"], env={"PATH": str(commands)}, check=False)
     assert log.read_text().splitlines() == ["python3 start.py test"]
 

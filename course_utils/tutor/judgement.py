@@ -19,6 +19,7 @@ from course_utils.exercise import Exercise
 from course_utils.judging import judge
 from course_utils.judging.verdict import Verdict
 from course_utils.tutor import inside, jail, masked, wire
+from course_utils.tutor.needed import needed
 from course_utils.tutor.submissions import place_of
 
 START = "from course_utils.tutor import inside; inside.main()"
@@ -79,26 +80,37 @@ class Judge:
             one.seconds,
         )  # fmt: skip
 
-    def observe(self, cells: list[NotebookNode], numbers: Iterable[str]) -> jail.Ended:
-        """Run a notebook's cells and see these exercises; may be called from several threads.
+    def observe(
+        self, cells: list[NotebookNode], lesson: NotebookNode, numbers: Iterable[str]
+    ) -> jail.Ended:
+        """Run a submission's cells and see these exercises; may be called from several threads.
+
+        Parameters
+        ----------
+        cells : a student's, from `submissions.cells_of`
+        lesson : the workbook as it was given: what of it no answer needs is left out
+        numbers : of the exercises
 
         Raises
         ------
         jail.JailError
             If Python does not even start: that is not the student's fault.
         """
-        job = inside.Job(self._steps(cells, numbers), self.questions, self.limits, self.jailed)
+        job = inside.Job(
+            self._steps(cells, lesson, list(numbers)), self.questions, self.limits, self.jailed
+        )
         given = Path(self.folder.name)
         ended = jail.run(START, pickle.dumps(job), given, self.limits, self.jailed)
-        if not ended.output:
+        if not ended.output and ended.why in ("", "died"):
             raise jail.JailError(f"Python does not start in the jail:\n{ended.complaint}")
         return ended
 
-    def _steps(self, cells, numbers) -> list[tuple[str, str]]:
+    def _steps(self, cells, lesson, numbers) -> list[tuple[str, str]]:
+        runs = needed(cells, lesson, (self.exercises[number] for number in numbers))
         places = {number: place_of(cells, self.exercises[number]) for number in numbers}
         steps = [("see", number) for number in places if not cells]
         for i, cell in enumerate(cells):
-            if cell.cell_type == "code":
+            if runs[i]:
                 steps.append(("run", cell.source))
             steps += [("see", number) for number, place in places.items() if place == i]
         return steps

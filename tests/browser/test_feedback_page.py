@@ -1,0 +1,53 @@
+"""The page that a student gets back: accessible, readable in the dark and on a phone, offline."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import mark
+from course_utils.tutor.submissions import Submission
+
+EXERCISES = {one.number: one for one in all_exercises() if one.workbook == "02"}
+SUBMISSION = Submission("ada & co", "02", Path("02_convolution.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    """Return a page with every kind of verdict: right, not attempted, mistakes, an error."""
+    out = tmp_path_factory.mktemp("feedback")
+    verdicts = {number: one.judge(...) for number, one in EXERCISES.items()}
+    for number in ("2.1", "2.2", "2.9"):
+        wrong = next(iter(EXERCISES[number].mistakes.values()))
+        verdicts[number] = EXERCISES[number].judge(wrong)
+    conv2d = EXERCISES["2.5"]
+    verdicts["2.5"] = conv2d.judge(lambda *case: conv2d.oracle(*case) + 1)
+    verdicts["2.7"] = EXERCISES["2.7"].judge(lambda *case: print("<script>") or case[9])
+    known = mark.Assignments({"02", "further-02"})
+    known.exercises["02"] |= known.exercises["further-02"]
+    marked = [mark.Marked(SUBMISSION, verdicts)]
+    mark.write_feedback(marked, mark.table(marked, known), out)
+    (written,) = out.rglob("*.html")
+    return written
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible_and_fits_a_phone(chromium, page_file, scheme):
+    context = chromium.new_context(
+        offline=True, color_scheme=scheme, viewport={"width": 360, "height": 740}
+    )
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert "ada & co" in page.inner_text("main")
+    assert page.locator("section").count() == len(EXERCISES)
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    context.close()
+    context = chromium.new_context(offline=True, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    found = Axe().run(page).response["violations"]
+    context.close()
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []

@@ -1,0 +1,111 @@
+"""What of a lesson runs before an answer is seen: all that it may need, and little else."""
+
+import builtins
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course_utils.exercise import all_exercises
+from course_utils.tutor import assignment, submissions
+from course_utils.tutor.editions import NOTEBOOKS, discover, exercise_number
+from course_utils.tutor.needed import names_in, needed
+
+CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
+LESSON = [
+    "import torch\nfrom torch import nn",
+    "size = 3",
+    "grid = torch.ones(size)",
+    "grid.add_(1)",
+    "print(torch.ones(2), len([1]))",
+    "other = nn.Linear(2, 2)",
+    "def helper(x):\n    return x * size",
+    "conv2d = ...",
+    "ex.conv2d.check(conv2d)",
+    "late = grid + 1",
+]
+
+
+def run_with(answer, *more, lesson=LESSON):
+    """The numbers of the lesson's cells that run when this is the answer."""
+    cells = [new_code_cell(answer if source == "conv2d = ..." else source) for source in lesson]
+    whole = new_notebook(cells=[new_code_cell(source) for source in lesson])
+    cells += [new_code_cell(source) for source in more]
+    runs = needed(cells, whole, [CONV2D])
+    assert len(runs) == len(cells)
+    assert all(runs[len(lesson) :]), "what a student adds runs"
+    return [i for i, run in enumerate(runs[: len(lesson)]) if run]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cells"),
+    [
+        ("conv2d = 3", [7]),
+        ("conv2d = len([1])", [7]),
+        ("def conv2d(grid):\n    return grid + 1", [7]),
+        ("def conv2d(x):\n    size = 2\n    return x * size", [7]),
+        ("def conv2d(x):\n    return torch.relu(x)", [0, 7]),
+        ("def conv2d(x):\n    return [size for _ in x]", [1, 2, 6, 7]),
+        ("conv2d = helper", [1, 2, 6, 7]),
+        ("conv2d = grid.sum()", [0, 1, 2, 3, 7]),
+        ("class conv2d(nn.Module):\n    k = other", [0, 5, 7]),
+        ("conv2d = f'{other}'", [0, 5, 7]),
+        ("conv2d = eval('other')", [*range(8)]),
+        ("%time conv2d = 3", [*range(8)]),
+    ],
+)
+def test_only_what_an_answer_may_need_runs(answer, cells):
+    assert set(run_with(answer)) >= set(cells)
+    assert len(run_with(answer)) <= len(cells) + 2
+
+
+def test_an_answer_alone_runs_alone():
+    assert run_with("def conv2d(image):\n    return image") == [7]
+
+
+def test_a_cell_of_ones_own_brings_what_it_needs():
+    assert set(run_with("conv2d = 3", "print(late)")) >= {2, 3, 7, 9}
+    assert 9 not in run_with("conv2d = 3")
+
+
+def test_a_changed_cell_of_the_lesson_is_ones_own():
+    cells = [new_code_cell(source) for source in LESSON]
+    cells[5].source = "other = 5"
+    whole = new_notebook(cells=[new_code_cell(source) for source in LESSON])
+    assert needed(cells, whole, [CONV2D])[5]
+
+
+def test_text_never_runs():
+    cells = [new_markdown_cell("size = 3"), new_code_cell("conv2d = size")]
+    assert needed(cells, new_notebook(), [CONV2D]) == [False, True]
+
+
+def test_names_are_those_of_the_notebook_and_not_of_a_function():
+    names = names_in("import a.b as c\ndef f(x):\n    global g\n    g = y = x + h\n    return c")
+    assert names.read >= {"h", "c"}
+    assert not names.read & {"x", "y", "f"}
+    assert names.bound == {"c", "f", "g"}
+    assert names.imported == {"c"}
+
+
+@pytest.mark.parametrize(
+    "path", discover(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix()
+)
+def test_a_solved_workbook_runs_little_and_its_answers_find_their_names(path):
+    """The saving is why this module is there, and no name may be missing for it."""
+    lesson = nbformat.read(path, as_version=4)
+    exercises, cells = (
+        assignment.exercises_in(lesson),
+        submissions.cells_of(path.read_text("utf-8")),
+    )
+    for cell in cells:
+        if number := exercise_number(cell):
+            cell.source = exercises[number].solution_source()
+    runs = needed(cells, lesson, exercises.values())
+    assert sum(runs) <= len(exercises) + 4
+    bound = set(dir(builtins))
+    for cell, run in zip(cells, runs, strict=True):
+        if run:
+            names = names_in(cell.source)
+            assert names.read <= bound | names.bound
+            bound |= names.bound
