@@ -37,6 +37,7 @@ OTHERWISE = {  # what is said of those who are stuck without a known mistake
     "error": "The code stops with an error.",
     "limit": "The code runs too long or needs too much memory.",
     "unreadable": "There is no notebook that can be read.",
+    "own": "It is the course's own answer.",
 }
 UNUSUAL = "None of the usual mistakes."
 

@@ -28,6 +28,7 @@ SETTINGS = {
         "show_toc_level": 2,
         "use_download_button": False,
         "home_page_in_toc": True,
+        "footer_content_items": ["copyright.html"],
     },
     "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
     "html_css_files": [LOOKS.name],
