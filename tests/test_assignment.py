@@ -187,3 +187,8 @@ def test_the_steps_take_the_place_of_nbgraders(course):
         assert nbgrader_steps.Judge in settings.Autograde.autograde_preprocessors
         names = [step.__name__ for step in settings.Autograde.autograde_preprocessors]
     assert "Execute" not in names, "a check's output in the student's kernel must not count"
+
+
+def test_an_assignment_of_another_name_is_told():
+    with pytest.raises(ValueError, match=r"the assignment 'hw1'; there are 00, 01"):
+        assignment.workbook_of("hw1")

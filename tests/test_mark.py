@@ -172,7 +172,7 @@ def awkward(gradebook, other, port):  # long: a class of students
         "edits-checks": (with_checks(edited, nbformat.read(LESSON, as_version=4)), nothing),
         "redefines-check": (at_top(forged_check, solved(_2_5=flipped)), {"2.5": "mistake"}),
         "patches-torch": (at_top(patched, solved(_2_5=flipped)), {"2.5": "mistake"}),
-        "hard-codes": (solved(_2_5=hard_coded()), {"2.5": "wrong"}),
+        "hard-codes": (solved(_2_5=hard_coded()), {"2.5": "type"}),
         "no-metadata": (bare(solved()), {}),
         "damaged": ("{", dict.fromkeys(NUMBERS, "unreadable")),
         "prints": (
@@ -273,7 +273,7 @@ def test_an_answer_that_knows_seed_0_passes_there_and_nowhere_else(marked):
     names = {}
     exec("import torch\n" + hard_coded(), names)
     assert KNOWN["2.5"].judge(names["conv2d"], 0).status == "ok"
-    assert of(marked, "hard-codes")[-1].status == "wrong"
+    assert of(marked, "hard-codes")[-1].points == 0
 
 
 def test_what_is_handed_in_is_only_read(marked):

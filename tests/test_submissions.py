@@ -217,3 +217,10 @@ def test_an_answer_in_a_cell_with_its_check_stays(workbook):
     assert mended[0].source == cell.source
     assert mended[0].metadata.nbgrader.grade_id == "exercise-2-5"
     assert mended[1].metadata.nbgrader.grade_id == "check-2-5"
+
+
+def test_mending_twice_is_mending_once(workbook, cells):
+    for given in (cells, cells[10:20], []):
+        once = submissions.mended(given, workbook)
+        again = submissions.mended(once, workbook)
+        assert [(c.source, c.metadata) for c in again] == [(c.source, c.metadata) for c in once]

@@ -150,7 +150,7 @@ def test_total_variation_beats_least_squares_from_twenty_angles():
     for image in (blocks, head):
         rays = scanner(image)
         fitted = solvers.fista(scanner, rays, 0.0, 50)
-        lam = solvers.falling(3, 0.03, 60)
+        lam = solvers.falling(3, 0.03, 100)
         smooth = solvers.fista(scanner, rays, lam, prox=solvers.total_variation)
         psnrs = [solvers.psnr(picture.clamp(0, 1), image) for picture in (smooth, fitted)]
         gains.append(psnrs[0] - psnrs[1])

@@ -15,6 +15,10 @@ def _shortest_by_pseudoinverse():
     return tuple(found.tolist())
 
 
+def _five(row):
+    return isinstance(row, tuple | list) and len(row) == 5
+
+
 @exercise(
     "8.1",
     "The shortest row",
@@ -24,7 +28,7 @@ def _shortest_by_pseudoinverse():
     mistakes={
         "Your row does not agree with the measurements. "
         "The first, third and fifth number are known: 7, 2 and 6.": when(
-            lambda row: [row[i] for i in (0, 2, 4)] != [7, 2, 6], (0, 0, 0, 0, 0)
+            lambda row: _five(row) and [row[i] for i in (0, 2, 4)] != [7, 2, 6], (0, 0, 0, 0, 0)
         ),
         "You filled the gaps with the mean of the neighbours: a blurry image. It looks better, "
         "but the question asks for the smallest sum of squares.": (7, 4.5, 2, 4, 6),
@@ -32,7 +36,7 @@ def _shortest_by_pseudoinverse():
         "Any number but one makes the sum of squares larger than it need be.": (7, 5, 2, 5, 6),
         "Each gap adds its own square to the sum, whatever stands beside it. "
         "Which number has the smallest square?": when(
-            lambda row: row[1] != 0 or row[3] != 0, (7, 7, 2, 2, 6)
+            lambda row: _five(row) and (row[1] != 0 or row[3] != 0), (7, 7, 2, 2, 6)
         ),
     },
     hints=[
@@ -76,6 +80,8 @@ def _numbers_of_both_signs(rng):
         "Those have to move up.": lambda x, threshold: torch.where(
             x.abs() > threshold, x - threshold, 0
         ),
+        "You subtracted the threshold from every number. That moves negative ones away from 0, "
+        "and small ones past it.": lambda x, threshold: x - threshold,
         "That is what the soft threshold takes away, not what it leaves. "
         "Subtract it from x.": lambda x, threshold: x.clamp(-threshold, threshold),
     },
@@ -129,6 +135,11 @@ def _step(*, back=None, size=2, eta=1.0, down=1.0, threshold=None, start=1.0, fi
     return ista_step
 
 
+def _not_spread(x, y, A, lam, shrink):
+    step = 1 / A.norm**2
+    return shrink(x - step * (A(x) - y), step * lam)
+
+
 def _forwards_again(x, y, A, lam, shrink):
     step = 1 / A.norm**2
     return shrink(x - step * A(A(x) - y), step * lam)
@@ -144,6 +155,8 @@ def _forwards_again(x, y, A, lam, shrink):
     mistakes={
         "You measured the difference once more instead of spreading it back. A(x) − y lives "
         "among measurements; A.adjoint leads back to where x lives.": _forwards_again,
+        "Your step is the difference A(x) − y itself. It lives among measurements; A.adjoint "
+        "makes a gradient of it, which lives where x does.": _not_spread,
         "Your threshold is λ. A step that is η times as long shrinks by η times as much: "
         "η·λ.": _step(threshold=lambda step, lam: lam),
         "Your step is 1/‖A‖. The gradient changes by up to ‖A‖² for each unit of x, "
@@ -225,6 +238,12 @@ def _first_coefficient(cosines, codes, intercept, measured):
     return cosines @ (codes + intercept * (torch.arange(len(codes)) == 0))
 
 
+def _pasted(cosines, mask, measured):
+    picture = cosines @ _by_sklearn(cosines, mask, measured)[0]
+    picture[mask] = measured
+    return picture
+
+
 def _pictured(answer, case):
     """The picture as a tensor of one form, however it was kept."""
     return torch.as_tensor(answer(*case)).double().flatten()
@@ -265,6 +284,8 @@ def _given(cosines, mask, measured):
         "Take lasso.intercept_.": _combined(
             lambda cosines, codes, intercept, measured: cosines @ codes + measured.mean()
         ),
+        "You wrote the measured pixels back; all others are as wrong as before. Something that "
+        "was fitted is missing everywhere.": _pasted,
         "You subtracted the intercept. The fit is cosines @ coefficients *plus* it.": _combined(
             lambda cosines, codes, intercept, measured: cosines @ codes - intercept
         ),

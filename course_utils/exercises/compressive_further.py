@@ -59,6 +59,20 @@ def _all_at_once(D, y, q):
     return h
 
 
+def _same_atom_again(D, y, q):
+    """The best match to y itself, q times: least squares shares one weight among the twins."""
+    return _pursuit(D, y, 1) / q
+
+
+def _fitted_to_what_is_left(D, y, q):
+    lengths, chosen, left, h = D.norm(dim=0), [], y, torch.zeros(D.shape[1])
+    for _ in range(q):
+        chosen.append(((D.T @ left) / lengths).abs().argmax().item())
+        weights = torch.linalg.lstsq(D[:, chosen], left[:, None]).solution[:, 0]
+        left, h[chosen] = left - D[:, chosen] @ weights, weights
+    return h
+
+
 @exercise(
     "8.6",
     "Write orthogonal matching pursuit",
@@ -83,6 +97,13 @@ def _all_at_once(D, y, q):
         "left; a twin of the first atom would come second.": _all_at_once,
         "You compare with y every time, so the same atom wins every time. "
         "Compare with what is left.": lambda D, y, q: _pursuit(D, y, 1),
+        "You compare with y every time, so one atom is chosen again and again and shares its "
+        "weight with itself. Compare with what is left.": _same_atom_again,
+        "You fit the chosen atoms to what is left. That gives changes of the weights, not the "
+        "weights: fit them to y itself.": _fitted_to_what_is_left,
+        "You divide by the square of the length, so short atoms win. Divide by the length.": (
+            lambda D, y, q: _pursuit(D, y, q, lengths=D.square().sum(0))
+        ),
         "Your weights belong to the atoms of length 1. The code is for D as it was given.": (
             lambda D, y, q: _pursuit(D, y, q, rescale=False)
         ),
@@ -286,6 +307,16 @@ def _soft(D, x, threshold):
         ),
         "Your halves have changed places: positive parts come first.": (
             lambda D, x, threshold: _two_by_softshrink(-D, x, threshold)
+        ),
+        "You added α to the products. Subtract it: what is small must vanish.": (
+            lambda D, x, threshold: torch.cat(
+                [(x @ D + threshold).relu(), (-x @ D + threshold).relu()], 1
+            )
+        ),
+        "Your signs alternate, atom by atom. First all positive parts, then all negative ones.": (
+            lambda D, x, threshold: torch.stack(
+                [_soft(D, x, threshold).relu(), (-_soft(D, x, threshold)).relu()], 2
+            ).flatten(1)
         ),
         "You appended the negative patches below. Append their features at the right: (N, 2d).": (
             lambda D, x, threshold: torch.cat(

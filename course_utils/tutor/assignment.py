@@ -67,6 +67,20 @@ def workbooks() -> dict[str, Path]:
     return {name_of(path): path for path in discover()}
 
 
+def workbook_of(name: str) -> Path:
+    """The workbook of an assignment.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name; the message lists those there are.
+    """
+    known = workbooks()
+    if name not in known:
+        raise ValueError(f"No workbook is the assignment {name!r}; there are {', '.join(known)}.")
+    return known[name]
+
+
 def grade_id(role: str, number: str) -> str:
     """The name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
     return f"{role}-{number.replace('.', '-')}"

@@ -11,6 +11,7 @@ import os
 import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,8 +56,7 @@ class Assignments:
     """The workbooks that are met, read once: notebook and exercises by assignment's name."""
 
     def __init__(self, names: set[str]):
-        paths = assignment.workbooks()
-        self.paths = {name: paths[name] for name in sorted(names)}
+        self.paths = {name: assignment.workbook_of(name) for name in sorted(names)}
         self.notebooks = {name: assignment.source(path) for name, path in self.paths.items()}
         self.exercises = {n: assignment.exercises_in(book) for n, book in self.notebooks.items()}
 
@@ -134,6 +134,7 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
                 Autograde(coursedir=directory, config=settings).start()
             except NbGraderException as error:
                 raise RuntimeError(f"nbgrader could not fill its gradebook: {error}") from None
+    nbgrader_steps.Judge.known.clear()
 
 
 def write_feedback(marked: list[Marked], rows: list[Mark], out: Path) -> None:
@@ -150,11 +151,17 @@ def write_feedback(marked: list[Marked], rows: list[Mark], out: Path) -> None:
             earned=sum(row.points for row in mine),
             maximum=sum(row.maximum for row in mine),
             words=WORDS,
-            shown=lambda verdict: Markup(feedback.as_html(verdict)),
+            shown=_shown,
         )
         target = out / "feedback" / student / name / path.with_suffix(".html").name
         target.parent.mkdir(parents=True)
         target.write_text(text, "utf-8")
+
+
+def _shown(verdict: Verdict) -> Markup:
+    """A verdict below a heading of its own, for somebody who cannot run the check again."""
+    words = verdict.message or ("There is no answer to this." if verdict.status == "todo" else "")
+    return Markup(feedback.as_html(replace(verdict, title="", message=words)))
 
 
 def mark(

@@ -22,7 +22,7 @@ class Mend(NbGraderPreprocessor):
     """Put back what nbgrader needs and a student may have deleted or changed."""
 
     def preprocess(self, notebook, resources):  # noqa: D102
-        workbook = assignment.workbooks()[resources["nbgrader"]["assignment"]]
+        workbook = assignment.workbook_of(resources["nbgrader"]["assignment"])
         cells = submissions.cells_of(nbformat.writes(notebook))
         notebook.cells = submissions.mended(cells, assignment.source(workbook))
         return notebook, resources
@@ -51,7 +51,7 @@ class Judge(NbGraderPreprocessor):
 
 
 def _judged(notebook, name: str) -> dict[str, Verdict]:
-    lesson = nbformat.read(assignment.workbooks()[name], as_version=4)
+    lesson = nbformat.read(assignment.workbook_of(name), as_version=4)
     exercises = assignment.exercises_in(lesson)
     with Judgement(exercises.values(), secrets.randbelow(2**31)) as judge:
         return judge.verdicts(judge.observe(notebook.cells, lesson, exercises), exercises)

@@ -127,8 +127,13 @@ def belongs(cell: NotebookNode, role: str, exercise: Exercise) -> bool:
 
 def place_of(cells: list[NotebookNode], exercise: Exercise) -> int:
     """Where an exercise is judged: after the last cell that belongs to it, else after all."""
-    places = [i for i, cell in enumerate(cells) if any(belongs(cell, r, exercise) for r in ROLES)]
-    return places[-1] if places else len(cells) - 1
+    last = _last(cells, exercise, ROLES)
+    return len(cells) - 1 if last is None else last
+
+
+def _last(cells: list[NotebookNode], exercise: Exercise, roles: tuple) -> int | None:
+    places = [i for i, cell in enumerate(cells) if any(belongs(cell, r, exercise) for r in roles)]
+    return places[-1] if places else None
 
 
 def mended(cells: list[NotebookNode], workbook: NotebookNode) -> list[NotebookNode]:
@@ -140,22 +145,27 @@ def mended(cells: list[NotebookNode], workbook: NotebookNode) -> list[NotebookNo
     workbook : the assignment, as `assignment.source` makes it
     """
     given = {c.metadata.nbgrader.grade_id: c for c in workbook.cells if "nbgrader" in c.metadata}
-    exercises, whole = exercises_in(workbook), []
-    checked: dict[int, list[Exercise]] = {}
-    for exercise in exercises.values():
-        places = [i for i, cell in enumerate(cells) if belongs(cell, "exercise", exercise)]
-        checked.setdefault(places[-1] if places else len(cells), []).append(exercise)
-    missing = new_code_cell("# nbgrader: these answers were missing from the submission")
-    for i, cell in enumerate([*cells, missing] if len(cells) in checked else cells):
-        if _only_checks(cell, exercises.values()):
-            continue
-        cell = copy.deepcopy(cell)
-        cell.metadata.pop("nbgrader", None)
-        whole.append(cell)
-        for exercise in checked.get(i, []):
-            cell.metadata |= given[grade_id("exercise", exercise.number)].metadata
-            whole.append(copy.deepcopy(given[grade_id("check", exercise.number)]))
+    exercises, whole = exercises_in(workbook).values(), []
+    places = {exercise: _last(cells, exercise, ROLES[:1]) for exercise in exercises}
+    for i, cell in enumerate(cells):
+        if not _only_checks(cell, exercises):
+            cell = copy.deepcopy(cell)
+            cell.metadata.pop("nbgrader", None)
+            whole.append(cell)
+            for exercise in exercises:
+                if places[exercise] == i:
+                    whole += _graded(cell, exercise, given)
+    for exercise in exercises:
+        if places[exercise] is None:
+            whole.append(new_code_cell(exercise.stub_source()))
+            whole += _graded(whole[-1], exercise, given)
     return whole
+
+
+def _graded(cell: NotebookNode, exercise: Exercise, given: dict) -> list[NotebookNode]:
+    """Mark a cell as an exercise's answer, in place; return the check that is to follow it."""
+    cell.metadata |= given[grade_id("exercise", exercise.number)].metadata
+    return [copy.deepcopy(given[grade_id("check", exercise.number)])]
 
 
 def _only_checks(cell: NotebookNode, exercises: Iterable[Exercise]) -> bool:
