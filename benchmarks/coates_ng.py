@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--images", type=int, help="default: all training images")
     parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 4")
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
-    parser.add_argument("--strength", type=float, default=1e-3, help="the SVM's C")
+    parser.add_argument("--strength", type=float, default=3e-4, help="the SVM's C")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(argv)

@@ -45,6 +45,7 @@ COMMANDS = {
         "tutor.assignment", "main", "write workbooks as assignments of nbgrader", extra="tutor"
     ),
     "mark": Command("tutor.mark", "main", "mark a class's submissions in a jail", extra="tutor"),
+    "report": Command("tutor.report", "main", "show what the class got wrong"),
     "tidy": Command("tutor.tidy", "main", "bring notebooks into the form that is committed"),
     "screenshots": Command("tutor.screenshots", "main", "picture every workbook", extra="test"),
 }
@@ -69,10 +70,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage("python -m course_utils"))
         return 0
-    if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
-        os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
-    # else PyTorch's threads wait spinning, and beside other work train at a fifth of the speed
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_environment()
     try:
         if argv[0] not in COMMANDS:
             raise UserError(
@@ -95,6 +93,14 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 2
+
+
+def prepare_environment() -> None:
+    """Set what this process, and the kernels and tests it starts, are to find."""
+    if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
+        os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
+    # else PyTorch's threads wait spinning, and beside other work train at a fifth of the speed
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def load(command: Command):

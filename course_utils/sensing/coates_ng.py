@@ -93,7 +93,7 @@ def coates_ng(
     atoms: int = 1600,
     *,
     patches: int = 40_000,
-    strength: float = 1e-3,
+    strength: float = 3e-4,
     seed: int = 0,
     device: str = "cpu",
     **options: float,

@@ -1,4 +1,7 @@
-"""Contact sheets: every workbook as JupyterLab renders it, top to bottom, for people to look at."""
+"""Contact sheets for people to look at: every workbook as JupyterLab renders it, top to bottom.
+
+With `--pages`, of any web pages instead: slides, pages of the site, feedback, a report.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import html
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +19,8 @@ from course_utils.tutor.editions import BUILD, NOTEBOOKS, chosen
 from course_utils.tutor.lab import Workbook, browser, working_copy
 
 WIDTH, SLICE = 1000, 2000  # of a picture, in pixels
+WIDTHS = {"desktop": 1280, "phone": 360}  # of a web page
+DECK, SLIDE, COLUMNS, ROWS = ".slides.html", (1280, 720), 2, 4  # a sheet of slides at half size
 BARE = """
     #jp-top-panel, #jp-main-statusbar, .jp-SideBar, .jp-NotebookPanel-toolbar, .lm-TabBar,
     .jp-cell-toolbar, .jp-Notebook-footer { display: none !important; }
@@ -54,31 +59,105 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
 def contact_sheet(out: Path, numbers: list[str], dark: bool) -> dict[str, list[str]]:
     """Run the workbooks and write their pictures and an index.html; returns the errors found."""
     notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in chosen(numbers)]
-    out.mkdir(parents=True, exist_ok=True)
-    errors, lines = {}, []
+    errors, shown = {}, {}
     with working_copy(dark) as lab, browser() as chromium:
         for notebook in notebooks:
             page = chromium.new_page(viewport={"width": WIDTH, "height": 1200})
             page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
             workbook = lab.open(page, notebook)
             errors[notebook] = workbook.run_all()
-            lines.append(f"<h2>{html.escape(notebook)}</h2>")
-            lines += [f"<p>{html.escape(error)}</p>" for error in errors[notebook]]
-            stem = notebook.removesuffix(".ipynb").replace("/", "-") + ("-dark" if dark else "")
-            for number, picture in enumerate(slices(workbook), start=1):
-                name = f"{stem}-{number:02}.png"
-                picture.save(out / name)
-                lines.append(f'<img src="{name}" alt="{html.escape(notebook)}, part {number}">')
+            stem = notebook.removesuffix(".ipynb").replace("/", "-")
+            shown[notebook] = save(slices(workbook), out, stem, dark)
             workbook.close()
             page.close()
             print(f"{notebook}: {len(errors[notebook])} errors")
+    write_index(out, shown, errors)
+    return errors
+
+
+def save(pictures: Iterable[Image.Image], out: Path, stem: str, dark: bool) -> list[str]:
+    """Write pictures under numbered names and return these."""
+    out.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number, picture in enumerate(pictures, start=1):
+        names.append(f"{stem}{'-dark' * dark}-{number:02}.png")
+        picture.save(out / names[-1])
+    return names
+
+
+def write_index(out: Path, shown: dict[str, list[str]], errors: dict[str, list[str]]) -> None:
+    """Write index.html: under each title its errors and its pictures, from top to bottom."""
+    lines = []
+    for title, names in shown.items():
+        lines.append(f"<h2>{html.escape(title)}</h2>")
+        lines += [f"<p>{html.escape(error)}</p>" for error in errors.get(title, [])]
+        for number, name in enumerate(names, start=1):
+            lines.append(f'<img src="{name}" alt="{html.escape(title)}, part {number}">')
     (out / "index.html").write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Contact sheet</title>'
         "<style>body{margin:2em;background:#888}img{display:block;max-width:100%}</style>"
         f"<h1>Contact sheet</h1>{''.join(lines)}</html>",
         encoding="utf-8",
     )
-    return errors
+
+
+def pages_sheet(out: Path, paths: list[Path], dark: bool) -> None:
+    """Write pictures of web pages, each as wide as a desktop and as a phone; of decks all slides.
+
+    Raises
+    ------
+    ValueError
+        If a page does not exist.
+    """
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise ValueError(f"There is no page {', '.join(missing)}.")
+    shown = {}
+    with browser() as chromium:
+        for path in paths:
+            size = dict(zip(("width", "height"), SLIDE, strict=True))
+            page = chromium.new_page(viewport=size)
+            page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
+            page.goto(path.resolve().as_uri())
+            page.wait_for_function("() => !window.MathJax || window.MathJax.startup?.promise")
+            page.wait_for_timeout(1000)  # figures are drawn
+            stem = f"{path.resolve().parent.name}-{path.stem}"
+            if path.name.endswith(DECK):
+                shown[str(path)] = save(slides(page), out, stem, dark)
+            else:
+                for name, width in WIDTHS.items():
+                    pictures = scrolled(page, width)
+                    shown[f"{path}, {name}"] = save(pictures, out, f"{stem}-{name}", dark)
+            page.close()
+            print(path)
+    write_index(out, shown, {})
+
+
+def scrolled(page, width: int) -> Iterator[Image.Image]:
+    """Photograph a web page from top to bottom, in pieces of at most `SLICE` pixels."""
+    page.set_viewport_size({"width": width, "height": SLICE})
+    page.wait_for_timeout(500)
+    bottom = page.evaluate("() => document.documentElement.scrollHeight")
+    for top in range(0, bottom, SLICE):
+        page.evaluate("(top) => scrollTo(0, top)", top)
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        yield picture.crop((0, max(0, top + SLICE - bottom) if top else 0, width, SLICE))
+
+
+def slides(page) -> Iterator[Image.Image]:
+    """Photograph a deck of slides, several on a sheet."""
+    width, height = (side // 2 for side in SLIDE)
+    count = page.evaluate("() => Reveal.getTotalSlides()")
+    for first in range(0, count, COLUMNS * ROWS):
+        here = min(COLUMNS * ROWS, count - first)
+        sheet = Image.new("RGB", (COLUMNS * width, -(-here // COLUMNS) * height), "grey")
+        for number in range(here):
+            if first + number:
+                page.keyboard.press("Space")
+            page.wait_for_timeout(300)
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            place = (number % COLUMNS * width, number // COLUMNS * height)
+            sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), place)
+        yield sheet
 
 
 def at_work(path: Path, number: str = "02") -> None:
@@ -125,12 +204,19 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--out", type=Path, default=BUILD / "screenshots")
     parser.add_argument("--dark", action="store_true", help="JupyterLab's dark theme")
+    parser.add_argument(
+        "--pages", type=Path, nargs="+", metavar="HTML", help="of web pages, not of workbooks"
+    )
     parser.add_argument("--readme", type=Path, metavar="PNG", help="only a picture for README.md")
     options = parser.parse_args(argv)
     try:
         if options.readme:
             at_work(options.readme)
             print(options.readme)
+            return 0
+        if options.pages:
+            pages_sheet(options.out, options.pages, options.dark)
+            print(f"{options.out / 'index.html'}")
             return 0
         errors = contact_sheet(options.out, options.numbers, options.dark)
     except (ValueError, RuntimeError) as error:

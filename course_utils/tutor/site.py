@@ -28,6 +28,7 @@ SETTINGS = {
         "show_toc_level": 2,
         "use_download_button": False,
         "home_page_in_toc": True,
+        "footer_content_items": ["copyright.html"],
     },
     "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
     "html_css_files": [LOOKS.name],
@@ -54,11 +55,13 @@ Every workbook is here as one file, too, to be kept or passed on: follow "One fi
 
 ```{{toctree}}
 :caption: Workbooks
+:maxdepth: 1
 {core}
 ```
 
 ```{{toctree}}
 :caption: Further
+:maxdepth: 1
 {further}
 ```
 """

@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 
+import nbformat
+from nbformat.v4 import new_markdown_cell, new_notebook
 from PIL import Image
 
-from course_utils.tutor import screenshots
+from course_utils.tutor import screenshots, slides
 
 
 def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
@@ -31,3 +33,53 @@ def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
 def test_an_unknown_workbook_is_named(capsys):
     assert screenshots.main(["97"]) == 2
     assert "no workbook '97' in" in capsys.readouterr().err
+
+
+def sizes(out, pattern):
+    """Sizes of the pictures that match a pattern, by name."""
+    found = []
+    for path in sorted(out.glob(pattern)):
+        with Image.open(path) as picture:
+            found.append(picture.size)
+    return found
+
+
+def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path, capsys):
+    page, out = tmp_path / "tall.html", tmp_path / "out"
+    page.write_text(
+        "<!doctype html><style>body { margin: 0; height: 4500px; background: linear-gradient("
+        "#f00 4400px, #00f 4400px) } @media (prefers-color-scheme: dark) { body { background: "
+        "linear-gradient(#000 4400px, #0f0 4400px) } }</style>"
+    )
+    for option, top, end in (([], "red", "blue"), (["--dark"], "black", "lime")):
+        assert screenshots.main(["--pages", str(page), "--out", str(out), *option]) == 0
+        dark = "-dark" if option else ""
+        for name, width in screenshots.WIDTHS.items():
+            pictures = f"{tmp_path.name}-tall-{name}{dark}-0*.png"
+            assert sizes(out, pictures) == [(width, 2000), (width, 2000), (width, 500)]
+            with Image.open(sorted(out.glob(pictures))[-1]) as last:
+                colours = [last.getpixel((9, y)) for y in (9, 399, 401, 499)]
+            shades = {"red": (255, 0, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
+            shades["lime"] = (0, 255, 0)
+            assert colours == [shades[top]] * 2 + [shades[end]] * 2
+    shown = re.findall(r'<img src="([^"]+)"', (out / "index.html").read_text())
+    assert shown == sorted(path.name for path in out.glob("*-dark-*.png"))
+
+
+def test_of_a_deck_every_slide_is_pictured(tmp_path):
+    cells = [
+        new_markdown_cell(f"# {n}", metadata={"slideshow": {"slide_type": "slide"}})
+        for n in range(9)
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "01_few.ipynb")
+    deck = slides.export(tmp_path / "01_few.ipynb", tmp_path / "deck")
+    assert screenshots.main(["--pages", str(deck), "--out", str(tmp_path / "out")]) == 0
+    assert sizes(tmp_path / "out", "*.png") == [(1280, 1440), (1280, 360)]
+    with Image.open(next((tmp_path / "out").glob("*-01.png"))) as sheet:
+        places = [(x, y, x + 640, y + 360) for y in range(0, 1440, 360) for x in (0, 640)]
+        assert len({sheet.crop(place).tobytes() for place in places}) == 8
+
+
+def test_a_page_that_is_missing_is_named(tmp_path, capsys):
+    assert screenshots.main(["--pages", str(tmp_path / "none.html")]) == 2
+    assert "There is no page" in capsys.readouterr().err

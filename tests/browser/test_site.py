@@ -85,17 +85,28 @@ def test_the_search_finds_a_word(visit):
     assert any("03_pooling.html" in link for link in found)
 
 
+GROUND = """(part) => {
+    let ground = "rgba(0, 0, 0, 0)";
+    for (; part && ground === "rgba(0, 0, 0, 0)"; part = part.parentElement)
+        ground = getComputedStyle(part).backgroundColor;
+    return ground.match(/\\d+/g).slice(0, 3).map(Number);
+}"""
+
+
 def test_the_dark_theme_darkens_the_figures_too(visit, built):
     name = WORKBOOKS[[path.name for path in WORKBOOKS].index("03_pooling.ipynb")]
     page = visit(name.with_suffix(".html"), page_figures(built, name))
-    light = {}
+    ink, ground = {}, {}
+    says = page.locator(".course-says").first
     for theme in ("light", "dark"):
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
         page.wait_for_timeout(400)
-        light[theme] = page.locator(".course-says").first.evaluate(
+        ink[theme] = says.evaluate(
             "(line) => getComputedStyle(line).color.match(/\\d+/g).slice(0, 3).map(Number)"
         )
-    assert max(light["light"]) < 100 < min(light["dark"])
+        ground[theme] = says.evaluate(GROUND)
+    assert max(ink["light"]) < 100 < min(ink["dark"])
+    assert max(ground["dark"]) < 50 < 200 < min(ground["light"])
 
 
 def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path, capsys):

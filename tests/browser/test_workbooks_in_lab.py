@@ -6,6 +6,7 @@ from conftest import KERNEL
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.exercise import all_exercises
+from course_utils.figures import all_figures
 from course_utils.tutor.editions import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOOKS)]
@@ -13,19 +14,22 @@ WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOO
 
 @pytest.mark.parametrize("name", WORKBOOKS)
 def test_run_all_ends_without_an_error(name, open_workbook):
+    source = (NOTEBOOKS / name).read_text("utf-8")
     workbook = open_workbook(name)
     assert workbook.run_all() == []
     page = workbook.page
     assert page.locator(".jp-OutputArea-output").count() > 0
-    views = page.evaluate(
+    figures = page.evaluate(  # a progress bar is a widget too
         """() => window.jupyterapp.shell.currentWidget.content.widgets
             .flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
-            .filter((output) => output.data?.["application/vnd.jupyter.widget-view+json"]).length"""
+            .filter(({ data }) => String(data?.["text/plain"]).startsWith("<course_utils.figures."))
+            .length"""
     )
+    assert (figures > 0) == any(f"{one.__name__}(" in source for one in all_figures())
     page.wait_for_function(
         "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
-        arg=views,
-        timeout=15_000,
+        arg=figures,
+        timeout=30_000,
     )
     assert (
         page.locator(

@@ -1,0 +1,342 @@
+"""What the class got wrong: one page, made of students' progress files or of a table of marks.
+
+For each exercise it tells how many passed, are stuck or have not tried, and which of the mistakes
+that the exercise knows they made. Files come from students: of what they hold, only exercises and
+mistakes that this course knows get into the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
+
+from course_utils.exercise import Exercise, all_exercises
+
+MARKS = "marks.csv"
+MARKS_COLUMNS = {"student", "exercise", "status", "misconception"}
+PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
+BETWEEN = " | "  # stands between the mistakes of an exported progress
+LARGEST = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
+FIRST = 5  # mistakes that head the page
+OTHERWISE = {  # what is said of those who are stuck without a known mistake
+    "type": "The numbers may be right; the type or the shape is not.",
+    "error": "The code stops with an error.",
+    "limit": "The code runs too long or needs too much memory.",
+    "unreadable": "There is no notebook that can be read.",
+    "own": "It is the course's own answer.",
+}
+UNUSUAL = "None of the usual mistakes."
+
+
+class ReportError(ValueError):
+    """A file that cannot be read, or a result that may not be written, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one exercise in one student's hands."""
+
+    status: str  # of the last try: "ok", "todo", "mistake", …
+    passed: bool
+    mistakes: tuple[str, ...]  # all that were made, also before passing
+
+    @property
+    def state(self) -> str:
+        """One of "passed", "stuck" and "absent", which is not attempted."""
+        if self.passed:
+            return "passed"
+        return "absent" if self.status in ("todo", "") and not self.mistakes else "stuck"
+
+
+ABSENT = Found("todo", False, ())
+Class = dict[str, dict[str, Found]]  # student → number of the exercise → what became of it
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake, who made it, and how many of them have passed since."""
+
+    message: str
+    students: list[str]
+    since: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One exercise: names of students by what became of it, and their mistakes."""
+
+    exercise: Exercise
+    passed: list[str]
+    stuck: list[str]
+    absent: list[str]
+    mistakes: list[Mistake]
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def read(sources: list[Path]) -> tuple[Class, list[str]]:
+    """Read progress files, tables of marks, and folders of them.
+
+    Returns
+    -------
+    (dict, list of str)
+        The class; and a line for each file of a folder that had to be left out.
+
+    Raises
+    ------
+    ReportError
+        If a source is missing, is named itself and cannot be read, or holds nothing; or if two
+        files tell about the same student and exercise.
+    """
+    students: Class = {}
+    origin: dict[tuple[str, str], Path] = {}
+    left_out = []
+    for path, named in _files(sources):
+        try:
+            read_file = _read_file(path)
+        except ReportError as error:
+            if named:
+                raise
+            left_out.append(str(error))
+            continue
+        for student, number, found in read_file:
+            other = origin.setdefault((student, number), path)
+            if other != path:
+                raise ReportError(
+                    f"{other} and {path} both tell about exercise {number} of {student!r}. Leave "
+                    "one of them out or, if these are two people, rename one file."
+                )
+            students.setdefault(student, {})[number] = found
+    if not students:
+        raise ReportError("\n".join([*left_out, "No file holds a try: nothing to report."]))
+    return students, left_out
+
+
+def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield (file, whether it was named itself); a folder's marks come before all else in it."""
+    for source in sources:
+        if not source.exists():
+            raise ReportError(f"There is no file or folder {source}.")
+        if source.is_file():
+            yield source, True
+            continue
+        inside = [source / MARKS] if (source / MARKS).exists() else _progress_files(source)
+        if not inside:
+            raise ReportError(
+                f"{source} holds neither {MARKS} nor progress files (.csv). If these are "
+                "submissions, run `mark` first and name the folder it writes."
+            )
+        yield from ((path, False) for path in inside)
+
+
+def _progress_files(folder: Path) -> list[Path]:
+    """List what may be progress below a folder; of progress.csv and progress.json the latter."""
+    found = sorted([*folder.rglob("*.csv"), *folder.rglob("progress*.json")])
+    seen = {path.with_suffix(""): path for path in found if path.is_file()}
+    inside = {path.relative_to(folder): path for path in seen.values()}
+    return [path for name, path in inside.items() if not any(p.startswith(".") for p in name.parts)]
+
+
+def _read_file(path: Path) -> list[tuple[str, str, Found]]:
+    """Read a file of any of the three forms: (student, number of the exercise, what became of it).
+
+    Raises
+    ------
+    ReportError
+        If it has none of them.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ReportError(f"{path} is too large for a progress file.")
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".json":
+            rows = list(_from_json(json.loads(text), _student(path)))
+        else:
+            rows = list(_from_table(text, _student(path)))
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        if isinstance(error, ReportError):
+            raise
+        raise ReportError(
+            f"{path} is neither a progress file nor a table of marks. Students write theirs with "
+            '`progress.export("progress.csv")`, see workbook 0.'
+        ) from None
+    for (student, number), times in Counter(row[:2] for row in rows).items():
+        if times > 1:
+            raise ReportError(f"{path} holds exercise {number} of {student!r} twice.")
+    return rows
+
+
+def _student(path: Path) -> str:
+    """The student whose file this is: by its name or, if that is "progress", by its folder's."""
+    names = [path.stem, *(folder.name for folder in path.resolve().parents)]
+    return next((name for name in names if name not in ("progress", "my_work", "")), path.stem)
+
+
+def _from_json(held: dict, student: str) -> Iterator[tuple[str, str, Found]]:
+    """Read `my_work/progress.json` as it is."""
+    for number, entry in held.items():
+        mistakes = [one["message"] for one in entry["tries"] if one["verdict"] == "mistake"]
+        status = entry["verdict"]
+        if status == "todo" and entry["tries"]:
+            status = entry["tries"][-1]["verdict"]  # tried, then emptied again
+        if known := _exercise(number, entry["name"]):
+            yield student, known.number, Found(status, entry["passed"] is True, tuple(mistakes))
+
+
+def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Found]]:
+    """Read an exported progress or a table of marks, also if a spreadsheet has saved it anew."""
+    head = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
+    columns = set(table.fieldnames or ())
+    if columns >= MARKS_COLUMNS:
+        for row in table:
+            if known := _exercise(row["exercise"], ""):
+                mistakes = tuple(filter(None, [row["misconception"].strip()]))
+                found = Found(row["status"].strip(), row["status"].strip() == "ok", mistakes)
+                yield row["student"].strip(), known.number, found
+    elif columns >= PROGRESS_COLUMNS:
+        for row in table:
+            if known := _exercise(row["exercise"], row["name"]):
+                mistakes = tuple(filter(None, row["misconceptions"].split(BETWEEN)))
+                tried = int(row.get("distinct_tries") or 0) > 0 and row["verdict"] == "todo"
+                status = "wrong" if tried else row["verdict"].strip()
+                passed = row["passed"].strip().lower() == "true"
+                yield student, known.number, Found(status, passed, mistakes)
+    else:
+        raise ValueError("other columns")
+
+
+@cache
+def _known() -> dict[str, Exercise]:
+    """Every exercise, by its number and by its name."""
+    exercises = all_exercises()
+    return {one.number: one for one in exercises} | {one.name: one for one in exercises}
+
+
+def _exercise(number: str, name: str) -> Exercise | None:
+    """Find an exercise, by its name where there is one: spreadsheets make 2.1 of 2.10."""
+    return _known().get(name or number.strip())
+
+
+# ----------------------------------------------------------------------------------------- counting
+
+
+def count(students: Class) -> list[Row]:
+    """Count, for all exercises of every part of which somebody has tried or handed in anything."""
+    told = {number for entries in students.values() for number in entries}
+    exercises = all_exercises()
+    parts = {one.model.__module__ for one in exercises if one.number in told}
+    return [_row(one, students) for one in exercises if one.model.__module__ in parts]
+
+
+def _row(exercise: Exercise, students: Class) -> Row:
+    found = {name: students[name].get(exercise.number, ABSENT) for name in sorted(students)}
+    by = {
+        state: [name for name, one in found.items() if one.state == state]
+        for state in ("passed", "stuck", "absent")
+    }
+    who: dict[str, list[str]] = {message: [] for message in exercise.mistakes}
+    for name, one in found.items():
+        known = [message for message in exercise.mistakes if message in one.mistakes]
+        other = [OTHERWISE.get(one.status, UNUSUAL)] if one.state == "stuck" else []
+        for message in known or other:
+            who.setdefault(message, []).append(name)
+    made = [
+        Mistake(message, names, len(set(names) & set(by["passed"])))
+        for message, names in who.items()
+        if names
+    ]
+    made.sort(key=lambda mistake: -len(mistake.students))
+    return Row(exercise, *by.values(), made)
+
+
+# ----------------------------------------------------------------------------------------- the page
+
+
+def page(students: Class, names: bool = False) -> str:
+    """Return the report as one HTML page; with `names`, it tells who."""
+    rows = count(students)
+    first = [
+        (row, mistake)
+        for row in rows
+        for mistake in row.mistakes
+        if mistake.message in row.exercise.mistakes and len(mistake.students) > 1
+    ]
+    first.sort(key=lambda pair: -len(pair[1].students))
+    workbooks: dict[str, list[Row]] = {}
+    for row in rows:
+        workbooks.setdefault(row.exercise.workbook, []).append(row)
+    folder = Path(__file__).parent
+    templates = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.filters["code"] = _code
+    return templates.get_template("report.html.j2").render(
+        total=len(students), rows=rows, workbooks=workbooks, first=first[:FIRST], names=names
+    )
+
+
+def _code(words: str) -> Markup:
+    """Words with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a new file, whole or not at all.
+
+    Raises
+    ------
+    ReportError
+        If it is there already: nothing is written over.
+    """
+    if path.exists():
+        raise ReportError(f"{path} is there already. Name another with --out, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(part, 0o644)  # mkstemp lets nobody else read it
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def main(argv: list[str]) -> int:
+    """Write the report; 1 where a file had to be left out, 2 on a wrong argument."""
+    parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="PATH",
+        help=f"progress files, {MARKS}, or folders of them",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("report.html"), help="a new file")
+    parser.add_argument("--names", action="store_true", help="tell who (default: anonymous)")
+    asked = parser.parse_args(argv)
+    try:
+        students, left_out = read(asked.sources)
+        write(asked.out, page(students, asked.names))
+    except ReportError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for line in left_out:
+        print(f"Left out: {line}", file=sys.stderr)
+    print(f"{len(students)} students: {asked.out}")
+    return int(bool(left_out))

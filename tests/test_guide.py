@@ -1,0 +1,132 @@
+"""The tutor's guide keeps up with the workbooks: plans, names, numbers, commands and links."""
+
+import re
+
+import nbformat
+import pytest
+
+from course_utils.__main__ import COMMANDS
+from course_utils.exercise import all_exercises
+from course_utils.tutor.editions import NOTEBOOKS, ROOT, chosen, exercise_number
+from course_utils.tutor.pages import title
+
+DOCS = ROOT / "docs"
+LESSONS = (DOCS / "lessons.md").read_text("utf-8")
+PAGES = sorted(DOCS.glob("*.md"))
+CORE = chosen([], further=False)
+FIGURES = {
+    name
+    for path in (ROOT / "course_utils" / "figures").glob("*.py")
+    for name in re.findall(r"^class (\w+)\(Figure\)", path.read_text("utf-8"), re.MULTILINE)
+}
+MINUTES, MOST_LINES = 60, 45
+HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+EXERCISE = re.compile(r"\*\*(\d\.\d+)\*\*")  # bold
+SECTION = re.compile(r"(?<!\*)\*([^*]+)\*(?!\*)")  # in italics, in the table or "At home"
+FIGURE = re.compile(r"`([A-Z][a-z]+[A-Z]\w+)`")
+ROW = re.compile(r"^\| (\d+) \| (.+) \|$", re.MULTILINE)
+HOME = re.compile(r"^At home: .+?(?=\n\n)", re.MULTILINE | re.DOTALL)
+PARTS = ("**Ask.**", "**Expect.**", "**Check yourself**")
+COMMAND = re.compile(r"(?:start\.py|-m course_utils) ([a-z]+)")
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def plans(text):
+    """Heading → plan, for every lesson."""
+    parts = HEADING.split(text)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def troubles(path, text=LESSONS):  # long: all that can go stale
+    """What is wrong with the plan of a workbook, one line each."""
+    notebook = nbformat.read(path, as_version=4)
+    plan, source = plans(text)[title(notebook)], "\n".join(cell.source for cell in notebook.cells)
+    found = []
+    if (minutes := sum(int(row) for row, _ in ROW.findall(plan))) != MINUTES:
+        found.append(f"{minutes} minutes")
+    if len(plan.strip().splitlines()) >= MOST_LINES:
+        found.append("longer than a page")
+    found += [f"lacks {part}" for part in PARTS if part not in plan]
+    headings = re.findall(r"^## (.+)$", source, re.MULTILINE)
+    where = " ".join([*(what for _, what in ROW.findall(plan)), *HOME.findall(plan)])
+    sections = [" ".join(name.split()) for name in SECTION.findall(where)]
+    found += [f"no section {name!r}" for name in sections if name not in headings]
+    taught = headings[: headings.index("Summary")] if "Summary" in headings else []
+    found += [
+        f"forgets {name!r}"
+        for name in taught
+        if not name.startswith("Exercise") and name not in sections and path != CORE[0]
+    ]
+    figures = FIGURE.findall(plan)
+    found += [f"no figure {name}" for name in figures if name not in FIGURES]
+    found += [f"forgets {name}" for name in FIGURES if name in source and name not in figures]
+    named = set(EXERCISE.findall(plan))
+    mine = {number for cell in notebook.cells if (number := exercise_number(cell))}
+    known = {one.number for one in all_exercises() if one.workbook == path.name[:2]}
+    found += [f"forgets {number}" for number in sorted(mine - named)]
+    return found + [f"no exercise {number} here" for number in sorted(named - known)]
+
+
+def test_there_is_a_plan_for_every_workbook_and_no_other():
+    assert list(plans(LESSONS)) == [title(nbformat.read(path, as_version=4)) for path in CORE]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_a_plan_takes_an_hour_and_names_what_there_is(path):
+    assert troubles(path) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "trouble"),
+    [
+        ("| 15 | Inst", "| 14 | Inst", "59 minutes"),
+        ("*Run a cell*", "*Run a call*", "no section 'Run a call'"),
+        ("**Expect.** In **0.1**", "In **0.1**", "lacks **Expect.**"),
+        ("**0.1**", "**0.2**", "forgets 0.1"),
+        ("**0.1**", "**0.2**", "no exercise 0.2 here"),
+        ("`KernelScrubber`", "`KernelScrabble`", "no figure KernelScrabble"),
+        ("## 1 ·", "\n" * MOST_LINES + "x\n## 1 ·", "longer than a page"),
+    ],
+)
+def test_what_has_gone_stale_is_seen(was, becomes, trouble):
+    assert was in LESSONS
+    assert trouble in troubles(CORE[0], LESSONS.replace(was, becomes))
+
+
+def test_a_forgotten_section_or_figure_is_seen():
+    text = LESSONS.replace("*From two axes to four*", "").replace("`PixelPicker`", "")
+    assert troubles(CORE[1], text) == ["forgets 'From two axes to four'", "forgets PixelPicker"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_and_links_exist(page):
+    text = page.read_text("utf-8")
+    found = set(COMMAND.findall(text))
+    assert found
+    assert found <= set(COMMANDS)
+    for link in LINK.findall(text):
+        if not link.startswith("https://"):
+            name, _, place = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), link
+            assert not place or place in anchors(target), link
+
+
+def anchors(page):
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_every_command_for_tutors_is_in_their_guide():
+    guide = "".join(page.read_text("utf-8") for page in PAGES)
+    for name, command in COMMANDS.items():
+        if command.module.startswith("tutor.") and name not in ("tidy", "screenshots"):
+            assert f"start.py {name}" in guide
+
+
+def test_progress_is_handed_in_as_workbook_0_says():
+    export = 'progress.export("progress.csv")'
+    assert export in (DOCS / "tutors.md").read_text("utf-8")
+    start = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    assert any(export in cell.source for cell in start.cells)
