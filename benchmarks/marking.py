@@ -93,15 +93,16 @@ def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[s
         for number, what in answers.items()
     }
     got = {(row.student, row.exercise): (row.status, row.misconception) for row in rows}
-    wrong = [f"{key}: planted {wanted.get(key)}, marked {got.get(key)}" for key in wanted | got]
     found = [
-        line
-        for line, key in zip(wrong, wanted | got, strict=True)
+        f"{key}: planted {wanted.get(key)}, marked {got.get(key)}"
+        for key in wanted | got
         if wanted.get(key) != got.get(key)
     ]
-    for row in rows:
-        if row.points != (row.maximum if row.status == "ok" else 0):
-            found.append(f"{row}: points do not fit the status")
+    found += [
+        f"{row}: points do not fit the status"
+        for row in rows
+        if row.points != (row.maximum if row.status == "ok" else 0)
+    ]
     told = Counter((row.exercise, row.misconception) for row in rows if row.misconception)
     held = Counter(
         (n, what) for one in planned.values() for n, what in one.items() if what not in status

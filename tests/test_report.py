@@ -1,6 +1,5 @@
 """What the class got wrong: counted as planted, nobody named, and files of every kind of bad."""
 
-import csv
 import json
 import random
 import re
@@ -12,7 +11,7 @@ from course_utils import progress
 from course_utils.__main__ import COMMANDS, load
 from course_utils.exercise import all_exercises
 from course_utils.exercises import convolution, tensors
-from course_utils.tutor import report
+from course_utils.tutor import marks, report
 
 FLIPPED, SWAPPED = list(convolution.conv2d.mistakes)[:2]
 NAMES = [f"{first} {last}" for first in ("Ada", "Emmy", "Sofja") for last in "ABCDEFGHIJ"]
@@ -25,7 +24,6 @@ PLANTED = {  # 30 students: what became of 2.5, how many, with which tries
     "emptied again": (1, False, "todo", [SWAPPED]),
     "not tried": (4, False, "todo", None),
 }
-MARKS = ["student", "assignment", "exercise", "points", "maximum", "status", "misconception"]
 
 
 def hand_in(folder, name, number, exercise, verdict, passed, mistakes):
@@ -54,12 +52,6 @@ def handed_in(tmp_path):
         hand_in(folder, name, "2.5", "conv2d", verdict, passed, mistakes)
         (folder / f"{name}.json").unlink()
     return folder
-
-
-def write_marks(path, rows):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([MARKS, *rows])
-    return path
 
 
 def row_of(students, number):
@@ -105,16 +97,19 @@ def test_a_part_that_anybody_opened_is_shown_whole_and_no_other(handed_in):
 
 
 def test_marks_are_counted_alike(tmp_path):
-    rows = [[name, "02", "2.5", 15, 15, "ok", ""] for name in NAMES[:12]]
-    rows += [[name, "02", "2.5", 0, 15, "mistake", FLIPPED] for name in NAMES[12:23]]
-    rows += [[name, "02", "2.5", 0, 15, "limit", ""] for name in NAMES[23:25]]
-    rows += [[name, "02", "2.5", 0, 15, "todo", ""] for name in NAMES[25:]]
-    write_marks(tmp_path / "marks.csv", rows)
+    fates = ["ok"] * 12 + ["mistake"] * 11 + ["limit", marks.UNREADABLE] + ["todo"] * 5
+    made = {"mistake": FLIPPED}
+    rows = [
+        marks.Mark(name, "02", "2.5", 15 * (fate == "ok"), 15, fate, made.get(fate, ""))
+        for name, fate in zip(NAMES, fates, strict=True)
+    ]
+    marks.write(rows, tmp_path / marks.NAME)
     (tmp_path / "roster.csv").write_text("a table of something else")
-    for source in (tmp_path, tmp_path / "marks.csv"):
+    for source in (tmp_path, tmp_path / marks.NAME):
         row = row_of(report.read([source])[0], "2.5")
         assert [len(names) for names in (row.passed, row.stuck, row.absent)] == [12, 13, 5]
-        assert counts(row) == {FLIPPED: (11, 0), report.OTHERWISE["limit"]: (2, 0)}
+        other = {report.OTHERWISE[fate]: (1, 0) for fate in ("limit", marks.UNREADABLE)}
+        assert counts(row) == {FLIPPED: (11, 0)} | other
 
 
 def test_the_progress_file_itself_does_as_well_as_its_export(tmp_path):
@@ -219,7 +214,7 @@ BAD = {
     "other.csv": "a,b\n1,2\n",
     "short.csv": "exercise,name,passed,verdict,distinct_tries,misconceptions\n2.5,conv2d\n",
     "tries.csv": "exercise,name,passed,verdict,distinct_tries,misconceptions\n2.5,conv2d,,,x,\n",
-    "twice.csv": "student,exercise,status,misconception\nAda,2.5,ok,\nAda,2.5,ok,\n",
+    "twice.csv": ",".join(marks.Mark._fields) + "\nAda,02,2.5,15,15,ok,\nAda,02,2.5,15,15,ok,\n",
     "list.json": "[1, 2]",
     "entry.json": '{"2.5": 3}',
     "broken.json": '{"2.5": {"name": "conv2d"',

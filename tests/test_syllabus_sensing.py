@@ -302,10 +302,10 @@ def test_a_slice_from_a_third_of_k_space(pattern):
 def test_three_priors_at_one_mask():
     photo = datasets.photograph("flower", size=64, grey=True)[0].float() / 255
     pixels, cosine = RandomPixels(photo.shape, 0.3, seed=0), DCT(photo.shape)
-    seen, lams = pixels(photo), falling(0.3, 3e-3, 60)
+    seen, lams = pixels(photo), falling(0.3, 3e-3, 40)
     by_cosines = psnr(cosine.H(fista(pixels @ cosine.H, seen, falling(1, 0.01, 60))), photo)
     smooth = psnr(fista(pixels, seen, lams, prox=total_variation), photo)
-    drawn = psnr(untrained_decoder(pixels, seen, 250), photo)
+    drawn = psnr(untrained_decoder(pixels, seen, 200), photo)
     assert 22 < by_cosines < 24.5
     assert min(smooth, drawn) > by_cosines + 2
     assert sum(p.numel() for p in DeepDecoder().parameters()) == 5_473 > 64**2 > len(seen) == 1_229

@@ -27,6 +27,9 @@ CODE = torch.tensor([0.0, 2, 0, 0, -3, 0]).double()
 
 
 def test_7_47_is_the_books():
+    columns = ((3, 4, -1, 3, -5), (-1, 2, 5, 1, 4), (2, -3, 4, 2, -2))
+    columns += ((-5, -1, 2, -3, 2), (4, 1, -3, 0, -5), (1, 3, -2, -3, -1))
+    assert torch.equal(B.mT, torch.tensor(columns).double())
     assert torch.equal(B @ CODE, Y)
     assert torch.linalg.matrix_rank(B) == 5
     five = itertools.combinations(range(6), 5)

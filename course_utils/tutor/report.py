@@ -25,9 +25,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from course_utils.exercise import Exercise, all_exercises
+from course_utils.tutor import marks
 
-MARKS = "marks.csv"
-MARKS_COLUMNS = {"student", "exercise", "status", "misconception"}
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
 BETWEEN = " | "  # stands between the mistakes of an exported progress
 LARGEST = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
@@ -36,7 +35,7 @@ OTHERWISE = {  # what is said of those who are stuck without a known mistake
     "type": "The numbers may be right; the type or the shape is not.",
     "error": "The code stops with an error.",
     "limit": "The code runs too long or needs too much memory.",
-    "unreadable": "There is no notebook that can be read.",
+    marks.UNREADABLE: "There is no notebook that can be read.",
     "own": "It is the course's own answer.",
 }
 UNUSUAL = "None of the usual mistakes."
@@ -135,10 +134,11 @@ def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
         if source.is_file():
             yield source, True
             continue
-        inside = [source / MARKS] if (source / MARKS).exists() else _progress_files(source)
+        table = source / marks.NAME
+        inside = [table] if table.exists() else _progress_files(source)
         if not inside:
             raise ReportError(
-                f"{source} holds neither {MARKS} nor progress files (.csv). If these are "
+                f"{source} holds neither {marks.NAME} nor progress files (.csv). If these are "
                 "submissions, run `mark` first and name the folder it writes."
             )
         yield from ((path, False) for path in inside)
@@ -205,7 +205,7 @@ def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Found]]:
     head = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
     columns = set(table.fieldnames or ())
-    if columns >= MARKS_COLUMNS:
+    if columns >= set(marks.Mark._fields):
         for row in table:
             if known := _exercise(row["exercise"], ""):
                 mistakes = tuple(filter(None, [row["misconception"].strip()]))
@@ -325,7 +325,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="PATH",
-        help=f"progress files, {MARKS}, or folders of them",
+        help=f"progress files, {marks.NAME}, or folders of them",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="a new file")
     parser.add_argument("--names", action="store_true", help="tell who (default: anonymous)")

@@ -113,14 +113,14 @@ def pages_sheet(out: Path, paths: list[Path], dark: bool) -> None:
         raise ValueError(f"There is no page {', '.join(missing)}.")
     shown = {}
     with browser() as chromium:
-        for path in paths:
+        for at, path in enumerate(paths, start=1):
             size = dict(zip(("width", "height"), SLIDE, strict=True))
             page = chromium.new_page(viewport=size)
             page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
             page.goto(path.resolve().as_uri())
             page.wait_for_function("() => !window.MathJax || window.MathJax.startup?.promise")
             page.wait_for_timeout(1000)  # figures are drawn
-            stem = f"{path.resolve().parent.name}-{path.stem}"
+            stem = f"page-{at:02}-{path.stem}"
             if path.name.endswith(DECK):
                 shown[str(path)] = save(slides(page), out, stem, dark)
             else:

@@ -55,7 +55,7 @@ def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path,
         assert screenshots.main(["--pages", str(page), "--out", str(out), *option]) == 0
         dark = "-dark" if option else ""
         for name, width in screenshots.WIDTHS.items():
-            pictures = f"{tmp_path.name}-tall-{name}{dark}-0*.png"
+            pictures = f"page-01-tall-{name}{dark}-0*.png"
             assert sizes(out, pictures) == [(width, 2000), (width, 2000), (width, 500)]
             with Image.open(sorted(out.glob(pictures))[-1]) as last:
                 colours = [last.getpixel((9, y)) for y in (9, 399, 401, 499)]
