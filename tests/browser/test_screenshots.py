@@ -11,10 +11,16 @@ from PIL import Image
 from course_utils.tutor import screenshots, slides
 
 
-def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
-    command = [sys.executable, "-m", "course_utils", "screenshots", "00", "--dark"]
-    done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True)
+def screenshots_of(*arguments):
+    """Run the command in a process of its own: one process drives one browser."""
+    command = [sys.executable, "-m", "course_utils", "screenshots", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
+    said = screenshots_of("00", "--dark", "--out", tmp_path)
     shown = re.findall(r'<img src="([^"]+)" alt="[^"]+">', (tmp_path / "index.html").read_text())
     assert shown == sorted(path.name for path in tmp_path.glob("*.png"))
     pictures = []
@@ -27,7 +33,7 @@ def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
     assert pictures[0].resize((1, 1)).getpixel((0, 0)) < 100  # the dark theme
     for picture in pictures[:-1]:  # nothing is blank: each piece holds light text on its ground
         assert picture.getextrema()[1] > 180
-    assert "0 errors" in done.stdout
+    assert "0 errors" in said
 
 
 def test_an_unknown_workbook_is_named(capsys):
@@ -44,7 +50,7 @@ def sizes(out, pattern):
     return found
 
 
-def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path, capsys):
+def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path):
     page, out = tmp_path / "tall.html", tmp_path / "out"
     page.write_text(
         "<!doctype html><style>body { margin: 0; height: 4500px; background: linear-gradient("
@@ -52,7 +58,7 @@ def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path,
         "linear-gradient(#000 4400px, #0f0 4400px) } }</style>"
     )
     for option, top, end in (([], "red", "blue"), (["--dark"], "black", "lime")):
-        assert screenshots.main(["--pages", str(page), "--out", str(out), *option]) == 0
+        screenshots_of("--pages", page, "--out", out, *option)
         dark = "-dark" if option else ""
         for name, width in screenshots.WIDTHS.items():
             pictures = f"page-01-tall-{name}{dark}-0*.png"
@@ -73,7 +79,7 @@ def test_of_a_deck_every_slide_is_pictured(tmp_path):
     ]
     nbformat.write(new_notebook(cells=cells), tmp_path / "01_few.ipynb")
     deck = slides.export(tmp_path / "01_few.ipynb", tmp_path / "deck")
-    assert screenshots.main(["--pages", str(deck), "--out", str(tmp_path / "out")]) == 0
+    screenshots_of("--pages", deck, "--out", tmp_path / "out")
     assert sizes(tmp_path / "out", "*.png") == [(1280, 1440), (1280, 360)]
     with Image.open(next((tmp_path / "out").glob("*-01.png"))) as sheet:
         places = [(x, y, x + 640, y + 360) for y in range(0, 1440, 360) for x in (0, 640)]
