@@ -28,13 +28,17 @@ def _own_progress(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _executed(tmp_path_factory) -> dict[str, Path]:
+def shared(tmp_path_factory) -> Path:
+    """Return a folder for what is made once for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def _executed(shared) -> dict[str, Path]:
     """Execute both editions under nbval side by side, once for all processes of a test run."""
     from course_utils.tutor import executed  # here: most tests need no notebook
 
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder in one that they share
-        shared = shared.parent
     done = shared / "executed.json"
     with FileLock(shared / "executed.lock"):
         if not done.exists():

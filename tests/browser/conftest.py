@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.figures import all_figures
@@ -38,9 +39,14 @@ def lab():
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory, executed_student):
-    """Return the folder of the site of all workbooks, one-file pages included."""
-    return site.build(executed_student, tmp_path_factory.mktemp("site")).parent
+def built(shared, executed_student):
+    """Return the folder of the site of all workbooks, one-file pages included; built once."""
+    with FileLock(shared / "site.lock"):
+        first = shared / "site" / "index.html"
+        if not first.exists():
+            site.build(executed_student, shared / "building")
+            first.parent.with_name("building").rename(first.parent)
+    return first.parent
 
 
 @pytest.fixture
