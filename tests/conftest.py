@@ -61,6 +61,17 @@ def executed_tutor(_executed) -> Path:
 
 
 @pytest.fixture(scope="session")
+def jailed() -> None:
+    """Skip what needs a jail where there is none."""
+    from course_utils.tutor import jail
+
+    try:
+        jail.check()
+    except jail.JailError as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """Return the folder of the checkout."""
     return ROOT

@@ -198,12 +198,8 @@ class Class(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def marked(tmp_path_factory):
+def marked(jailed, tmp_path_factory):
     """Thirty submissions of one workbook, marked in one go."""
-    try:
-        jail.check()
-    except jail.JailError as error:
-        pytest.skip(str(error).splitlines()[0])
     folder, out = tmp_path_factory.mktemp("submitted"), tmp_path_factory.mktemp("out")
     folder.joinpath("gradebook.db").write_text("private")
     planned = BENCH.plan({n: KNOWN[n] for n in NUMBERS}, STUDENTS - len(AWKWARD) - 1, seed=3)
@@ -336,12 +332,8 @@ def test_a_page_runs_and_loads_nothing(marked, student):
 
 
 @pytest.fixture(scope="module")
-def told():
+def told(jailed):
     """Number → the messages told for each known mistake, all seen in one jail."""
-    try:
-        jail.check()
-    except jail.JailError as error:
-        pytest.skip(str(error).splitlines()[0])
     judge_ = Judge(KNOWN.values(), seed=41)
     steps = [
         step
@@ -371,10 +363,6 @@ def test_each_known_mistake_is_told_through_the_jail(told, exercise):
 
 
 def judged(*sources, numbers=("2.2",), **limits):
-    try:
-        jail.check()
-    except jail.JailError as error:
-        pytest.skip(str(error).splitlines()[0])
     cells = [new_code_cell(source) for source in sources]
     chosen = [KNOWN[number] for number in numbers]
     with Judge(chosen, seed=5, limits=LIMITS._replace(**limits)) as one:
@@ -382,6 +370,7 @@ def judged(*sources, numbers=("2.2",), **limits):
         return one.verdicts(ended, numbers)
 
 
+@pytest.mark.usefixtures("jailed")
 def test_a_cell_that_never_ends_is_left_and_the_next_one_runs():
     verdicts = judged("while True: pass", "blurred_pixel = 28", cell=1.5)
     assert verdicts["2.2"].status == "ok"
@@ -394,6 +383,7 @@ def test_what_cannot_be_interrupted_is_stopped():
     assert "stopped after 8 seconds" in verdict.message
 
 
+@pytest.mark.usefixtures("jailed")
 def test_an_answer_may_fail_in_its_own_way():
     sources = (
         "def conv2d(*rest):\n    print('hello')\n    return rest[7]",
