@@ -8,12 +8,14 @@ need in turn; the same goes for whatever lies beside them.
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import io
 import pickle
 import shutil
 import types
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -109,11 +111,11 @@ def _closure(needed: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _definition(module: str, name: str) -> ast.stmt | None:
     """The top-level statement that binds a name; None for an exercise and for Python's names."""
-    source = Path(importlib.import_module(module).__file__).read_text("utf-8")
-    for statement in ast.parse(source).body:
+    for statement in _statements(module):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for alias in statement.names:
                 if name == (alias.asname or alias.name.split(".")[0]):
+                    statement = copy.copy(statement)
                     statement.names = [alias]
                     return statement
         elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
@@ -122,6 +124,12 @@ def _definition(module: str, name: str) -> ast.stmt | None:
         elif name in _stored(statement):
             return statement
     return None
+
+
+@cache
+def _statements(module: str) -> list[ast.stmt]:
+    """The top-level statements of a module, not to be changed."""
+    return ast.parse(Path(importlib.import_module(module).__file__).read_text("utf-8")).body
 
 
 def _is_exercise(statement: ast.FunctionDef | ast.ClassDef) -> bool:
