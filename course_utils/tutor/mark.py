@@ -18,6 +18,7 @@ from typing import NamedTuple
 import nbformat
 from jinja2 import Environment
 from markupsafe import Markup
+from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from tqdm import tqdm
 
@@ -45,9 +46,10 @@ WORDS = {
 
 
 class Marked(NamedTuple):
-    """A submission, and the verdict on each exercise of its assignment by number."""
+    """A submission, its cells, and the verdict on each exercise of its assignment by number."""
 
     submission: Submission
+    cells: list[NotebookNode]
     verdicts: dict[str, Verdict]
     trouble: str = ""  # why there was nothing to judge
 
@@ -74,20 +76,20 @@ def judge_all(
         try:
             cells = submissions.read(one.path)
         except UnreadableError as error:
-            return str(error)
+            return [], str(error)
         name = one.assignment
-        return judge.observe(cells, known.notebooks[name], known.exercises[name])
+        return cells, judge.observe(cells, known.notebooks[name], known.exercises[name])
 
     marked = []
     with ThreadPoolExecutor(jobs) as pool:
         seen = tqdm(pool.map(observe, found), "marking", len(found), unit="", disable=not show)
-        for one, ended in zip(found, seen, strict=True):
+        for one, (cells, ended) in zip(found, seen, strict=True):
             numbers = known.exercises[one.assignment]
             if isinstance(ended, str):
                 blank = {n: Verdict("todo", e.heading) for n, e in numbers.items()}
-                marked.append(Marked(one, blank, ended))
+                marked.append(Marked(one, cells, blank, ended))
             else:
-                marked.append(Marked(one, judge.verdicts(ended, numbers)))
+                marked.append(Marked(one, cells, judge.verdicts(ended, numbers)))
     return marked
 
 
@@ -120,11 +122,10 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
 
     assignment.make(list(known.paths.values()), out)
     for one in marked:
-        student, name, path = one.submission
-        cells = [] if one.trouble else submissions.read(path)
+        student, name, _ = one.submission
         target = out / "submitted" / student / name / known.paths[name].name
         target.parent.mkdir(parents=True)
-        whole = submissions.mended(cells, known.notebooks[name])
+        whole = submissions.mended(one.cells, known.notebooks[name])
         nbformat.write(new_notebook(cells=whole, metadata=known.notebooks[name].metadata), target)
         nbgrader_steps.Judge.known[student, name] = one.verdicts
     for name in known.paths:
