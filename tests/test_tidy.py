@@ -175,7 +175,7 @@ def test_a_failing_write_leaves_the_file_and_nothing_beside_it(stored, monkeypat
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tidy.os, "replace", full)
+    monkeypatch.setattr(editions.os, "replace", full)
     before = stored.read_bytes()
     assert tidy.main([str(stored)]) == 2
     assert "No space left" in capsys.readouterr().err

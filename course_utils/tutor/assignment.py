@@ -6,7 +6,6 @@ takes the solutions out and writes `release/`, which students get, and the grade
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -22,9 +21,8 @@ from course_utils.exercise import Exercise, all_exercises
 from course_utils.tutor.editions import (
     BUILD,
     NOTEBOOKS,
-    chosen,
+    asked,
     discover,
-    empty,
     exercise_number,
     student_edition,
 )
@@ -169,13 +167,9 @@ def course(folder: Path) -> Iterator[tuple]:
 
 def main(argv: list[str]) -> int:
     """Write nbgrader's course; 2 on a wrong argument."""
-    parser = argparse.ArgumentParser(prog="course_utils assignment", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NN", help="02, further/02 (default: all core)")
-    parser.add_argument("--out", type=Path, default=BUILD / "course", help="an empty folder")
-    asked = parser.parse_args(argv)
     try:
-        notebooks = chosen(asked.names, further=False)
-        for path in make(notebooks, empty(asked.out)):
+        notebooks, out = asked("assignment", __doc__, argv, BUILD / "course", further=False)
+        for path in make(notebooks, out):
             print(f"for students: {path}")
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
+import os
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -59,6 +62,43 @@ def empty(folder: Path) -> Path:
         raise ValueError(f"{folder} is not an empty folder. Name another with --out, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def asked(
+    command: str, about: str, argv: list[str], out: Path, further: bool = True
+) -> tuple[list[Path], Path]:
+    """Read a command line of workbooks' numbers and `--out`, which by default is `out`.
+
+    Returns
+    -------
+    (list of Path, Path)
+        What `chosen` finds, and an empty folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no such workbook, or the folder is not empty.
+    """
+    names = f"02, or further/02 (default: {'all' if further else 'all core ones'})"
+    parser = argparse.ArgumentParser(prog=f"course_utils {command}", description=about)
+    parser.add_argument("names", nargs="*", metavar="NN", help=names)
+    parser.add_argument("--out", type=Path, default=out, help="an empty folder")
+    given = parser.parse_args(argv)
+    return chosen(given.names, further), empty(given.out)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file at once: whoever reads it meanwhile sees the old one or the new one."""
+    mode = path.stat().st_mode if path.exists() else 0o644  # mkstemp lets nobody else read it
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def tags(cell: NotebookNode) -> list[str]:

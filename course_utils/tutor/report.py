@@ -11,10 +11,8 @@ import argparse
 import csv
 import io
 import json
-import os
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from markupsafe import Markup, escape
 
 from course_utils.exercise import Exercise, all_exercises
 from course_utils.tutor import marks
+from course_utils.tutor.editions import write_whole
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
 BETWEEN = " | "  # stands between the mistakes of an exported progress
@@ -309,15 +308,7 @@ def write(path: Path, text: str) -> None:
     if path.exists():
         raise ReportError(f"{path} is there already. Name another with --out, or remove it.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(part, 0o644)  # mkstemp lets nobody else read it
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+    write_whole(path, text)
 
 
 def main(argv: list[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 import tempfile
@@ -13,7 +12,7 @@ import nbformat
 from nbformat.v4 import new_markdown_cell
 
 from course_utils.tutor import executed, pages
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, chosen, discover, empty
+from course_utils.tutor.editions import BUILD, NOTEBOOKS, asked, discover
 
 LOOKS = Path(__file__).with_name("site.css")
 TITLE = "Convolution, sparsity and sensing, by doing"
@@ -131,12 +130,8 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
 
 def main(argv: list[str]) -> int:
     """Write the site; 1 where a notebook shows an error, 2 on a wrong argument."""
-    parser = argparse.ArgumentParser(prog="course_utils site", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NN", help="02, or further/02 (default: all)")
-    parser.add_argument("--out", type=Path, default=BUILD / "site", help="an empty folder")
-    asked = parser.parse_args(argv)
     try:
-        notebooks, out = chosen(asked.names), empty(asked.out)
+        notebooks, out = asked("site", __doc__, argv, BUILD / "site")
         with tempfile.TemporaryDirectory() as scratch:
             folder = executed.run("student", notebooks, out=Path(scratch), show=True)
             print(build(folder, out, say=sys.stdout))

@@ -7,7 +7,6 @@ becomes notes; after each exercise the notes hold its answer and the usual mista
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from nbformat.v4 import new_markdown_cell
 
 from course_utils.exercise import all_exercises
 from course_utils.tutor import executed
-from course_utils.tutor.editions import BUILD, chosen, empty, exercise_number, usual_mistakes
+from course_utils.tutor.editions import BUILD, asked, exercise_number, usual_mistakes
 from course_utils.tutor.pages import MODULES, SCRIPTS, copy_scripts, render
 
 TEMPLATE = Path(__file__).with_name("slides.html.j2")
@@ -86,12 +85,8 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 
 def main(argv: list[str]) -> int:
     """Write decks of slides; 1 where a notebook shows an error, 2 on a wrong argument."""
-    parser = argparse.ArgumentParser(prog="course_utils slides", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NN", help="02, … (default: all core ones)")
-    parser.add_argument("--out", type=Path, default=BUILD / "slides", help="an empty folder")
-    asked = parser.parse_args(argv)
     try:
-        notebooks, out = chosen(asked.names, further=False), empty(asked.out)
+        notebooks, out = asked("slides", __doc__, argv, BUILD / "slides", further=False)
         with tempfile.TemporaryDirectory() as scratch:
             folder = executed.run("student", notebooks, out=Path(scratch), show=True)
             for path in sorted(folder.rglob("*.ipynb")):

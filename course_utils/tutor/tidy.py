@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course_utils.tutor.editions import CHECKED, discover, tags
+from course_utils.tutor.editions import CHECKED, discover, tags, write_whole
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -149,7 +148,7 @@ def _tidy_file(path: Path, check: bool, rerun: Callable | None) -> list[str]:
     if after != before:
         lines.append(f"{path}: not tidy" if check else f"{path}: tidied")
         if not check:
-            _write(path, after)
+            write_whole(path, after)
     return lines + [
         f"{path}: cell {cell!r} has no output to compare; run `tidy --run`"
         for cell in missing_outputs(notebook)
@@ -171,16 +170,3 @@ def _slug(cell: NotebookNode, taken: set[str]) -> str:
 
 def _text(output: NotebookNode) -> str:
     return output.text if output.get("name") == "stdout" else ""
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file at once: whoever reads it meanwhile sees the old one or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, path.stat().st_mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
