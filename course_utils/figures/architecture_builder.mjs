@@ -209,7 +209,6 @@ export default courseFigure({
     root.prepend(make("style", {}, BUILDER_STYLE), general);
     says.before(formula, layer, buttons);
 
-    const say = (element, words) => element.textContent === words || (element.textContent = words);
     const buildLine = () => {
       const cells = COLUMNS.map((column, i) => {
         const [mark, text, bar] = [make("b", {}), make("span", {}), make("span", { class: `course-bar course-${column}` })];
@@ -248,15 +247,15 @@ export default courseFigure({
       for (const [element, shown] of [...convControls.map((one) => [one, here.conv !== undefined]), [width, here.dense !== undefined]]) {
         element.hidden = !shown;
       }
-      which.textContent = `${here.name}:`;
+      say(which, `${here.name}:`);
       layer.hidden = here.conv === undefined && here.dense === undefined;
       addConv.disabled = state.convolutions.length >= MOST_CONV;
       addDense.disabled = state.dense.length >= MOST_DENSE;
       remove.disabled = here.conv === undefined && here.dense === undefined;
-      remove.textContent = remove.disabled ? "Remove" : `Remove ${here.name}`;
-      formula.textContent = here.formulas
+      say(remove, remove.disabled ? "Remove" : `Remove ${here.name}`);
+      say(formula, here.formulas
         ? `${here.name}: ${here.formulas[0]} = ${whole(here.parameters)} parameters; ${here.formulas[1]} = ${whole(here.multiply_adds)} multiply-adds`
-        : `${here.name}: nothing to learn, and no multiply-adds`;
+        : `${here.name}: nothing to learn, and no multiply-adds`);
     };
   },
 });

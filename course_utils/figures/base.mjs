@@ -29,6 +29,11 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Write words into an element that shows others: touching the page is what costs time. */
+function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 /** A number as people write it: a true minus sign, at most `digits` decimals. */
 function write(value, digits = 2) {
   return String(Number(value.toFixed(digits))).replace("-", MINUS);
@@ -98,7 +103,7 @@ function table(rows, columns, cell, className = "") {
   const put = (row, column, words, { above = "", below = "", kind = "", fill = "" } = {}) => {
     const at = cells[row * columns + column];
     const content = [words, above, below, kind, fill].join("|");
-    if (at.content === content) return; // touching the page is what costs time
+    if (at.content === content) return;
     at.content = content;
     const share = (above ? 0.8 : 1) * (words.length > 4 ? 0.3 : words.length > 3 ? 0.36 : 0.42);
     at.text.style.fontSize = `${cell * share}px`;
@@ -178,11 +183,14 @@ function courseFigure(spec) {
       controls.push(update);
       return make("label", { class: "course-control" }, make("span", {}, label), element);
     };
+    const show = (element, value) => {
+      if (element.value !== String(value)) element.value = value; // the browser looks at forms that change
+    };
     const choose = (label, options, value, changed) => {
       const menu = make("select", { "aria-label": label });
       for (const option of options(read())) menu.append(make("option", { value: option }, option));
       on(menu, "change", () => set(changed(menu.value, read())));
-      return control(label, menu, (state) => (menu.value = value(state)));
+      return control(label, menu, (state) => show(menu, value(state)));
     };
     const count = (label, low, high, value, changed) => {
       const input = make("input", { type: "number", min: low, max: high, "aria-label": label });
@@ -191,15 +199,15 @@ function courseFigure(spec) {
         if (Number.isFinite(number)) set(changed(clamp(number, low, high), read()));
         later();
       });
-      return control(label, input, (state) => (input.value = value(state)));
+      return control(label, input, (state) => show(input, value(state)));
     };
     const slide = (label, { low, high, step, words = write }, value, changed) => {
       const input = make("input", { type: "range", min: low, max: high, step, "aria-label": label });
       const shown = make("output", {});
       on(input, "input", () => set(changed(input.valueAsNumber, read())));
       const box = control(label, input, (state) => {
-        input.value = value(state);
-        shown.textContent = words(value(state));
+        show(input, value(state));
+        say(shown, words(value(state)));
         input.setAttribute("aria-valuetext", shown.textContent);
       });
       box.append(shown);
@@ -261,8 +269,7 @@ function courseFigure(spec) {
       const numbers = spec.numbers(state);
       drawPicture(state, numbers);
       for (const update of controls) update(state);
-      const words = refusal || spec.says(state, numbers);
-      if (says.textContent !== words) says.textContent = words; // else it may be read out again
+      say(says, refusal || spec.says(state, numbers)); // what has not changed is not read out again
       root.dataset.state = JSON.stringify(Object.fromEntries(small.map((n) => [n, state[n]])));
       root.dataset.numbers = JSON.stringify(numbers);
     };

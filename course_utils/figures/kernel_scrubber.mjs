@@ -209,7 +209,7 @@ export default courseFigure({
           else map.put(i, j, write(value), { fill: tint(value, largest) });
         }));
         map.outline(now.row, now.column, 1, 1);
-        mapTitle.textContent = `feature map ${rows} × ${columns}, ${now.visited.length} of ${rows * columns} visited`;
+        say(mapTitle, `feature map ${rows} × ${columns}, ${now.visited.length} of ${rows * columns} visited`);
         fill.disabled = now.visited.length === rows * columns;
       };
     };
@@ -255,7 +255,7 @@ export default courseFigure({
       const { kernel, stride, padding, dilation } = state;
       drawKernel(String(sizeOf(kernel)), state, numbers);
       (isPhoto(state) ? drawPhoto : drawTables)(JSON.stringify([kernel, stride, padding, dilation]), state, numbers);
-      formula.textContent = sizeFormula(state, numbers);
+      say(formula, sizeFormula(state, numbers));
     };
   },
 });

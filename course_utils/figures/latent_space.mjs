@@ -247,7 +247,7 @@ export default courseFigure({
       faded.show(0, latest.faded);
       if (mapped !== `${horizontal} ${vertical}`) {
         drawThumbs(state);
-        mapNote.textContent = `→ direction ${nameOf(state, horizontal - 1)}, ↑ direction ${nameOf(state, vertical - 1)}; each side is ${write(2 * REACH, 1)} σ long`;
+        say(mapNote, `→ direction ${nameOf(state, horizontal - 1)}, ↑ direction ${nameOf(state, vertical - 1)}; each side is ${write(2 * REACH, 1)} σ long`);
       }
       mapped = `${horizontal} ${vertical}`;
       drawVectors(state, places);
@@ -262,8 +262,8 @@ export default courseFigure({
       const [, , width] = shapeOf(state);
       const long = FRAMES * (width + 2) - 2;
       for (const put of marks) put(0, ((blend / 100) * (FRAMES - 1) * (width + 2)) / long, 1, width / long);
-      decodedNote.textContent = `A comes back with an error of ${errors[0].toFixed(3)}, B of ${errors[1].toFixed(3)}`;
-      fadedNote.textContent = `${apart.toFixed(3)} from the decoded picture`;
+      say(decodedNote, `A comes back with an error of ${errors[0].toFixed(3)}, B of ${errors[1].toFixed(3)}`);
+      say(fadedNote, `${apart.toFixed(3)} from the decoded picture`);
     };
   },
 });

@@ -411,9 +411,9 @@ export default courseFigure({
       const isAway = runner && !runner.position;
       loss.colSpan = isAway ? 4 : 1;
       for (const cell of [x, y, arrived]) cell.hidden = isAway;
-      loss.textContent = !runner ? "" : isAway ? `left the map at step ${runner.left}` : small(runner.loss);
-      [x, y].forEach((cell, i) => (cell.textContent = runner?.position ? write(runner.position[i]) : ""));
-      arrived.textContent = !runner ? "" : runner.arrived === null ? "not yet" : `step ${runner.arrived}`;
+      say(loss, !runner ? "" : isAway ? `left the map at step ${runner.left}` : small(runner.loss));
+      [x, y].forEach((cell, i) => say(cell, runner?.position ? write(runner.position[i]) : ""));
+      say(arrived, !runner ? "" : runner.arrived === null ? "not yet" : `step ${runner.arrived}`);
       if (!runner) return undefined;
       const places = pathOf(name, state).places.slice(0, state.step + 1).map((place) => onMap(state.surface, place));
       const points = places.map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join(" ");
@@ -423,7 +423,7 @@ export default courseFigure({
 
     return (state, { runners, enough }) => {
       if (painted !== state.surface) paint(state.surface);
-      play.textContent = frame === undefined ? "Play" : "Pause";
+      say(play, frame === undefined ? "Play" : "Pause");
       const labels = lines.flatMap((line) => {
         const place = drawLine(state, line, runners[line.name]);
         if (!place) return [];
@@ -435,13 +435,13 @@ export default courseFigure({
       for (const { line, place, isRight, width, x, y } of labels) {
         line.mark.setAttribute("transform", `translate(${place})`);
         const side = isRight ? x : x + width;
-        line.text.textContent = line.name;
+        say(line.text, line.name);
         for (const [key, value] of Object.entries({ x: side, y: y + 4, "text-anchor": isRight ? "start" : "end" })) line.text.setAttribute(key, value);
         const ends = Math.abs(y - place[1]) > 6 ? { x1: place[0], y1: place[1], x2: side, y2: y } : { x1: 0, y1: 0, x2: 0, y2: 0 };
         for (const [key, value] of Object.entries(ends)) line.leader.setAttribute(key, value);
       }
       flag.setAttribute("transform", `translate(${onMap(state.surface, state.start)})`);
-      note.textContent = `Flag: the start, click or drag to move it. White cross: lowest loss. There: at a loss of ${small(enough)} or less, with a thousandth of the way down left.`;
+      say(note, `Flag: the start, click or drag to move it. White cross: lowest loss. There: at a loss of ${small(enough)} or less, with a thousandth of the way down left.`);
     };
   },
 });

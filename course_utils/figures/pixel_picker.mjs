@@ -87,14 +87,14 @@ export default courseFigure({
       planes.forEach(({ box, radio, value }, index) => {
         radio.checked = index === channel;
         box.classList.toggle("course-chosen", index === channel);
-        value.textContent = numbers.planes[index];
+        say(value, String(numbers.planes[index]));
       });
       const [top, left] = [clamp(row - 2, 0, Math.max(0, height - 5)), clamp(column - 2, 0, Math.max(0, width - 5))];
       for (let i = 0; i < 5; i++) {
         for (let j = 0; j < 5; j++) near.put(i, j, String(state.image[channel][top + i]?.[left + j] ?? ""));
       }
       near.outline(row - top, column - left, 1, 1);
-      nearTitle.textContent = `rows ${top}–${Math.min(top + 5, height) - 1}, columns ${left}–${Math.min(left + 5, width) - 1}`;
+      say(nearTitle, `rows ${top}–${Math.min(top + 5, height) - 1}, columns ${left}–${Math.min(left + 5, width) - 1}`);
       const [perImage, perChannel, perRow] = numbers.strides_nchw;
       const [perRowLast, perColumnLast] = numbers.strides_hwc;
       facts.replaceChildren(

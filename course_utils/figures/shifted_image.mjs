@@ -251,7 +251,7 @@ export default courseFigure({
           }
         }
         canvas.getContext("2d").putImageData(pixels, 0, 0);
-        heading.textContent = `after ${name}: ${count_} maps of ${rows_} × ${columns_}, blue 0, yellow ${write(largest)}`;
+        say(heading, `after ${name}: ${count_} maps of ${rows_} × ${columns_}, blue 0, yellow ${write(largest)}`);
         const isHere = state.stage === name;
         const { channel, row, column } = state;
         const [top, left] = [Math.floor(channel / across) * tall + row, (channel % across) * wide + column];
@@ -292,7 +292,7 @@ export default courseFigure({
       const inputOf = `${colour}${isImage && before.length ? ", standardised" : ""}`;
       contents.forEach((matrix, at) => {
         const digits = Math.max(...matrix.flat().map(Math.abs)) < 0.1 ? 3 : 2; // of all its numbers
-        grids[at].heading.textContent = at === 0 && isSum ? `input, ${inputOf}` : words[at];
+        say(grids[at].heading, at === 0 && isSum ? `input, ${inputOf}` : words[at]);
         matrix.forEach((line, i) => line.forEach((x, j) => grids[at].grid.put(i, j, fixed(x, digits), {
           fill: at === 2 ? tint(x, largest) : "",
           kind: !isSum && x === value ? "course-in" : "",
@@ -300,9 +300,9 @@ export default courseFigure({
       });
       part.style.display = isSum ? "" : "none";
       const [total, terms] = [isSum ? sums.reduce((a, b) => a + b, bias) : 0, isSum ? sums.map((x) => (x < 0 ? `(${write(x, 3)})` : write(x, 3))) : []];
-      formula.textContent = isSum
+      say(formula, isSum
         ? `Sums of the products over ${sums.length} input channel${sums.length > 1 ? "s" : ""}: ${terms.join(" + ")}; with the bias ${write(bias, 3)} that makes ${write(total, 3)}, and ReLU leaves ${write(value, 3)}.`
-        : `The largest of ${window.flat().map((x) => write(x, 3)).join(", ")} is ${write(value, 3)}.`;
+        : `The largest of ${window.flat().map((x) => write(x, 3)).join(", ")} is ${write(value, 3)}.`);
     };
 
     return (state, numbers) => {
@@ -311,22 +311,22 @@ export default courseFigure({
       const [top, left, bottom, right] = numbers.unit.field;
       const [y0, x0, y1, x1] = [Math.max(0, top), Math.max(0, left), Math.min(height, bottom), Math.min(width, right)];
       field(y0 / height, x0 / width, (y1 - y0) / height, (x1 - x0) / width);
-      imageTitle.textContent = whereTo(state) || "not shifted; drag it";
+      say(imageTitle, whereTo(state) || "not shifted; drag it");
       back.disabled = !whereTo(state);
       const label = state.labels[state.image];
       names.forEach((name, at) => {
         const shares = numbers.probabilities[name];
         const guess = winner(shares);
-        heads[at].textContent = `${name} says ${classes[guess]}: ${guess === label ? "right" : "wrong"}`;
+        say(heads[at], `${name} says ${classes[guess]}: ${guess === label ? "right" : "wrong"}`);
         rows.forEach(({ cells }, index) => {
           const { bar, text } = cells[at];
           bar.style.width = `${(60 * shares[index]).toFixed(2)}%`;
-          text.textContent = `${percent(shares[index])}${index === guess ? " ◂" : ""}`;
+          say(text, `${percent(shares[index])}${index === guess ? " ◂" : ""}`);
         });
       });
       rows.forEach(({ words, name, tr }, index) => {
         tr.classList.toggle("course-right", index === label);
-        name.textContent = `${words}${index === label ? " (true)" : ""}`;
+        say(name, `${words}${index === label ? " (true)" : ""}`);
       });
       drawMaps(state);
       drawUnit(state, numbers);
