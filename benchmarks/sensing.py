@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, orthogonal_mp_gram
 
 from course_utils import datasets
@@ -291,7 +293,8 @@ def dictionary(quick: bool) -> None:
     def theirs():
         options = {"alpha": 1.0, "batch_size": 500, "max_iter": 2 * rounds, "fit_algorithm": "cd"}
         model = MiniBatchDictionaryLearning(atoms, random_state=0, **options)
-        return torch.from_numpy(model.fit(white.numpy()).components_.T)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # a few codes
+            return torch.from_numpy(model.fit(white.double().numpy()).components_.T).float()
 
     def value(d):
         d = d / d.norm(dim=0)
