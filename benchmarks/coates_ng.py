@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--atoms", type=int, default=100, help="the paper has 1600 and 6000")
     parser.add_argument("--images", type=int, help="default: all training images")
     parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 4")
+    parser.add_argument("--threshold", type=float, help="of T, default 0.5; λ of SC, default 1")
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
     parser.add_argument("--strength", type=float, default=3e-4, help="the SVM's C")
     parser.add_argument("--threads", type=int, default=2)
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
     for row in given.row or PAPER:
         dictionary, encoder = row.split("/")
         stride = given.stride or {"T": 1, "SC": 4}[encoder]
+        threshold = {"T": 0.5, "SC": 1.0}[encoder] if given.threshold is None else given.threshold
         start, cpu = time.perf_counter(), time.process_time()
         found = coates_ng(
             train,
@@ -71,6 +73,7 @@ def main(argv: list[str]) -> int:
             strength=given.strength,
             device=given.device,
             stride=stride,
+            threshold=threshold,
         )
         cells = [
             row,
