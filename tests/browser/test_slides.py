@@ -115,6 +115,26 @@ def test_a_slide_that_is_too_long_is_seen(lines, fits, present, tmp_path):
     assert (size["zoom"] < 1) == (lines > 10)
 
 
+@pytest.mark.parametrize(
+    ("lines", "least", "most"), [(1, 530, 550), (12, 310, 530), (20, 200, 300)]
+)
+def test_a_picture_takes_the_room_that_there_is(lines, least, most, present, tmp_path):
+    drawn = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"
+    picture = f'<img width="300" height="200" alt="white" src="{drawn}">'
+    outputs = [
+        new_output("stream", text="line\n" * lines),
+        new_output("display_data", data={"text/html": picture}),
+    ]
+    code = new_code_cell("x", outputs=outputs, execution_count=1)
+    page = present(deck(tmp_path, cell("# 1 · A"), code))
+    (size,) = walk(page)
+    assert not too_large(size)
+    width = page.locator("section.present img").evaluate(
+        "(img) => img.getBoundingClientRect().width / Reveal.getScale()"
+    )
+    assert least <= width <= most
+
+
 def test_what_stands_before_a_heading_is_said_and_not_shown(present, tmp_path):
     page = present(
         deck(tmp_path, cell("# 1 · A"), cell("What it means.\n\n## B\n\nNew."), cell("C", "skip"))
