@@ -297,7 +297,8 @@ def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores."""
     fetch_browser_scripts(ROOT)
     find_chromium()
-    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # browsers first
+    # Three, since who drives a browser or a kernel mostly waits; browsers first.
+    spread = ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder"]
     return subprocess.call([sys.executable, "-m", "pytest", *spread, *argv], cwd=ROOT)
 
 

@@ -145,7 +145,7 @@ const RACE_STYLE = `
   .course-race canvas { width: 100%; opacity: 0.6; }
   .course-race .course-map svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: hidden; pointer-events: none; }
   .course-race .course-map :is(polyline, path) { stroke-linejoin: round; }
-  .course-race .course-casing { fill: none; stroke: var(--paper); stroke-width: 4.5; opacity: 0.75; }
+  .course-race .course-casing { fill: none; stroke: var(--paper); stroke-width: 4.5; stroke-opacity: 0.75; }
   .course-race .course-trail { fill: none; stroke-width: 2; }
   .course-race .course-leader { stroke: var(--ink); stroke-width: 1; }
   .course-race text { font: 600 12.5px/1 system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink); stroke: var(--paper); stroke-width: 3.5; paint-order: stroke; stroke-linejoin: round; }
