@@ -26,7 +26,7 @@ def page_file(tmp_path_factory):
     verdicts["2.7"] = EXERCISES["2.7"].judge(lambda *case: print("<script>") or case[9])
     known = mark.Assignments({"02", "further-02"})
     known.exercises["02"] |= known.exercises["further-02"]
-    marked = [mark.Marked(SUBMISSION, verdicts)]
+    marked = [mark.Marked(SUBMISSION, [], verdicts)]
     mark.write_feedback(marked, mark.table(marked, known), out)
     (written,) = out.rglob("*.html")
     return written
