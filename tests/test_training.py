@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import signal
@@ -346,9 +347,22 @@ def test_an_interruption_keeps_the_best_weights():
 
 
 def test_a_real_signal_ends_a_long_training_and_a_series():
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    runs = repeat(convnet, toy(600), seeds=range(1000), epochs=20, batch_size=4)
+    steps, is_going, is_over = itertools.count(), threading.Event(), threading.Event()
+
+    def make():
+        model = convnet()
+        model.register_forward_hook(lambda *_: is_going.set() if next(steps) > 20 else None)
+        return model
+
+    def press():  # again and again: Python drops an interrupt that falls into a finaliser
+        is_going.wait()
+        while not is_over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            is_over.wait(1.0)
+
+    threading.Thread(target=press, daemon=True).start()
+    runs = repeat(make, toy(600), seeds=range(1000), epochs=20, batch_size=4)
+    is_over.set()
     assert runs[-1][1].interrupted
     assert not any(history.interrupted for _, history in runs[:-1])
     assert sum(len(history.step_loss) for _, history in runs) > 10
