@@ -297,8 +297,7 @@ def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores."""
     fetch_browser_scripts(ROOT)
     find_chromium()
-    # Three, since who drives a browser or a kernel mostly waits; browsers first.
-    spread = ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder"]
+    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # browsers first
     return subprocess.call([sys.executable, "-m", "pytest", *spread, *argv], cwd=ROOT)
 
 

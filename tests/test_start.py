@@ -449,7 +449,7 @@ def test_test_prepares_then_runs_pytest_and_keeps_its_exit_code(monkeypatch, roo
     monkeypatch.setattr(commands, "find_chromium", lambda: done.append("chromium"))
     monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: done.append(command) or 5)
     assert commands.main(["test", "-k", "x"]) == 5
-    spread = ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder"]
+    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
     assert done == [root, "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
 
 
