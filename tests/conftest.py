@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ EDITIONS = ("student", "tutor")
 os.environ.setdefault("MPLBACKEND", "agg")
 if "COURSE_DATA" in os.environ:  # kernels run in other folders
     os.environ["COURSE_DATA"] = str(Path(os.environ["COURSE_DATA"]).resolve())
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
 
 

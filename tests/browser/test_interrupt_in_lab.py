@@ -35,7 +35,7 @@ print(json.dumps({
     "again": again.epochs,
 }))
 """
-COUNTED = r"""() => {  // three epochs of five steps
+COUNTED = r"""() => {  // three epochs of five steps; the third may still be validated
     const [, steps] = document.querySelector(".jp-Notebook").innerText.match(/(\d+)\/500000/) ?? [];
     return Number(steps) >= 15;
 }"""
@@ -69,7 +69,7 @@ def test_the_stop_button_keeps_the_history_and_the_kernel(workbook):
     assert seen["interrupted"]
     assert seen["stopped"] == f"interrupted in epoch {seen['epochs'] + 1}"
     assert seen["lengths"] == [seen["epochs"]] * 2
-    assert 3 <= seen["epochs"] <= seen["steps"] / 5 <= seen["epochs"] + 1
+    assert 2 <= seen["epochs"] <= seen["steps"] / 5 <= seen["epochs"] + 1
     assert seen["difference"] < 1e-5
     assert seen["again"] == 1
 

@@ -38,7 +38,9 @@ def visit(chromium, built):
 
 
 @EVERY
-def test_a_workbooks_page_is_alive_accessible_and_fits_a_phone(name, executed_student, visit):
+def test_a_workbooks_page_is_alive_accessible_fits_a_phone_and_has_one_file(
+    name, executed_student, visit
+):
     notebook = nbformat.read(executed_student / name, as_version=4)
     figures = len(figures_of(notebook))
     page = visit(name.with_suffix(".html"), figures)
@@ -51,9 +53,12 @@ def test_a_workbooks_page_is_alive_accessible_and_fits_a_phone(name, executed_st
         assert found.violations_count == 0, found.generate_report()
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+    page.get_by_role("link", name="One file").click()
+    page.wait_for_url("**/one_file/**")
+    assert page.title().split("·")[0].strip()
 
 
-def test_the_first_page_leads_to_every_workbook_and_to_its_one_file(visit, built):
+def test_the_first_page_leads_to_every_workbook(visit):
     page = visit("index.html")
     links = page.locator("article .toctree-wrapper a").evaluate_all(
         "(all) => all.map((one) => one.getAttribute('href'))"
@@ -63,18 +68,6 @@ def test_the_first_page_leads_to_every_workbook_and_to_its_one_file(visit, built
         key=lambda link: ("/" in link, link),
     )
     assert Axe().run(page).violations_count == 0
-    for name in WORKBOOKS:
-        page = visit(name.with_suffix(".html"), page_figures(built, name))
-        page.get_by_role("link", name="One file").click()
-        page.wait_for_url("**/one_file/**")
-        assert page.title().split("·")[0].strip()
-        page.close()
-
-
-def page_figures(built, name):
-    """Count the figures that a page will draw."""
-    text = (built / name.with_suffix(".html")).read_text("utf-8")
-    return text.count("application/vnd.jupyter.widget-view+json")
 
 
 def test_the_search_finds_a_word(visit):
@@ -93,9 +86,10 @@ GROUND = """(part) => {
 }"""
 
 
-def test_the_dark_theme_darkens_the_figures_too(visit, built):
+def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
     name = WORKBOOKS[[path.name for path in WORKBOOKS].index("03_pooling.ipynb")]
-    page = visit(name.with_suffix(".html"), page_figures(built, name))
+    figures = figures_of(nbformat.read(executed_student / name, as_version=4))
+    page = visit(name.with_suffix(".html"), len(figures))
     ink, ground = {}, {}
     says = page.locator(".course-says").first
     for theme in ("light", "dark"):
