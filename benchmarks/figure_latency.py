@@ -105,14 +105,15 @@ def main(argv: list[str]) -> int:
     events = parser.parse_args(argv).events
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     figures = {one.__module__.rpartition(".")[2]: one for one in all_figures()}
-    sources = {
-        module: FIGURE.format(module=module, name=figure.__name__)
-        for module, figure in figures.items()
-        if module != "kernel_scrubber"
-    }
-    sources |= {"kernel_scrubber": SCRUBBER} | {name: one[0] for name, one in OTHERS.items()}
+    shown = {}
+    for module, figure in figures.items():
+        source = FIGURE.format(module=module, name=figure.__name__)
+        root = f'.course-figure[data-figure="{module}"]'
+        shown[module] = source, root, f"{root} .course-stage"
+    shown["kernel_scrubber"] = SCRUBBER, *shown["kernel_scrubber"][1:]
+    shown |= OTHERS
     notebook = new_notebook(
-        cells=[new_code_cell(source) for source in sources.values()],
+        cells=[new_code_cell(source) for source, *_ in shown.values()],
         metadata={"kernelspec": kernel},
     )
     there_and_back = ["ArrowRight"] * 3 + ["ArrowLeft"] * 3
@@ -125,11 +126,9 @@ def main(argv: list[str]) -> int:
             raise RuntimeError("\n".join(errors))
         page.locator(".widget-output img").wait_for()
         rows = {}
-        for name in sources:
-            root = f'.course-figure[data-figure="{name}"]'
-            _, root, focus = OTHERS.get(name, ("", root, f"{root} .course-stage"))
+        for name, (_, root, focus) in shown.items():
             alone = page.add_style_tag(content=ALONE.format(root))
-            rows[name] = measure(page, page.locator(focus), root, "widget" in root, keys)
+            rows[name] = measure(page, page.locator(focus), root, root == ".widget-output", keys)
             alone.evaluate("(style) => style.remove()")
     print(f"key press to changed pixels, ms over {events} events, {os.cpu_count()} cores")
     print(f"{'':<24}{'median':>8}{'90 %':>8}{'worst':>8}")

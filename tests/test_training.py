@@ -361,8 +361,10 @@ def test_a_real_signal_ends_a_long_training_and_a_series():
             is_over.wait(1.0)
 
     threading.Thread(target=press, daemon=True).start()
-    runs = repeat(make, toy(600), seeds=range(1000), epochs=20, batch_size=4)
-    is_over.set()
+    try:
+        runs = repeat(make, toy(600), seeds=range(1000), epochs=20, batch_size=4)
+    finally:
+        is_over.set()
     assert runs[-1][1].interrupted
     assert not any(history.interrupted for _, history in runs[:-1])
     assert sum(len(history.step_loss) for _, history in runs) > 10
