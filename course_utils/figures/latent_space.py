@@ -42,7 +42,6 @@ class LatentSpace(Figure):
 
     pieces = ("network",)
     tolerance = 1e-6
-    milliseconds = 100.0  # a network decodes at every key press
 
     images = traitlets.Dict(read_only=True).tag(sync=True)
     codes = traitlets.Dict(read_only=True).tag(sync=True)
