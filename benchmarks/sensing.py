@@ -7,9 +7,11 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, orthogonal_mp_gram
@@ -282,6 +284,38 @@ def lasso(quick: bool) -> None:
     table(f"{count} Lassos, 100×400, λ = {lam}", "solver|objective|seconds|times as long", rows)
 
 
+def codes(quick: bool) -> None:
+    """Patches' codes in a dictionary: ADMM beside FISTA and scikit-learn's coordinate descent."""
+    count, atoms, rounds = (20, 40, 1) if quick else (2000, 1600, 5)
+    some = sample_patches(datasets.load().train_images[:1000], 20 * count)
+    mean, matrix = zca(some)
+    white = (some - mean) @ matrix
+    d, patches, lam = learned(white, atoms, partial(omp, atoms=1), rounds), white[:count], 0.5
+
+    def coordinates():
+        options = {"algorithm": "lasso_cd", "alpha": lam, "max_iter": 20_000, "n_jobs": 2}
+        exact = patches.double().numpy(), d.mT.double().numpy()  # in float32 it never ends
+        return torch.from_numpy(sparse_encode(*exact, **options)).float()
+
+    def value(x):
+        return ((x @ d.mT - patches).square().sum(1) / 2 + lam * x.abs().sum(1)).mean().item()
+
+    ways: dict[str, Callable[[], torch.Tensor]] = {
+        "ADMM, 10 iterations": lambda: sparse_codes(d, patches, lam),
+        "FISTA, 30 iterations": lambda: fista(Matrix(d), patches, lam, 30, prox=F.softshrink),
+        "FISTA, 60 iterations": lambda: fista(Matrix(d), patches, lam, 60, prox=F.softshrink),
+        "`sparse_encode`, two jobs": coordinates,
+    }
+    found = {name: timed(way, 3) for name, way in ways.items()}
+    seconds = found["ADMM, 10 iterations"][1]
+    rows = [
+        [name, f"{value(x):.3f}", f"{t:.2f}", f"{t / seconds:.1f}"]
+        for name, (x, t) in found.items()
+    ]
+    heads = "solver|objective|seconds|times as long"
+    table(f"Codes of {count} patches, {atoms} atoms, λ = {lam}", heads, rows)
+
+
 def dictionary(quick: bool) -> None:
     """Sparse-coding dictionaries beside scikit-learn's."""
     data = datasets.load()
@@ -320,6 +354,7 @@ PARTS = {
     "phase": phase,
     "omp": pursuit,
     "lasso": lasso,
+    "codes": codes,
     "dictionary": dictionary,
 }
 

@@ -211,9 +211,14 @@ def repeat(
     """
     runs = []
     for seed in seeds:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
-            model = make()
+        try:
+            with torch.random.fork_rng([]):
+                torch.manual_seed(seed)
+                model = make()
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            break
         runs.append((model, fit(model, train, valid, seed=seed, **fit_options)))
         if runs[-1][1].interrupted:
             break

@@ -28,6 +28,7 @@ from course_utils.sensing.operators import (
 )
 from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
 from course_utils.sensing.solvers import (
+    admm,
     basis_pursuit,
     douglas_rachford,
     falling,
@@ -141,7 +142,7 @@ def test_total_variation_takes_images_one_by_one():
 # Lasso
 
 
-@pytest.mark.parametrize(("solver", "iterations"), [(ista, 5000), (fista, 1000)])
+@pytest.mark.parametrize(("solver", "iterations"), [(ista, 5000), (fista, 1000), (admm, 2000)])
 def test_lasso_is_scikit_learns(solver, iterations):
     operator, _, y = problem()
     lam = 0.05
@@ -157,6 +158,23 @@ def test_a_step_of_ista_never_climbs_and_fista_is_ahead():
     values = [objective(operator, y, ista(operator, y, 0.05, n), 0.05) for n in range(0, 60, 5)]
     assert all((after <= before).all() for before, after in pairwise(values))
     assert (objective(operator, y, fista(operator, y, 0.05, 55), 0.05) < values[-1]).all()
+
+
+@pytest.mark.parametrize("rho", [0.02, 0.1, 0.5])
+def test_admm_ends_where_it_ends_whatever_its_rho(rho):
+    operator, _, y = problem()
+    assert torch.allclose(
+        admm(operator, y, 0.05, 3000, rho=rho), fista(operator, y, 0.05, 3000), atol=1e-6
+    )
+
+
+def test_admm_takes_many_problems_as_it_takes_one():
+    operator = Gaussian(10, 30, seed=1)
+    y = torch.randn(2, 301, 10, generator=torch.Generator().manual_seed(0))
+    together = admm(operator, y, 0.1)
+    assert together.shape == (2, 301, 30)
+    assert torch.allclose(together[1, 300], admm(operator, y[1, 300], 0.1), atol=1e-5)
+    assert (together != 0).any(-1).all()
 
 
 def test_every_problem_may_have_its_own_penalty():
@@ -422,6 +440,8 @@ NAN = torch.tensor([math.nan] * 5)
         ),
         (lambda: DeepDecoder(40), "40"),
         (lambda: total_variation(B, -1.0), "-1.0"),
+        (lambda: admm(Matrix(B), Y, 0.1, rho=0), "need rho > 0 and one matrix, not 0"),
+        (lambda: admm(Matrix(B[None]), Y, 0.1), r"one matrix, not .* \(1, 5, 6\)"),
     ],
 )
 def test_bad_input_is_refused_with_its_value(wrong, said):

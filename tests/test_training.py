@@ -370,6 +370,19 @@ def test_a_real_signal_ends_a_long_training_and_a_series():
     assert sum(len(history.step_loss) for _, history in runs) > 10
 
 
+def test_an_interruption_between_two_trainings_keeps_the_first():
+    def make():
+        if next(made):
+            raise KeyboardInterrupt
+        return linear()
+
+    made = itertools.count()
+    runs = repeat(make, toy(), epochs=1)
+    assert [history.epochs for _, history in runs] == [1]
+    with pytest.raises(KeyboardInterrupt):  # nothing there yet to be kept
+        repeat(make, toy(), epochs=1)
+
+
 @pytest.mark.parametrize("valid", [None, toy(20)])
 def test_a_loss_that_is_no_number_ends_the_training(valid):
     history = fit(linear(), toy(), valid, epochs=1000, batch_size=20, optimizer=sgd(1e38))

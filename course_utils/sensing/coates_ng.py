@@ -12,9 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from course_utils.sensing.dictionaries import DICTIONARIES, ITERATIONS
-from course_utils.sensing.operators import Matrix
-from course_utils.sensing.solvers import fista
+from course_utils.sensing.dictionaries import DICTIONARIES, ROWS, sparse_codes
 from course_utils.sensing.svm import Standardised, l2_svm
 
 PATCH = 6  # pixels a side
@@ -33,7 +31,10 @@ def normalised_patches(images: Tensor, stride: int = 1) -> Tensor:
 
     A variance of 10 grey levels² is added, so that flat patches do not turn into noise.
     """
-    patches = F.unfold(images.float(), PATCH, stride=stride).mT
+    return _even(F.unfold(images.float(), PATCH, stride=stride).mT)
+
+
+def _even(patches: Tensor) -> Tensor:
     variance, mean = torch.var_mean(patches, -1, keepdim=True)
     return (patches - mean) / (variance + 10).sqrt()
 
@@ -44,10 +45,12 @@ def sample_patches(images: Tensor, count: int, *, seed: int = 0) -> Tensor:
     each, found = math.ceil(count / len(images)), []
     order = torch.randperm(len(images), generator=generator)
     for some in order[: math.ceil(count / each)].split(20):
-        patches = normalised_patches(images[some])
-        places = torch.rand(patches.shape[:2], generator=generator).argsort(1)[:, :each]
-        found.append(torch.take_along_dim(patches, places[..., None], 1).flatten(0, 1))
-    return torch.cat(found)[:count]
+        windows = images[some].unfold(2, PATCH, 1).unfold(3, PATCH, 1)
+        rows, columns = windows.shape[2:4]
+        places = torch.rand(len(some), rows * columns, generator=generator).argsort(1)[:, :each]
+        pictures = torch.arange(len(some))[:, None]
+        found.append(windows[pictures, :, places // columns, places % columns].flatten(0, 1))
+    return _even(torch.cat(found)[:count].flatten(1).float())
 
 
 def zca(patches: Tensor, floor: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -71,16 +74,15 @@ def encode(
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
     device, stride = dictionary.device, options.get("stride", 1)
-    atoms = Matrix(dictionary)
     features = torch.empty(len(images), 8 * dictionary.shape[1], dtype=torch.float16, device=device)
-    few = zip(images.split(4), features.split(4), strict=True)
-    for some, out in tqdm(few, "features", len(features) // 4, disable=None, leave=False):
+    few = max(1, ROWS // normalised_patches(images[:1], stride).shape[1])
+    pairs = zip(images.split(few), features.split(few), strict=True)
+    for some, out in tqdm(pairs, "features", -(-len(images) // few), disable=None, leave=False):
         patches = (normalised_patches(some.to(device), stride) - white[0]) @ white[1]
         if encoder == "T":
-            codes = F.softshrink(atoms.adjoint(patches), options.get("threshold", 0.25))
+            codes = F.softshrink(patches @ dictionary, options.get("threshold", 0.25))
         else:
-            lam = options.get("threshold", 1.0)
-            codes = fista(atoms, patches, lam, ITERATIONS, prox=F.softshrink)
+            codes = sparse_codes(dictionary, patches, options.get("threshold", 1.0))
         out[:] = quadrant_sums(codes)
     return features
 

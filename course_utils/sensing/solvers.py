@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linprog
 from torch import Tensor
 
@@ -82,6 +83,54 @@ def fista(
         t, t_before = (1 + math.sqrt(1 + 4 * t * t)) / 2, t
         ahead = x + (t_before - 1) / t * (x - before)
     return x
+
+
+def admm(
+    matrix: Matrix, y: Tensor, lam: float, iterations: int = 20, *, rho: float = 1 / 8
+) -> Tensor:
+    """Minimise what `ista` does, for one matrix with few rows, sooner than `fista`.
+
+    Each iteration fits the measurements with an inverse of m × m, made once, where `fista` takes a
+    step no longer than the largest singular value allows. For dictionaries of patches a third of
+    the iterations will do.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        (m, n).
+    y : Tensor
+        (..., m).
+    lam : float
+        λ ≥ 0.
+    rho : float
+        ρ > 0, in units of ‖A‖²; it changes how soon, not where, the iteration ends.
+
+    Returns
+    -------
+    Tensor
+        (..., n).
+
+    References
+    ----------
+    Boyd, Parikh, Chu, Peleato and Eckstein (2011), Foundations and Trends in Machine Learning 3,
+    1–122: section 6.4, over-relaxed as in 3.4.3.
+    """
+    rows = matrix.matrix.to(checked_measurements(y).dtype)
+    if not rho > 0 or rows.ndim > 2:
+        raise ValueError(f"need rho > 0 and one matrix, not {rho} and {tuple(rows.shape)}")
+    squared = rows @ rows.mT
+    rho = rho * torch.linalg.eigvalsh(squared)[-1].item()
+    undo = Matrix(torch.linalg.solve(squared + rho * torch.eye(len(rows)).to(rows), rows))
+    found = []
+    for some in y.reshape(-1, len(rows)).split(500):  # whose codes stay near the processor
+        x = state = torch.zeros_like(matrix.adjoint(some))
+        for _ in range(iterations):
+            mirrored = torch.lerp(state, x, 2)  # 2x − state, in one pass
+            fits = mirrored - undo.adjoint(matrix.forward(mirrored) - some)
+            state = torch.add(state, fits - x, alpha=1.8)
+            x = F.softshrink(state, lam / rho)
+        found.append(x)
+    return torch.cat(found).reshape(*y.shape[:-1], -1)
 
 
 def shifting(transform: Operator, *, seed: int = 0) -> Prox:
