@@ -1,7 +1,7 @@
-"""From few measurements back to the signal: ISTA, FISTA, OMP, basis pursuit, total variation.
+"""From few measurements back to the signal: ISTA, FISTA, ADMM, OMP, basis pursuit, variation.
 
-Everything solved by `fista` minimises ½‖Ax − y‖² + λ·penalty(x), for a batch of problems at once:
-axes of y before those of `operator.shape_out` are problems of their own.
+Everything solved by `ista`, `fista` or `admm` minimises ½‖Ax − y‖² + λ·penalty(x), for a batch of
+problems at once: axes of y before those of `operator.shape_out` are problems of their own.
 """
 
 import math
