@@ -175,6 +175,7 @@ def test_admm_takes_many_problems_as_it_takes_one():
     assert together.shape == (2, 301, 30)
     assert torch.allclose(together[1, 300], admm(operator, y[1, 300], 0.1), atol=1e-5)
     assert (together != 0).any(-1).all()
+    assert admm(operator, y[:0], 0.1).shape == (0, 301, 30)
 
 
 def test_every_problem_may_have_its_own_penalty():
@@ -442,6 +443,7 @@ NAN = torch.tensor([math.nan] * 5)
         (lambda: total_variation(B, -1.0), "-1.0"),
         (lambda: admm(Matrix(B), Y, 0.1, rho=0), "need rho > 0 and one matrix, not 0"),
         (lambda: admm(Matrix(B[None]), Y, 0.1), r"one matrix, not .* \(1, 5, 6\)"),
+        (lambda: admm(Matrix(B), torch.ones(2, 10).double(), 0.1), "10"),
     ],
 )
 def test_bad_input_is_refused_with_its_value(wrong, said):

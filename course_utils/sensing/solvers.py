@@ -122,7 +122,7 @@ def admm(
     rho = rho * torch.linalg.eigvalsh(squared)[-1].item()
     undo = Matrix(torch.linalg.solve(squared + rho * torch.eye(len(rows)).to(rows), rows))
     found = []
-    for some in y.reshape(-1, len(rows)).split(500):  # whose codes stay near the processor
+    for some in y.reshape(-1, y.shape[-1]).split(500):  # whose codes stay near the processor
         x = state = torch.zeros_like(matrix.adjoint(some))
         for _ in range(iterations):
             mirrored = torch.lerp(state, x, 2)  # 2x − state, in one pass
@@ -130,7 +130,7 @@ def admm(
             state = torch.add(state, fits - x, alpha=1.8)
             x = F.softshrink(state, lam / rho)
         found.append(x)
-    return torch.cat(found).reshape(*y.shape[:-1], -1)
+    return torch.cat(found).reshape(*y.shape[:-1], *matrix.shape_in)
 
 
 def shifting(transform: Operator, *, seed: int = 0) -> Prox:
