@@ -7,7 +7,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +18,12 @@ from sklearn.linear_model import Lasso, orthogonal_mp_gram
 from course_utils import datasets
 from course_utils.sensing.coates_ng import sample_patches, zca
 from course_utils.sensing.decoder import untrained_decoder
-from course_utils.sensing.dictionaries import learned, random_patches, sparse_codes
+from course_utils.sensing.dictionaries import (
+    DICTIONARIES,
+    learned,
+    random_patches,
+    sparse_codes,
+)
 from course_utils.sensing.operators import (
     DCT,
     Gaussian,
@@ -258,6 +262,35 @@ def pursuit(quick: bool) -> None:
     table(f"OMP: {signals_count} signals, 108×{atoms}, {taken} atoms", heads, rows)
 
 
+def white_patches(images: torch.Tensor, count: int) -> torch.Tensor:
+    """(N, C, H, W) uint8 -> (count, 36 C): random patches, whitened by their own statistics."""
+    some = sample_patches(images, count)
+    mean, matrix = zca(some)
+    return (some - mean) @ matrix
+
+
+def objective(operator: Matrix, y: torch.Tensor, x: torch.Tensor, lam: float) -> float:
+    """½‖Ax − y‖² + λ‖x‖₁, mean of all problems."""
+    return ((operator(x) - y).square().sum(-1) / 2 + lam * x.abs().sum(-1)).mean().item()
+
+
+def lassos(
+    title: str,
+    operator: Matrix,
+    y: torch.Tensor,
+    lam: float,
+    ways: dict[str, Callable[[], torch.Tensor]],
+) -> None:
+    """Print each way's objective and median time, as a multiple of the first way's."""
+    found = {name: timed(way, 3) for name, way in ways.items()}
+    first = next(iter(found.values()))[1]
+    rows = [
+        [name, f"{objective(operator, y, x, lam):.5f}", f"{t:.2f}", f"{t / first:.1f}"]
+        for name, (x, t) in found.items()
+    ]
+    table(f"{title}, λ = {lam}", "solver|objective|seconds|times as long", rows)
+
+
 def lasso(quick: bool) -> None:
     """Many Lassos at once beside scikit-learn's coordinate descent."""
     count = 20 if quick else 500
@@ -268,61 +301,38 @@ def lasso(quick: bool) -> None:
 
     def coordinates():
         model = Lasso(alpha=lam / 100, fit_intercept=False)
-        return torch.from_numpy(model.fit(a, y.double().numpy().T).coef_)
-
-    def value(x):
-        residual = (operator(x.float()) - y).square().sum(-1) / 2
-        return (residual + lam * x.float().abs().sum(-1)).mean().item()
+        return torch.from_numpy(model.fit(a, y.double().numpy().T).coef_).float()
 
     ways = {"FISTA, 300 iterations": lambda: fista(operator, y, lam, 300), "Lasso": coordinates}
-    found = {name: timed(way, 3) for name, way in ways.items()}
-    seconds = found["FISTA, 300 iterations"][1]
-    rows = [
-        [name, f"{value(x):.5f}", f"{t:.2f}", f"{t / seconds:.1f}"]
-        for name, (x, t) in found.items()
-    ]
-    table(f"{count} Lassos, 100×400, λ = {lam}", "solver|objective|seconds|times as long", rows)
+    lassos(f"{count} Lassos, 100×400", operator, y, lam, ways)
 
 
 def codes(quick: bool) -> None:
     """Patches' codes in a dictionary: ADMM beside FISTA and scikit-learn's coordinate descent."""
     count, atoms, rounds = (20, 40, 1) if quick else (2000, 1600, 5)
-    some = sample_patches(datasets.load().train_images[:1000], 20 * count)
-    mean, matrix = zca(some)
-    white = (some - mean) @ matrix
-    d, patches, lam = learned(white, atoms, partial(omp, atoms=1), rounds), white[:count], 0.5
+    white = white_patches(datasets.load().train_images[:1000], 20 * count)
+    d, patches, lam = DICTIONARIES["OMP-1"](white, atoms, rounds=rounds), white[:count], 0.5
+    matrix = Matrix(d)
 
     def coordinates():
         options = {"algorithm": "lasso_cd", "alpha": lam, "max_iter": 20_000, "n_jobs": 2}
         exact = patches.double().numpy(), d.mT.double().numpy()  # in float32 it never ends
         return torch.from_numpy(sparse_encode(*exact, **options)).float()
 
-    def value(x):
-        return ((x @ d.mT - patches).square().sum(1) / 2 + lam * x.abs().sum(1)).mean().item()
-
-    ways: dict[str, Callable[[], torch.Tensor]] = {
+    ways = {
         "ADMM, 10 iterations": lambda: sparse_codes(d, patches, lam),
-        "FISTA, 30 iterations": lambda: fista(Matrix(d), patches, lam, 30, prox=F.softshrink),
-        "FISTA, 60 iterations": lambda: fista(Matrix(d), patches, lam, 60, prox=F.softshrink),
-        "`sparse_encode`, two jobs": coordinates,
+        "FISTA, 30 iterations": lambda: fista(matrix, patches, lam, 30, prox=F.softshrink),
+        "FISTA, 60 iterations": lambda: fista(matrix, patches, lam, 60, prox=F.softshrink),
+        "sparse_encode, two jobs": coordinates,
     }
-    found = {name: timed(way, 3) for name, way in ways.items()}
-    seconds = found["ADMM, 10 iterations"][1]
-    rows = [
-        [name, f"{value(x):.3f}", f"{t:.2f}", f"{t / seconds:.1f}"]
-        for name, (x, t) in found.items()
-    ]
-    heads = "solver|objective|seconds|times as long"
-    table(f"Codes of {count} patches, {atoms} atoms, λ = {lam}", heads, rows)
+    lassos(f"Codes of {count} patches, {atoms} atoms", matrix, patches, lam, ways)
 
 
 def dictionary(quick: bool) -> None:
     """Sparse-coding dictionaries beside scikit-learn's."""
     data = datasets.load()
     patches, atoms, rounds = (500, 20, 1) if quick else (5000, 200, 10)
-    some = sample_patches(data.train_images[:500], 2 * patches)
-    mean, matrix = zca(some)
-    white, held = ((some - mean) @ matrix).split(patches)
+    white, held = white_patches(data.train_images[:500], 2 * patches).split(patches)
 
     def theirs():
         options = {"alpha": 1.0, "batch_size": 500, "max_iter": 2 * rounds, "fit_algorithm": "cd"}
@@ -331,9 +341,8 @@ def dictionary(quick: bool) -> None:
             return torch.from_numpy(model.fit(white.double().numpy()).components_.T).float()
 
     def value(d):
-        d = d / d.norm(dim=0)
-        codes = fista(Matrix(d), held, 1.0, 200)
-        return ((codes @ d.mT - held).square().sum(1) / 2 + codes.abs().sum(1)).mean().item()
+        unit = Matrix(d / d.norm(dim=0))
+        return objective(unit, held, fista(unit, held, 1.0, 200), 1.0)
 
     ways = {
         "random patches": lambda: random_patches(white, atoms),

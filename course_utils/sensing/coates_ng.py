@@ -76,8 +76,8 @@ def encode(
     device, stride = dictionary.device, options.get("stride", 1)
     features = torch.empty(len(images), 8 * dictionary.shape[1], dtype=torch.float16, device=device)
     few = max(1, ROWS // normalised_patches(images[:1], stride).shape[1])
-    pairs = zip(images.split(few), features.split(few), strict=True)
-    for some, out in tqdm(pairs, "features", -(-len(images) // few), disable=None, leave=False):
+    pairs = list(zip(images.split(few), features.split(few), strict=True))
+    for some, out in tqdm(pairs, "features", disable=None, leave=False):
         patches = (normalised_patches(some.to(device), stride) - white[0]) @ white[1]
         if encoder == "T":
             codes = F.softshrink(patches @ dictionary, options.get("threshold", 0.25))
