@@ -67,15 +67,13 @@ def main(argv):
             "https://www.python.org/downloads/ and start with that one, for example\n"
             "    python3.12 start.py lab".format(*sys.version_info)
         )
-    from course_utils.__main__ import COMMANDS, usage
+    from course_utils.__main__ import COMMANDS, unknown_command, usage
 
     if not argv or argv[0] in ("-h", "--help"):
         print(usage("python3 start.py"))
         return 0
     if argv[0] not in COMMANDS:
-        raise SetupError(
-            "There is no command {!r}.\n\n{}".format(argv[0], usage("python3 start.py"))
-        )
+        raise SetupError(unknown_command(argv[0], "python3 start.py"))
     install(COMMANDS[argv[0]].extra)
     return hand_over([PYTHON, "-m", "course_utils"] + argv)
 

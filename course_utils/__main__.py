@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.errors import UserError, suggest
+
 ROOT = Path(__file__).resolve().parent.parent
 START = "00_start_here.ipynb"
 
@@ -51,16 +53,19 @@ COMMANDS = {
 }
 
 
-class UserError(Exception):
-    """Something that whoever typed the command can put right, in their words."""
-
-
 def usage(program: str) -> str:
     """Return the list of commands."""
     lines = [f"  {name:<12} {command.help}" for name, command in COMMANDS.items()]
     return "\n".join(
         [f"usage: {program} COMMAND [...]", "", *lines, "", "COMMAND --help says more."]
     )
+
+
+def unknown_command(name: str, program: str) -> str:
+    """Return what to say about a command that does not exist."""
+    if hint := suggest(name, COMMANDS):
+        return f"There is no command {name!r}. {hint}"
+    return f"There is no command {name!r}.\n\n{usage(program)}"
 
 
 def main(argv: list[str]) -> int:
@@ -73,9 +78,7 @@ def main(argv: list[str]) -> int:
     prepare_environment()
     try:
         if argv[0] not in COMMANDS:
-            raise UserError(
-                f"There is no command {argv[0]!r}.\n\n{usage('python -m course_utils')}"
-            )
+            raise UserError(unknown_command(argv[0], "python -m course_utils"))
         return load(COMMANDS[argv[0]])(argv[1:])
     except UserError as error:
         print(error, file=sys.stderr)
@@ -232,7 +235,7 @@ def lab(argv: list[str]) -> int:
 
 def check_port(argv: list[str]) -> None:
     """Raise UserError if a port is asked for and cannot be had."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser("course_utils lab", add_help=False, allow_abbrev=False)
     parser.add_argument("--port", "--ServerApp.port", type=int)
     parser.add_argument("--ip", "--ServerApp.ip", default="localhost")
     asked, _ = parser.parse_known_args(argv)

@@ -45,20 +45,20 @@ def requirements(project) -> list[Requirement]:
 # ------------------------------------------------------------------------------------------- pins
 
 
-def test_every_dependency_is_pinned_and_says_why(root, project):
+def test_dependencies_are_pinned_with_reason(root, project):
     text = (root / "pyproject.toml").read_text("utf-8")
     for requirement in requirements(project):
         assert PIN.fullmatch(str(requirement.specifier)), requirement
         assert re.search(rf'"{re.escape(str(requirement))}",\s+# \w', text), f"{requirement}: why?"
 
 
-def test_constraints_hold_what_pyproject_pins(project, constraints):
+def test_constraints_match_pyproject(project, constraints):
     for requirement in requirements(project):
         pinned = constraints[canonicalize_name(requirement.name)]
         assert requirement.specifier == SpecifierSet(f"=={pinned}"), requirement
 
 
-def test_constraints_hold_all_that_the_lab_and_the_tests_need(constraints):
+def test_constraints_cover_installed_requirements(constraints):
     """Walk the requirements of what is installed here; none may be left to chance."""
     left, seen = [("course-utils", frozenset({"test"}))], set()
     while left:
@@ -76,14 +76,14 @@ def test_constraints_hold_all_that_the_lab_and_the_tests_need(constraints):
     assert len(seen) > 80
 
 
-def test_constraints_fit_any_machine(root, constraints):
+def test_constraints_name_no_local_build(root, constraints):
     text = (root / "constraints.txt").read_text("utf-8")
     assert "://" not in text
     assert " @ " not in text
     assert not [name for name, version in constraints.items() if version.local]
 
 
-def test_environment_yml_holds_no_pin(root):
+def test_environment_yml_has_no_pin(root):
     environment = yaml.safe_load((root / "environment.yml").read_text("utf-8"))
     python, pip, packages = environment["dependencies"]
     assert python.startswith("python >=3.11")
@@ -91,7 +91,7 @@ def test_environment_yml_holds_no_pin(root):
     assert packages == {"pip": ["-e ."]}
 
 
-def test_lock_file_agrees_and_names_no_registry(root):
+def test_lock_file_matches_package_json(root):
     wanted = json.loads((root / "package.json").read_text("utf-8"))["dependencies"]
     text = (root / "package-lock.json").read_text("utf-8")
     packages = json.loads(text)["packages"]
@@ -112,7 +112,7 @@ def test_browser_scripts_are_installed(root):
         assert json.loads(installed.read_text("utf-8"))["version"] == version
 
 
-def test_the_wheel_holds_every_file_of_the_package(root, tmp_path):
+def test_wheel_holds_every_package_file(root, tmp_path):
     """Colab installs a wheel, not the checkout."""
     source = tmp_path / "source"
     ignore = shutil.ignore_patterns("__pycache__")
@@ -136,7 +136,7 @@ def test_the_wheel_holds_every_file_of_the_package(root, tmp_path):
 # ------------------------------------------------------------------------- continuous integration
 
 
-def test_workflow_runs_both_commands_on_three_systems_every_week(root, project):
+def test_ci_workflow_covers_three_systems_weekly(root, project):
     workflow = yaml.safe_load((root / ".github/workflows/ci.yml").read_text("utf-8"))
     when = workflow[True]  # YAML reads the key `on` as true
     assert {"push", "pull_request", "schedule"} <= set(when)
@@ -154,7 +154,7 @@ def test_workflow_runs_both_commands_on_three_systems_every_week(root, project):
 
 @pytest.mark.skipif(os.name == "nt", reason=".ci/run is for Linux and macOS")
 @pytest.mark.parametrize("offered", [True, False])
-def test_ci_run_installs_chromium_and_bubblewrap_first_and_then_tests(root, tmp_path, offered):
+def test_ci_run_installs_system_packages_first(root, tmp_path, offered):
     folder, commands, log = tmp_path / "course", tmp_path / "bin", tmp_path / "log"
     packages = ("chromium", "fonts-dejavu-core", "bubblewrap")
     (folder / ".ci").mkdir(parents=True)
@@ -186,14 +186,14 @@ def test_ci_run_installs_chromium_and_bubblewrap_first_and_then_tests(root, tmp_
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits")
-def test_scripts_can_be_run(root):
+def test_ci_scripts_are_executable(root):
     for path in (root / ".ci").iterdir():
         assert path.stat().st_mode & stat.S_IXUSR, path
         assert path.read_text("utf-8").startswith("#!/usr/bin/env bash\n")
         assert "\nset -euo pipefail\n" in path.read_text("utf-8")
 
 
-def test_commit_hooks_run_tools_that_are_here(root):
+def test_commit_hooks_run_installed_tools(root):
     config = yaml.safe_load((root / ".pre-commit-config.yaml").read_text("utf-8"))
     hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
     assert set(hooks) == {"tidy", "ruff-check", "ruff-format"}
@@ -203,7 +203,7 @@ def test_commit_hooks_run_tools_that_are_here(root):
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
-def test_code_is_formatted_and_clean(root, command):
+def test_ruff_finds_nothing(root, command):
     done = subprocess.run(
         [sys.executable, "-m", "ruff", *command, "--output-format=concise", "."],
         cwd=root,
@@ -217,7 +217,7 @@ def test_code_is_formatted_and_clean(root, command):
 # ------------------------------------------------------------------------------- what people read
 
 
-def test_readme_is_short_and_begins_with_the_commands(root):
+def test_readme_leads_with_commands(root):
     text = (root / "README.md").read_text("utf-8")
     assert len(text.split()) <= 350
     lab, test = text.index("python3 start.py lab"), text.index("python3 start.py test")
@@ -229,21 +229,21 @@ def test_readme_is_short_and_begins_with_the_commands(root):
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_links_of_the_pages_lead_somewhere(root, name):
+def test_links_resolve(root, name):
     links = re.findall(r"\]\(([^)#]+)", (root / name).read_text("utf-8"))
     assert links
     for link in links:
         assert link.startswith("https://") or (root / link).exists(), link
 
 
-def test_licence_names_both(root, project):
+def test_license_names_both_licenses(root, project):
     text = (root / "LICENSE").read_text("utf-8")
     for words in ("MIT License", "CC BY 4.0", "CC-BY-4.0"):
         assert words in text
     assert project["project"]["license"] == "MIT AND CC-BY-4.0"
 
 
-def test_nothing_generated_is_committed(root):
+def test_generated_files_are_ignored(root):
     """What start.py, the tests and students make is ignored, but for the data folder's README."""
     made = [".venv/x", "my_work/00.ipynb", "build/x", "node_modules/x", "data/cifar10.npz"]
     for name in made:

