@@ -1,12 +1,15 @@
-"""What every test shares: it draws no window and leaves a student's progress alone."""
+"""What every test shares: its seed, no window to draw in, a student's progress left alone."""
 
 import json
 import os
+import random
 import signal
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -20,6 +23,28 @@ if "COURSE_DATA" in os.environ:  # kernels run in other folders
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
+
+
+def seed_generators(config: pytest.Config, name: str) -> None:
+    """Seed what draws numbers: by the run's seed, which pytest-randomly prints, and by a name."""
+    run = getattr(config.option, "randomly_seed", 0)  # 0 under `-p no:randomly`
+    seed = (run + zlib.crc32(name.encode())) % 2**32
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (code under test may draw from it)
+    torch.manual_seed(seed)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Let a fixture draw the same numbers whichever test is the first to ask for it."""
+    seed_generators(request.config, f"{request.node.nodeid}::{fixturedef.argname}")
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call(item):
+    """Let a test draw the same numbers whatever ran before it."""
+    seed_generators(item.config, item.nodeid)
 
 
 @pytest.fixture(autouse=True)

@@ -184,11 +184,25 @@ def test_standardised_features_are_an_operator():
     x, _ = features(n=600)
     scores = Standardised(x)
     v, u = torch.randn(4, 31), torch.randn(4, 600)
-    expected = (x - x.mean(0)) / x.std(0, unbiased=False)
-    assert torch.allclose(scores(v), v[:, :-1] @ expected.mT + v[:, -1:], atol=1e-3)
-    assert torch.allclose((scores(v) * u).sum(), (v * scores.adjoint(u)).sum(), rtol=1e-3)
-    like = Standardised(x[:7], like=scores)
-    assert torch.allclose(like(v), scores(v)[:, :7], atol=1e-5)
+    exact = (x.double() - scores.mean) / scores.scale
+    expected = v[:, :-1].double() @ exact.mT + v[:, -1:]
+    # each score adds some 60 products: rounding errs by as many units in the last place of these
+    parts = (v[:, :-1] / scores.scale).abs() @ (x.abs() + scores.mean.abs()).mT + v[:, -1:].abs()
+    rounding = 64 * torch.finfo(torch.float32).eps * parts
+    assert ((scores(v) - expected).abs() <= rounding).all()
+    assert rounding.max() < 1e-3 * expected.abs().max()
+    apart = (scores(v) * u).sum() - (v * scores.adjoint(u)).sum()
+    assert apart.abs() <= (rounding * u.abs()).sum()
+    assert ((Standardised(x[:7], like=scores)(v) - scores(v)[:, :7]).abs() <= rounding[:, :7]).all()
+
+
+def test_standardised_scales_to_unit_deviation():
+    x, _ = features(n=600)
+    scores = Standardised(x)
+    torch.testing.assert_close(scores.mean, x.double().mean(0).float())
+    torch.testing.assert_close(
+        scores.scale, x.double().std(0, unbiased=False).float(), rtol=1e-4, atol=0
+    )
 
 
 @pytest.mark.parametrize("strength", [1e-3, 1e-1])
