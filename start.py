@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = os.path.dirname(os.path.realpath(__file__))  # through a link it is the same installation
 VENV = os.path.join(HERE, ".venv")
 PYTHON = os.path.join(VENV, "Scripts", "python.exe")
 if os.name != "nt":
@@ -67,6 +67,7 @@ def main(argv):
             "https://www.python.org/downloads/ and start with that one, for example\n"
             "    python3.12 start.py lab".format(*sys.version_info)
         )
+    sys.path.insert(0, HERE)  # where start.py is a link, Python may look beside the link
     from course_utils.__main__ import COMMANDS, unknown_command, usage
 
     if not argv or argv[0] in ("-h", "--help"):
@@ -88,23 +89,65 @@ def install(extra):
     there = before if before[:1] == [fingerprint.hexdigest()] else [fingerprint.hexdigest(), "lab"]
     if before == there and os.path.exists(PYTHON) and (not extra or extra in there):
         return
-    ours = bool(before)  # a .venv made by hand is never cleared
     if before == ["unfinished"] or not has_pip():
         print("Making .venv ...")
         run([sys.executable, "-m", "venv", "--clear", VENV], quiet=True)
-        ours = True
+        before = ["unfinished"]
     save_gigabytes()
     print("Installing the course. The first time takes minutes.")
-    if ours:
+    if run_pip(extra, before):
+        write_state(there + [extra] * (bool(extra) and extra not in there))
+
+
+def run_pip(extra, before):
+    """Install; return False where only the network is missing and .venv will do as it is."""
+    usable = before != ["unfinished"] and is_installed(extra)
+    if before:  # a .venv made by hand is never cleared
         write_state(["unfinished"])
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip += ["--retries=1"] * usable  # who can start anyway does not wait long
     try:
         run(pip + ["-c", "constraints.txt", "-e", ".[{}]".format(extra) if extra else "."])
     except SetupError as stop:
-        if NETWORK in str(stop):  # then nothing was touched yet
-            write_state(before)
-        raise
-    write_state(there + [extra] * (bool(extra) and extra not in there))
+        if NETWORK not in str(stop):
+            raise
+        write_state(before)  # pip touches nothing before it has everything
+        if not usable:
+            raise
+        print("Without a network the course stays as it was installed last, and starts with that.")
+        return False
+    return True
+
+
+def is_installed(extra):
+    """Tell whether .venv runs this course and has all packages it names, in whatever version."""
+    import tomllib  # here: an old Python does not have it
+
+    with open(os.path.join(HERE, "pyproject.toml"), "rb") as file:
+        names = list_packages(tomllib.load(file)["project"], extra)
+    code = "import course_utils, sys; from importlib.metadata import version\n"
+    code += "for name in sys.argv[1:]: version(name)\n"
+    code += "print(course_utils.__file__)"
+    try:
+        where = subprocess.check_output(
+            [PYTHON, "-I", "-c", code] + names, stderr=subprocess.DEVNULL, encoding="utf-8"
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return os.path.realpath(where.strip()).startswith(HERE + os.sep)
+
+
+def list_packages(project, extra):
+    """List the packages of pyproject.toml's dependencies and of one extra, "" for none."""
+    names = []
+    for line in project["dependencies"] + project["optional-dependencies"].get(extra, []):
+        name, extras = re.match(r"([\w.-]+)(?:\[([\w,-]+)\])?", line).groups()
+        if name == project["name"]:  # an extra that takes in others
+            for other in extras.split(","):
+                names += list_packages(project, other)
+        elif ";" not in line:  # a marker: not for every machine
+            names.append(name)
+    return names
 
 
 def read_state():

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import types
 import urllib.error
 import urllib.request
@@ -224,6 +225,92 @@ def test_real_pip_without_network(course):
     done = run(course, "start.py", "lab", **empty, **nowhere)
     one_message(done, "The network is missing")
     assert not (course / "my_work").exists()
+
+
+@pytest.fixture
+def installed(course, fake_pip):
+    """Install the course and the packages it names into .venv, as far as start.py can see."""
+    run(course, "start.py", "fresh", "02")
+    (packages,) = (course / ".venv").rglob("site-packages")
+    (packages / "course.pth").write_text(str(course))
+    start = start_module(course)
+    project = tomllib.loads((course / "pyproject.toml").read_text("utf-8"))["project"]
+    for name in start.list_packages(project, ""):
+        folder = packages / f"{name.replace('-', '_')}-0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
+    return packages
+
+
+OFFLINE = "ERROR: Failed to establish a new connection: [Errno -2] Name or service not known"
+
+
+def test_changed_course_starts_without_network(course, fake_pip, installed):
+    before = (course / ".venv" / "course.txt").read_text()
+    (course / "constraints.txt").write_text("# a newer one\n")
+    done = run(course, "start.py", "fresh", "02", PIP_SAYS=OFFLINE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Without a network") == 1
+    assert "A clean copy is in" in done.stdout
+    assert done.stderr == ""
+    assert (course / ".venv" / "course.txt").read_text() == before  # tried again next time
+    assert "--retries=1" in fake_pip()[-1]
+    assert "Without" not in run(course, "start.py", "fresh", "02").stdout
+    assert "Installing" not in run(course, "start.py", "fresh", "02").stdout
+
+
+@pytest.mark.parametrize("lacking", ["package", "extra", "course", "disk"])
+def test_changed_course_without_network_stops(course, installed, tmp_path, lacking):
+    (course / "constraints.txt").write_text("# a newer one\n")
+    command, said, words = ["fresh", "02"], OFFLINE, "The network is missing"
+    if lacking == "package":
+        shutil.rmtree(installed / "tqdm-0.dist-info")
+    elif lacking == "extra":
+        command = ["bench", "--help"]
+    elif lacking == "course":  # installed from another folder
+        (tmp_path / "old" / "course_utils").mkdir(parents=True)
+        (tmp_path / "old" / "course_utils" / "__init__.py").touch()
+        (installed / "course.pth").write_text(str(tmp_path / "old"))
+    else:
+        said, words = "[Errno 28] No space left on device", "The disk is full"
+    one_message(run(course, "start.py", *command, PIP_SAYS=said), words)
+
+
+def test_cleared_venv_is_not_trusted(course, monkeypatch):
+    """A .venv whose Python is gone is made anew; without a network nothing is in it yet."""
+    start = start_module(course)
+    Path(start.VENV).mkdir()
+    monkeypatch.setattr(start, "has_pip", lambda: False)
+    start.write_state(["0" * 64, "lab"])
+
+    def run_offline(command, quiet=False):
+        if "venv" not in command:
+            raise start.SetupError(start.NETWORK)
+
+    monkeypatch.setattr(start, "run", run_offline)
+    with pytest.raises(start.SetupError):
+        start.install("")
+    assert start.read_state() == ["unfinished"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows asks for a privilege to make links")
+@pytest.mark.parametrize("linked", ["folder", "start.py"])
+def test_link_is_the_same_installation(course, fake_pip, tmp_path, linked):
+    run(course, "start.py", "fresh", "02")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if linked == "folder":
+        (elsewhere / "course").symlink_to(course)
+        start = elsewhere / "course" / "start.py"
+    else:
+        start = elsewhere / "start.py"
+        start.symlink_to(course / "start.py")
+    # PYTHONPATH does what the editable install would
+    done = run(elsewhere, str(start), "fresh", "02", PYTHONPATH=str(course))
+    assert done.returncode == 0, done.stderr
+    assert (course / "my_work" / "02_convolution_2.ipynb").exists()
+    assert len(fake_pip()) == 1
+    assert not (elsewhere / ".venv").exists()
 
 
 def test_incomplete_checkout_has_no_traceback(course):
