@@ -1,3 +1,3 @@
 """What the workbooks share: data, plots, exercises, figures. Importing it does no work."""
 
-__version__ = "0.1.0"
+__version__ = "2.0.0"

@@ -18,6 +18,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import course_utils
+
 PIN = re.compile(r"==\s*([0-9][\w.+]*)")
 
 
@@ -133,6 +135,30 @@ def test_wheel_holds_every_package_file(root, tmp_path):
     assert inside == {path.relative_to(source).as_posix() for path in files}
 
 
+def test_import_does_no_work(root):
+    """Count what `import course_utils` imports, opens and starts: one module, and only its file."""
+    code = (
+        "import sys\n"
+        "events, modules = [], set(sys.modules)\n"
+        "sys.addaudithook(lambda event, args: events.append((event, *map(str, args))))\n"
+        "import course_utils\n"
+        "kinds = ('open', 'socket.__new__', 'subprocess.Popen', 'ctypes.dlopen')\n"
+        "print(sorted(set(sys.modules) - modules), '|', *[e[1] for e in events if e[0] in kinds])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules, opened = done.stdout.split("|")
+    assert modules.strip() == "['course_utils']"
+    for path in opened.split():
+        assert re.search(r"course_utils.(__pycache__.)?__init__\.", path), path
+
+
 # ------------------------------------------------------------------------- continuous integration
 
 
@@ -150,6 +176,57 @@ def test_ci_workflow_covers_three_systems_weekly(root, project):
     steps = " ".join(step.get("run", "") for step in job["steps"])
     assert "start.py test" in steps
     assert "start.py lab --no-browser" in steps
+
+
+def test_site_workflow_publishes_what_it_builds(root):
+    workflow = yaml.safe_load((root / ".github/workflows/site.yml").read_text("utf-8"))
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    (command,) = [step["run"] for step in build["steps"] if "run" in step]
+    upload = build["steps"][-1]
+    assert command == f"python start.py site --out {upload['with']['path']}"
+    assert upload["uses"].startswith("actions/upload-pages-artifact@")
+    assert publish["needs"] == "build"
+    assert publish["steps"][-1]["uses"].startswith("actions/deploy-pages@")
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert workflow["permissions"] == {"contents": "read"}  # the build may publish nothing
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ("vendor.github-workflows", ".github/workflows/ci.yml"),
+        ("vendor.github-workflows", ".github/workflows/site.yml"),
+        ("vendor.citation-file-format", "CITATION.cff"),
+    ],
+)
+def test_file_fits_its_schema(root, schema, name):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, root / name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_devcontainer_installs_cpu_torch_from_constraints(root, project):
+    text = (root / ".devcontainer/devcontainer.json").read_text("utf-8")
+    container = json.loads(text)
+    assert "==" not in text  # the versions are in pyproject.toml
+    python = container["image"].rpartition(":")[2]
+    assert f"Programming Language :: Python :: {python}" in project["project"]["classifiers"]
+    assert (
+        container["containerEnv"]["PIP_EXTRA_INDEX_URL"] == project["tool"]["uv"]["index"][0]["url"]
+    )
+    assert container["postCreateCommand"] == "python -m pip install -c constraints.txt -e ."
+    assert container["forwardPorts"] == [8888]
+
+
+def test_classifiers_name_what_ci_tests(root, project):
+    workflow = yaml.safe_load((root / ".github/workflows/ci.yml").read_text("utf-8"))
+    prefix = "Programming Language :: Python :: 3."
+    classifiers = project["project"]["classifiers"]
+    minors = [int(name.removeprefix(prefix)) for name in classifiers if name.startswith(prefix)]
+    oldest, newest = (
+        int(v.split(".")[1]) for v in workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    )
+    assert minors == list(range(oldest, newest + 1))
 
 
 @pytest.mark.skipif(os.name == "nt", reason=".ci/run is for Linux and macOS")
@@ -228,12 +305,67 @@ def test_readme_leads_with_commands(root):
     assert "![" in text
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/tutors.md"]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_links_resolve(root, name):
     links = re.findall(r"\]\(([^)#]+)", (root / name).read_text("utf-8"))
     assert links
     for link in links:
-        assert link.startswith("https://") or (root / link).exists(), link
+        assert link.startswith("https://") or (root / name).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/tutors.md", "CITATION.cff", "CHANGELOG.md", "SECURITY.md"]
+)
+def test_repository_address_is_that_of_pyproject(root, project, name):
+    """One line of pyproject.toml holds the address; whoever changes it is told where it stands."""
+    address = project["project"]["urls"]["repository"]
+    repository = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", address)[1]
+    hosts = r"(?:github\.com|mybinder\.org/v2/gh|codespaces\.new)"
+    written = re.findall(rf"{hosts}/([\w.-]+/[\w.-]+)", (root / name).read_text("utf-8"))
+    assert written, f"{name} does not name the repository"
+    assert set(written) == {repository}, f"write {repository} into {name}"
+
+
+@pytest.fixture(scope="module")
+def citation(root) -> dict:
+    """Return CITATION.cff."""
+    return yaml.safe_load((root / "CITATION.cff").read_text("utf-8"))
+
+
+def test_citation_agrees_with_the_project(root, project, citation):
+    title = (root / "README.md").read_text("utf-8").splitlines()[0]
+    assert title == f"# {citation['title']}"
+    assert citation["authors"] == project["project"]["authors"]
+    assert " AND ".join(citation["license"]) == project["project"]["license"]
+    assert citation["keywords"] == project["project"]["keywords"]
+
+
+def test_changelog_begins_with_this_version(root, citation):
+    text = (root / "CHANGELOG.md").read_text("utf-8")
+    unreleased, (version, date), *older = re.findall(r"^## \[(.+?)\](?: - (.+))?$", text, re.M)
+    assert unreleased == ("Unreleased", "")
+    assert version == course_utils.__version__ == citation["version"]
+    assert date == citation["date-released"].isoformat()
+    versions = [(Version(version), date)] + [(Version(v), d) for v, d in older]
+    assert versions == sorted(versions, reverse=True)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for _, day in versions)
+
+
+def test_changelog_keeps_its_form(root):
+    text = (root / "CHANGELOG.md").read_text("utf-8")
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", text, re.M)) <= kinds
+    headings = re.findall(r"^## \[(.+?)\]", text, re.M)
+    assert re.findall(r"^\[(.+?)\]: https://", text, re.M) == headings  # every one is a link
+
+
+def test_security_page_says_how_to_report(root):
+    text = (root / "SECURITY.md").read_text("utf-8")
+    for words in ("does not promise", "--unsafe", "security/advisories/new", "bubblewrap"):
+        assert words in text, words
 
 
 def test_license_names_both_licenses(root, project):
