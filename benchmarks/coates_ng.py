@@ -26,8 +26,8 @@ PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is g
     "SC/SC": 78.8,
 }
 CHOSEN = {  # on training images held out; the paper takes patches at every place for both
-    "T": {"threshold": 0.5, "strength": 3e-4, "stride": 1},
-    "SC": {"threshold": 0.5, "strength": 3e-5, "stride": 2},
+    "T": {"threshold": 0.5, "C": 3e-4, "stride": 1},
+    "SC": {"threshold": 0.5, "C": 3e-5, "stride": 2},
 }
 HEADS = "| row | atoms | test, % | training, % | paper, % | minutes | of CPU | peak, GB |"
 
@@ -51,37 +51,37 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 2")
     parser.add_argument("--threshold", type=float, help="of T, or λ of SC; default: 0.5")
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
-    parser.add_argument("--strength", type=float, help="the SVM's C; default: 3e-4, for SC 3e-5")
+    parser.add_argument("--C", type=float, help="the SVM's C; default: 3e-4, for SC 3e-5")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args(argv)
-    torch.set_num_threads(given.threads)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
     data = datasets.load()
-    kept = slice(given.images)
-    train = data.train_images[kept], data.train_labels[kept]
-    test = data.test_images[kept], data.test_labels[kept]
-    print(f"\n{data.source} {len(train[0])} to train, {len(test[0])} to test; {given.device}.\n")
+    subset = slice(args.images)
+    train = data.train_images[subset], data.train_labels[subset]
+    test = data.test_images[subset], data.test_labels[subset]
+    print(f"\n{data.source} {len(train[0])} to train, {len(test[0])} to test; {args.device}.\n")
     print(HEADS, "|---" * 8 + "|", sep="\n", flush=True)
-    for row in given.row or PAPER:
+    for row in args.row or PAPER:
         dictionary, encoder = row.split("/")
-        asked = {name: value for name, value in vars(given).items() if value is not None}
-        settings = {name: asked.get(name, value) for name, value in CHOSEN[encoder].items()}
+        options = {name: value for name, value in vars(args).items() if value is not None}
+        settings = {name: options.get(name, value) for name, value in CHOSEN[encoder].items()}
         start, cpu = time.perf_counter(), time.process_time()
-        found = coates_ng(
+        result = coates_ng(
             train,
             test,
             dictionary,
             encoder,
-            given.atoms,
-            patches=given.patches or max(5000, 25 * given.atoms),
-            device=given.device,
+            args.atoms,
+            patches=args.patches or max(5000, 25 * args.atoms),
+            device=args.device,
             **settings,
         )
         cells = [
             row,
-            given.atoms,
-            f"{100 * found.test_accuracy:.1f}",
-            f"{100 * found.train_accuracy:.1f}",
+            args.atoms,
+            f"{100 * result.test_accuracy:.1f}",
+            f"{100 * result.train_accuracy:.1f}",
             PAPER[row] or "",
             f"{(time.perf_counter() - start) / 60:.1f}",
             f"{(time.process_time() - cpu) / 60:.1f}",

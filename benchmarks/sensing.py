@@ -20,7 +20,7 @@ from course_utils.sensing.coates_ng import sample_patches, zca
 from course_utils.sensing.decoder import untrained_decoder
 from course_utils.sensing.dictionaries import (
     DICTIONARIES,
-    learned,
+    learn_dictionary,
     random_patches,
     sparse_codes,
 )
@@ -29,19 +29,19 @@ from course_utils.sensing.operators import (
     Gaussian,
     KSpace,
     Matrix,
-    RandomPixels,
+    Restriction,
     Wavelet,
     kspace_mask,
 )
-from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
+from course_utils.sensing.phase import donoho_tanner, is_recovered, sparse_signals
 from course_utils.sensing.solvers import (
     basis_pursuit,
+    cycle_spin,
     douglas_rachford,
-    falling,
     fista,
+    geometric_schedule,
     omp,
     psnr,
-    shifting,
     total_variation,
 )
 
@@ -75,9 +75,9 @@ def photo(quick: bool) -> None:
     """Half the pixels of a photograph: FISTA beside basis pursuit in several ways."""
     size = 12 if quick else 48
     image = photograph("china", size)
-    pixels, cosines = RandomPixels(image.shape, 0.5), DCT(image.shape)
+    pixels, cosines = Restriction(image.shape, 0.5), DCT(image.shape)
     operator, y = pixels @ cosines.H, pixels(image)
-    ours, seconds = timed(lambda: fista(operator, y, falling(**FALL, steps=80)), 7)
+    ours, seconds = timed(lambda: fista(operator, y, geometric_schedule(**FALL, steps=80)), 7)
     rows = [["FISTA, 80 iterations, λ falling", ours, seconds]]
     found = timed(lambda: douglas_rachford(operator, y, 300), 3)
     rows.append(["Douglas–Rachford, 300 iterations", *found])
@@ -138,9 +138,11 @@ def by_cvxpy(matrix: np.ndarray, y: np.ndarray) -> torch.Tensor:
 def large(quick: bool) -> None:
     """Half the pixels of a large photograph."""
     image = photograph("china", 64 if quick else 512)
-    pixels, cosines = RandomPixels(image.shape, 0.5), DCT(image.shape)
+    pixels, cosines = Restriction(image.shape, 0.5), DCT(image.shape)
     y = pixels(image)
-    codes, seconds = timed(lambda: fista(pixels @ cosines.H, y, falling(**FALL, steps=80)), 3)
+    codes, seconds = timed(
+        lambda: fista(pixels @ cosines.H, y, geometric_schedule(**FALL, steps=80)), 3
+    )
     row = [tuple(image.shape), f"{psnr(cosines.H(codes), image):.2f}", f"{seconds:.2f}"]
     table("Half the pixels of a large photograph", "size|PSNR, dB|seconds", [row])
 
@@ -149,7 +151,7 @@ def slice_(quick: bool) -> None:
     """The MR slice from 30 % of k-space: three patterns, three priors, five seeds."""
     image = datasets.mr_slice()[0].float() / 255
     waves, seeds = Wavelet(image.shape), range(1 if quick else 5)
-    lam, rows = falling(0.1, 5e-4, 5 if quick else 60), []
+    lam, rows = geometric_schedule(0.1, 5e-4, 5 if quick else 60), []
     for pattern in ("lines", "radial", "points"):
         scores = {"zero-filling": [], "wavelets": [], "shifted wavelets": [], "variation": []}
         for seed in seeds:
@@ -158,7 +160,7 @@ def slice_(quick: bool) -> None:
             found = {
                 "zero-filling": scan.adjoint(y),
                 "wavelets": waves.H(fista(scan @ waves.H, y, lam)),
-                "shifted wavelets": fista(scan, y, lam, prox=shifting(waves)),
+                "shifted wavelets": fista(scan, y, lam, prox=cycle_spin(waves)),
                 "variation": fista(scan, y, lam, prox=total_variation),
             }
             for name, picture in found.items():
@@ -179,7 +181,7 @@ def priors(quick: bool) -> None:
     for name in ("china", "flower"):
         image, scores, clock = photograph(name, 64), {}, {}
         for seed in range(1 if quick else 5):
-            pixels = RandomPixels(image.shape, 0.3, seed=seed)
+            pixels = Restriction(image.shape, 0.3, seed=seed)
             for way, recover in ways_to_fill(pixels, pixels(image), steps).items():
                 picture, seconds = timed(recover)
                 scores.setdefault(way, []).append(psnr(picture, image))
@@ -193,10 +195,10 @@ def priors(quick: bool) -> None:
 def ways_to_fill(pixels, y, steps: int) -> dict[str, Callable[[], torch.Tensor]]:
     """Four ways from some pixels to all."""
     cosines, waves = DCT(pixels.shape_in), Wavelet(pixels.shape_in)
-    far, near = falling(**FALL, steps=steps), falling(1, 1e-2, steps)
+    far, near = geometric_schedule(**FALL, steps=steps), geometric_schedule(1, 1e-2, steps)
     return {
         "cosines": lambda: cosines.H(fista(pixels @ cosines.H, y, near)),
-        "shifted wavelets": lambda: fista(pixels, y, near, prox=shifting(waves)),
+        "shifted wavelets": lambda: fista(pixels, y, near, prox=cycle_spin(waves)),
         "total variation": lambda: fista(pixels, y, far, prox=total_variation),
         "untrained decoder": lambda: untrained_decoder(pixels, y, 4 * steps),
     }
@@ -213,7 +215,7 @@ def phase(quick: bool) -> None:
             ks.append(round((rho + offset) * m))
             operator = Gaussian(m, n, batch=(trials,), seed=ks[-1])
             signals = sparse_signals(trials, n, ks[-1], seed=m)
-            shares.append(recovered(operator, signals).double().mean().item())
+            shares.append(is_recovered(operator, signals).double().mean().item())
         crossing = half(np.array(ks) / m, np.array(shares))
         seconds = time.perf_counter() - start
         numbers = f"{rho:.3f}", f"{crossing:.3f}", f"{crossing - rho:+.3f}"
@@ -346,7 +348,7 @@ def dictionary(quick: bool) -> None:
 
     ways = {
         "random patches": lambda: random_patches(white, atoms),
-        f"own, {rounds} rounds": lambda: learned(white, atoms, sparse_codes, rounds),
+        f"own, {rounds} rounds": lambda: learn_dictionary(white, atoms, sparse_codes, rounds),
         f"MiniBatchDictionaryLearning, {2 * rounds} passes": theirs,
     }
     found = {name: timed(way) for name, way in ways.items()}

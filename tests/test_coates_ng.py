@@ -15,20 +15,20 @@ from course_utils import datasets
 from course_utils.sensing.coates_ng import (
     coates_ng,
     encode,
-    normalised_patches,
+    normalize_patches,
     quadrant_sums,
     sample_patches,
     zca,
 )
 from course_utils.sensing.dictionaries import (
     DICTIONARIES,
-    learned,
+    learn_dictionary,
     random_patches,
     sparse_codes,
 )
 from course_utils.sensing.operators import Matrix
 from course_utils.sensing.solvers import fista, omp
-from course_utils.sensing.svm import Standardised, l2_svm
+from course_utils.sensing.svm import StandardizedFeatures, l2_svm
 
 
 @pytest.fixture(scope="module")
@@ -43,30 +43,30 @@ def white_patches(data):
     return (patches - mean) @ matrix
 
 
-def test_patches_are_cut_and_normalised_one_by_one(data):
+def test_normalize_patches_standardises_each_patch(data):
     images = data.train_images[:2]
-    found = normalised_patches(images, stride=4)
+    found = normalize_patches(images, stride=4)
     assert found.shape == (2, 49, 108)
     patch = images[1, :, 4:10, 8:14].float().flatten()
     expected = (patch - patch.mean()) / (patch.var() + 10).sqrt()
     assert torch.allclose(found[1, 7 * 1 + 2], expected, atol=1e-5)
 
 
-def test_flat_patches_stay_flat():
-    assert (normalised_patches(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8)) == 0).all()
+def test_normalize_patches_keeps_flat_ones_flat():
+    assert (normalize_patches(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8)) == 0).all()
 
 
-def test_sampled_patches_are_from_the_images_and_differ(data):
+def test_sample_patches_come_from_images(data):
     images = data.train_images[:3]
     found = sample_patches(images, 50)
-    every = normalised_patches(images).flatten(0, 1)
+    every = normalize_patches(images).flatten(0, 1)
     assert found.shape == (50, 108)
     assert torch.cdist(found, every).min(1).values.max() < 0.01
     assert len(found.unique(dim=0)) >= 45
     assert torch.equal(found, sample_patches(images, 50))
 
 
-def test_white_patches_are_white(white_patches):
+def test_zca_whitens(white_patches):
     """Up to the floor, which keeps directions without variance from becoming noise."""
     generator = torch.Generator().manual_seed(0)
     mixed = torch.randn(6, 6, generator=generator, dtype=torch.float64)
@@ -79,7 +79,7 @@ def test_white_patches_are_white(white_patches):
 
 
 @pytest.mark.parametrize("name", DICTIONARIES)
-def test_dictionaries_have_unit_atoms_and_their_seed(name, white_patches):
+def test_dictionaries_are_seeded_unit_atoms(name, white_patches):
     less = {"SAE": {"steps": 5}, "SC": {"rounds": 2}, "OMP-10": {"rounds": 2}}.get(name, {})
     first, again, other = (
         DICTIONARIES[name](white_patches, 40, seed=seed, **less) for seed in (0, 0, 1)
@@ -91,7 +91,7 @@ def test_dictionaries_have_unit_atoms_and_their_seed(name, white_patches):
 
 
 @pytest.mark.parametrize(("atoms", "gain"), [(1, 1.0), (4, 1.05)])
-def test_learning_lowers_the_error_of_the_codes(atoms, gain, white_patches):
+def test_learn_dictionary_lowers_coding_error(atoms, gain, white_patches):
     def error(dictionary):
         return (
             (omp(dictionary, white_patches, atoms) @ dictionary.mT - white_patches).square().sum()
@@ -101,12 +101,12 @@ def test_learning_lowers_the_error_of_the_codes(atoms, gain, white_patches):
         return omp(dictionary, patches, atoms)
 
     start = random_patches(white_patches, 40)
-    once, often = (learned(white_patches, 40, encoder, rounds) for rounds in (1, 6))
+    once, often = (learn_dictionary(white_patches, 40, encoder, rounds) for rounds in (1, 6))
     assert error(often) < error(once) < error(start)
     assert error(often) * gain < error(start)
 
 
-def test_one_atom_each_is_a_vector_quantiser(white_patches):
+def test_omp1_equals_gain_shape_vq(white_patches):
     """A round of OMP-1 makes each atom the mean of its patches, weighted by their products."""
     start = random_patches(white_patches, 30)
     products = white_patches @ start
@@ -114,18 +114,18 @@ def test_one_atom_each_is_a_vector_quantiser(white_patches):
     expected = torch.stack(
         [(products[nearest == j, j, None] * white_patches[nearest == j]).sum(0) for j in range(30)]
     )
-    found = learned(white_patches, 30, lambda d, x: omp(d, x, 1), 1)
+    found = learn_dictionary(white_patches, 30, lambda d, x: omp(d, x, 1), 1)
     assert torch.allclose(found.mT, expected / expected.norm(dim=1, keepdim=True), atol=1e-4)
 
 
-def test_an_atom_that_no_patch_uses_becomes_a_patch():
+def test_unused_atom_becomes_patch():
     patches = torch.eye(4).repeat(5, 1)
-    found = learned(patches, 6, lambda d, x: omp(d[:, :3], x, 1) @ torch.eye(3, 6), 2)
+    found = learn_dictionary(patches, 6, lambda d, x: omp(d[:, :3], x, 1) @ torch.eye(3, 6), 2)
     assert torch.isfinite(found).all()
     assert (found[:, 3:].norm(dim=0) > 0.99).all()
 
 
-def test_sparse_codes_are_scikit_learns(white_patches):
+def test_sparse_codes_equal_scikit_learn(white_patches):
     dictionary, patches = random_patches(white_patches, 40).double(), white_patches[:20].double()
     found = sparse_codes(dictionary, patches, 1.0)
     options = {"algorithm": "lasso_cd", "alpha": 1.0, "max_iter": 10_000}
@@ -134,7 +134,7 @@ def test_sparse_codes_are_scikit_learns(white_patches):
     assert np.abs(theirs).max() > 1
 
 
-def test_sparse_codes_take_a_third_of_fistas_iterations(white_patches):
+def test_sparse_codes_beat_thirty_fista_iterations(white_patches):
     dictionary, patches = random_patches(white_patches, 300), white_patches[1000:1100]
 
     def objective(codes):
@@ -146,7 +146,7 @@ def test_sparse_codes_take_a_third_of_fistas_iterations(white_patches):
     assert short < 1.02 * least
 
 
-def test_quadrants_are_summed_by_sign():
+def test_quadrant_sums_split_signs():
     codes = torch.randn(2, 25, 3)
     grid = codes.reshape(2, 5, 5, 3)
     corner, last = grid[:, :3, :3].flatten(1, 2), grid[:, 3:, 3:].flatten(1, 2)
@@ -155,9 +155,9 @@ def test_quadrants_are_summed_by_sign():
     assert torch.allclose(found[:, 3, 1], (-last).clamp(min=0).sum(1), atol=1e-5)
 
 
-def test_features_are_the_sums_of_thresholded_products(data):
+def test_encode_sums_thresholded_products(data):
     images = data.train_images[:5]
-    patches = normalised_patches(images)
+    patches = normalize_patches(images)
     white = zca(patches.flatten(0, 1))
     dictionary = random_patches(patches.flatten(0, 1), 10)
     products = (patches - white[0]) @ white[1] @ dictionary
@@ -180,9 +180,9 @@ def features(n=400, count=30, classes=3):
     return x, labels
 
 
-def test_standardised_features_are_an_operator():
+def test_standardized_features_are_an_operator():
     x, _ = features(n=600)
-    scores = Standardised(x)
+    scores = StandardizedFeatures(x)
     v, u = torch.randn(4, 31), torch.randn(4, 600)
     exact = (x.double() - scores.mean) / scores.scale
     expected = v[:, :-1].double() @ exact.mT + v[:, -1:]
@@ -193,39 +193,40 @@ def test_standardised_features_are_an_operator():
     assert rounding.max() < 1e-3 * expected.abs().max()
     apart = (scores(v) * u).sum() - (v * scores.adjoint(u)).sum()
     assert apart.abs() <= (rounding * u.abs()).sum()
-    assert ((Standardised(x[:7], like=scores)(v) - scores(v)[:, :7]).abs() <= rounding[:, :7]).all()
+    like = StandardizedFeatures(x[:7], like=scores)
+    assert ((like(v) - scores(v)[:, :7]).abs() <= rounding[:, :7]).all()
 
 
-def test_standardised_scales_to_unit_deviation():
+def test_standardized_features_have_unit_deviation():
     x, _ = features(n=600)
-    scores = Standardised(x)
+    scores = StandardizedFeatures(x)
     torch.testing.assert_close(scores.mean, x.double().mean(0).float())
     torch.testing.assert_close(
         scores.scale, x.double().std(0, unbiased=False).float(), rtol=1e-4, atol=0
     )
 
 
-@pytest.mark.parametrize("strength", [1e-3, 1e-1])
-def test_the_classifier_has_the_smallest_objective(strength):
+@pytest.mark.parametrize("C", [1e-3, 1e-1])
+def test_l2_svm_minimises_its_objective(C):
     x, labels = features()
-    scores = Standardised(x)
-    found = l2_svm(scores, labels, strength, tolerance=1e-5).double().numpy()
+    scores = StandardizedFeatures(x)
+    found = l2_svm(scores, labels, C, tolerance=1e-5).double().numpy()
     design = np.c_[((x - scores.mean) / scores.scale).double().numpy(), np.ones(len(x))]
     for label, w in enumerate(found):
         signs = np.where(labels.numpy() == label, 1, -1)
 
         def objective(v, signs=signs):
             slack = np.maximum(0, 1 - signs * (design @ v))
-            gradient = v - 2 * strength * design.T @ (signs * slack)
-            return 0.5 * v @ v + strength * slack @ slack, gradient
+            gradient = v - 2 * C * design.T @ (signs * slack)
+            return 0.5 * v @ v + C * slack @ slack, gradient
 
         best = minimize(objective, 0 * w, jac=True, options={"gtol": 1e-9})
         assert np.allclose(w, best.x, atol=1e-3)
 
 
-def test_the_classifier_is_scikit_learns():
+def test_l2_svm_equals_scikit_learn():
     x, labels = features()
-    scores = Standardised(x)
+    scores = StandardizedFeatures(x)
     ours = l2_svm(scores, labels, 0.01, tolerance=1e-5)
     theirs = LinearSVC(C=0.01, tol=1e-8, max_iter=100_000, dual=False, intercept_scaling=1)
     theirs.fit(((x - scores.mean) / scores.scale).numpy(), labels.numpy())
@@ -233,10 +234,11 @@ def test_the_classifier_is_scikit_learns():
     assert np.allclose(ours[:, -1], theirs.intercept_, atol=1e-3)
 
 
-def test_half_precision_changes_little():
+def test_l2_svm_tolerates_half_precision():
     x, labels = features()
     full, half = (
-        l2_svm(s, labels, 0.01) @ torch.ones(31) for s in (Standardised(x), Standardised(x.half()))
+        l2_svm(s, labels, 0.01) @ torch.ones(31)
+        for s in (StandardizedFeatures(x), StandardizedFeatures(x.half()))
     )
     assert torch.allclose(full, half, atol=0.02)
 
@@ -244,7 +246,7 @@ def test_half_precision_changes_little():
 # The whole
 
 
-def test_codes_of_shapes_tell_them_apart(data):
+def test_coates_ng_classifies_shapes(data):
     few, some = slice(0, 500), slice(0, 200)
     train = data.train_images[few], data.train_labels[few]
     test = data.test_images[some], data.test_labels[some]
@@ -256,7 +258,7 @@ def test_codes_of_shapes_tell_them_apart(data):
     assert coded.test_accuracy >= 0.15
 
 
-def test_grey_images_of_other_sizes_work():
+def test_coates_ng_classifies_small_grey_images():
     digits = datasets.load("digits")
     train, test = (
         (datasets.resized(images[:200], 12), labels[:200])
@@ -268,7 +270,7 @@ def test_grey_images_of_other_sizes_work():
     assert coates_ng(train, test, "OMP-1", atoms=20, patches=1000).test_accuracy >= 0.6
 
 
-def test_the_benchmark_prints_a_row(root, capsys, monkeypatch):
+def test_coates_ng_benchmark_prints_row(root, capsys, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", "shapes")
     spec = importlib.util.spec_from_file_location("table", root / "benchmarks" / "coates_ng.py")
     table = importlib.util.module_from_spec(spec)
@@ -284,12 +286,12 @@ def test_the_benchmark_prints_a_row(root, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda d: coates_ng(d, d, "DBN"), "DBN/T"),
-        (lambda d: coates_ng(d, d, "RP", "X"), "RP/X"),
+        (lambda d: coates_ng(d, d, "DBN"), "'DBN' and 'T'"),
+        (lambda d: coates_ng(d, d, "RP", "X"), "'RP' and 'X'"),
         (lambda d: coates_ng(d, d, "RP", atoms=900, patches=500), "500 patches cannot give 900"),
-        (lambda d: l2_svm(Matrix(torch.eye(3)), torch.arange(3), 0.0), "not 0.0"),
+        (lambda d: l2_svm(Matrix(torch.eye(3)), torch.arange(3), 0.0), "got 0.0"),
     ],
 )
-def test_bad_input_is_refused_with_its_value(wrong, said, data):
+def test_bad_input_raises_value_error(wrong, said, data):
     with pytest.raises(ValueError, match=said):
         wrong((data.train_images[:20], data.train_labels[:20]))

@@ -20,23 +20,23 @@ from course_utils.sensing.operators import (
     Gaussian,
     KSpace,
     Matrix,
-    RandomPixels,
+    Radon,
+    Restriction,
     SubsampledDCT,
-    Tomography,
     Wavelet,
     kspace_mask,
 )
-from course_utils.sensing.phase import donoho_tanner, recovered, sparse_signals
+from course_utils.sensing.phase import donoho_tanner, is_recovered, sparse_signals
 from course_utils.sensing.solvers import (
     admm,
     basis_pursuit,
+    cycle_spin,
     douglas_rachford,
-    falling,
     fista,
+    geometric_schedule,
     ista,
     omp,
     psnr,
-    shifting,
     soft_threshold,
     total_variation,
 )
@@ -69,7 +69,7 @@ def objective(operator, y, x, lam):
 # The lecture's example
 
 
-def test_the_lectures_representation_gives_its_measurements():
+def test_lecture_representation_gives_measurements():
     assert torch.equal(B @ H, Y)
     assert torch.linalg.matrix_rank(B) == 5
     unit = B / B.norm(dim=0)
@@ -79,7 +79,7 @@ def test_the_lectures_representation_gives_its_measurements():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_lectures_representation_is_found_exactly(dtype):
+def test_basis_pursuit_finds_lecture_representation(dtype):
     matrix, y, h = B.to(dtype), Y.to(dtype), H.to(dtype)
     for found in (
         basis_pursuit(matrix, y),
@@ -92,7 +92,7 @@ def test_the_lectures_representation_is_found_exactly(dtype):
     assert basis_pursuit(matrix, y).abs().sum().item() == pytest.approx(5)
 
 
-def test_the_shortest_representation_is_dense():
+def test_least_norm_representation_is_dense():
     shortest = torch.linalg.pinv(B) @ Y
     assert (shortest.abs() > 0.2).all()
     assert shortest.abs().sum().item() == pytest.approx(6.07, abs=5e-3)
@@ -102,21 +102,21 @@ def test_the_shortest_representation_is_dense():
 # Shrinking
 
 
-def test_soft_threshold_shrinks_and_keeps_phases():
+def test_soft_threshold_keeps_phases():
     x = torch.tensor([-3.0, -0.5, 0, 0.5, 3])
     assert torch.equal(soft_threshold(x, 1), torch.tensor([-2.0, 0, 0, 0, 2]))
     found = soft_threshold(torch.tensor([3 + 4j, 0.1j, 0]), 2.5)
     assert torch.allclose(found, torch.tensor([1.5 + 2j, 0, 0]))
 
 
-def test_falling_falls_by_equal_fractions():
-    lam = falling(1, 1e-3, 4)
+def test_geometric_schedule_has_constant_ratio():
+    lam = geometric_schedule(1, 1e-3, 4)
     assert np.allclose(lam, [1, 0.1, 0.01, 0.001])
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5])
-def test_total_variation_is_the_nearest_smoothest(threshold, dtype):
+def test_total_variation_minimises_its_objective(threshold, dtype):
     """No nearby image has a smaller ½‖x − image‖² + threshold·TV(x)."""
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(9, 7, dtype=dtype, generator=generator)
@@ -133,7 +133,7 @@ def test_total_variation_is_the_nearest_smoothest(threshold, dtype):
     assert value(found) <= value(total_variation(image, threshold, 10)) + 1e-12
 
 
-def test_total_variation_takes_images_one_by_one():
+def test_total_variation_batch_equals_single_images():
     images = torch.rand(3, 2, 8, 8, dtype=torch.float64)
     each = torch.stack([torch.stack([total_variation(i, 0.1) for i in pair]) for pair in images])
     assert torch.allclose(total_variation(images, 0.1), each)
@@ -143,7 +143,7 @@ def test_total_variation_takes_images_one_by_one():
 
 
 @pytest.mark.parametrize(("solver", "iterations"), [(ista, 5000), (fista, 1000), (admm, 2000)])
-def test_lasso_is_scikit_learns(solver, iterations):
+def test_lasso_equals_scikit_learn(solver, iterations):
     operator, _, y = problem()
     lam = 0.05
     found = solver(operator, y, lam, iterations)
@@ -153,7 +153,7 @@ def test_lasso_is_scikit_learns(solver, iterations):
         assert np.allclose(own, theirs.coef_, atol=1e-6)
 
 
-def test_a_step_of_ista_never_climbs_and_fista_is_ahead():
+def test_ista_descends_slower_than_fista():
     operator, _, y = problem()
     values = [objective(operator, y, ista(operator, y, 0.05, n), 0.05) for n in range(0, 60, 5)]
     assert all((after <= before).all() for before, after in pairwise(values))
@@ -161,14 +161,14 @@ def test_a_step_of_ista_never_climbs_and_fista_is_ahead():
 
 
 @pytest.mark.parametrize("rho", [0.02, 0.1, 0.5])
-def test_admm_ends_where_it_ends_whatever_its_rho(rho):
+def test_admm_result_ignores_rho(rho):
     operator, _, y = problem()
     assert torch.allclose(
         admm(operator, y, 0.05, 3000, rho=rho), fista(operator, y, 0.05, 3000), atol=1e-6
     )
 
 
-def test_admm_takes_many_problems_as_it_takes_one():
+def test_admm_batch_equals_single_problems():
     operator = Gaussian(10, 30, seed=1)
     y = torch.randn(2, 301, 10, generator=torch.Generator().manual_seed(0))
     together = admm(operator, y, 0.1)
@@ -178,7 +178,7 @@ def test_admm_takes_many_problems_as_it_takes_one():
     assert admm(operator, y[:0], 0.1).shape == (0, 301, 30)
 
 
-def test_every_problem_may_have_its_own_penalty():
+def test_fista_takes_penalty_per_problem():
     operator, _, y = problem()
     lam = torch.linspace(0.01, 0.3, len(y), dtype=torch.float64)
     together = fista(operator, y, lam[:, None], 300)
@@ -186,7 +186,7 @@ def test_every_problem_may_have_its_own_penalty():
     assert torch.allclose(together, torch.stack(alone), atol=1e-12)
 
 
-def test_a_sequence_of_penalties_is_one_iteration_each():
+def test_penalty_sequence_sets_iterations():
     operator, _, y = problem()
     once = ista(operator, y, [0.3])
     expected = soft_threshold(operator.adjoint(y) / operator.norm**2, 0.3 / operator.norm**2)
@@ -194,11 +194,11 @@ def test_a_sequence_of_penalties_is_one_iteration_each():
     assert torch.equal(ista(operator, y, [0.1] * 7), ista(operator, y, 0.1, 7))
 
 
-def test_complex_coefficients_are_found():
+def test_fista_finds_complex_coefficients():
     matrix = DCT(40)
     x = sparse_signals(1, 40, 3, seed=1)[0].double() * torch.exp(1j * torch.arange(40).double())
     operator = Matrix(Gaussian(20, 40, seed=3).matrix.double())
-    found = fista(operator, operator(x), falling(1, 1e-6, 2000))
+    found = fista(operator, operator(x), geometric_schedule(1, 1e-6, 2000))
     assert torch.allclose(found, x, atol=1e-4)
     assert matrix.norm == 1
 
@@ -207,7 +207,7 @@ def test_complex_coefficients_are_found():
 
 
 @pytest.mark.parametrize("own_dictionaries", [False, True])
-def test_omp_is_scikit_learns(own_dictionaries):
+def test_omp_equals_scikit_learn(own_dictionaries):
     batch = (30,) if own_dictionaries else ()
     dictionary = Gaussian(16, 40, batch=batch, seed=4).matrix.double()
     dictionary = dictionary / dictionary.norm(dim=-2, keepdim=True)
@@ -218,7 +218,7 @@ def test_omp_is_scikit_learns(own_dictionaries):
         assert np.allclose(code, theirs.fit(atoms, signal).coef_)
 
 
-def test_omp_does_not_mind_the_lengths_of_atoms():
+def test_omp_ignores_atom_lengths():
     lengths = torch.linspace(0.1, 10, 40)
     dictionary, signals = Gaussian(16, 40).matrix, torch.randn(3, 5, 16)
     found = omp(dictionary, signals, 4)
@@ -226,7 +226,7 @@ def test_omp_does_not_mind_the_lengths_of_atoms():
     assert torch.allclose(omp(dictionary * lengths, signals, 4) * lengths, found, atol=1e-4)
 
 
-def test_omp_stops_when_nothing_is_left():
+def test_omp_stops_at_zero_residual():
     operator, signals, y = problem(k=2)
     found = omp(operator.matrix, torch.cat([y, 0 * y]), 20)
     assert torch.allclose(found[:6], signals)
@@ -237,7 +237,7 @@ def test_omp_stops_when_nothing_is_left():
 # Basis pursuit
 
 
-def test_basis_pursuit_is_the_linear_programme_in_another_form():
+def test_basis_pursuit_equals_bounded_linear_programme():
     """Bounds |x| ≤ t instead of two halves."""
     operator, _, y = problem(k=12)  # too many for exact recovery
     for measured in y[:3]:
@@ -254,7 +254,7 @@ def test_basis_pursuit_is_the_linear_programme_in_another_form():
         assert np.allclose(basis_pursuit(operator.matrix, measured), other.x[:n], atol=1e-7)
 
 
-def test_basis_pursuit_is_cvxpys():
+def test_basis_pursuit_equals_cvxpy():
     cvxpy = pytest.importorskip("cvxpy", reason="cvxpy is in the extra `bench`")
     operator, _, y = problem(k=12)
     x = cvxpy.Variable(operator.matrix.shape[1])
@@ -263,7 +263,7 @@ def test_basis_pursuit_is_cvxpys():
     assert np.allclose(basis_pursuit(operator.matrix, y[0]), x.value, atol=1e-5)
 
 
-def test_many_problems_at_once_give_what_basis_pursuit_gives():
+def test_douglas_rachford_equals_basis_pursuit():
     operator, _, y = problem(k=12)
     found = douglas_rachford(operator, y, 5000)
     each = torch.stack([basis_pursuit(operator.matrix, measured) for measured in y])
@@ -271,13 +271,13 @@ def test_many_problems_at_once_give_what_basis_pursuit_gives():
     assert torch.allclose(operator(found), y)
 
 
-def test_a_tight_operator_needs_no_matrix():
+def test_douglas_rachford_takes_tight_operator():
     operator = SubsampledDCT(64, 0.5, seed=1)
     signal = sparse_signals(2, 64, 4, seed=5).double()
     assert torch.allclose(douglas_rachford(operator, operator(signal), 2000), signal, atol=1e-6)
 
 
-def test_the_iteration_ends_where_it_ends_whatever_its_threshold():
+def test_douglas_rachford_result_ignores_threshold():
     operator, _, y = problem(k=12)
     ends = [douglas_rachford(operator, y, 3000, threshold=t).abs().sum(-1) for t in (0.5, 2)]
     assert torch.allclose(*ends, rtol=2e-3)
@@ -286,7 +286,7 @@ def test_the_iteration_ends_where_it_ends_whatever_its_threshold():
 # The phase diagram
 
 
-def test_the_curve_is_its_parametric_form():
+def test_donoho_tanner_equals_parametric_form():
     """Where the formula's maximum lies, δ and ρ are known functions of z."""
     for z in (0.3, 0.8, 1.5, 2.5):
         phi, tail = norm.pdf(z), norm.cdf(-z)
@@ -297,25 +297,25 @@ def test_the_curve_is_its_parametric_form():
     assert rising == sorted(rising)
 
 
-def test_problems_well_inside_succeed_and_well_outside_fail():
+def test_recovery_follows_donoho_tanner():
     m, n = 50, 100
     rho = donoho_tanner(m / n)
     measure = Gaussian(m, n, batch=(20,), seed=1)
     inside, outside = (sparse_signals(20, n, round(r * m), seed=2) for r in (rho / 2, 1.6 * rho))
-    assert recovered(measure, inside).float().mean() >= 0.95
-    assert recovered(measure, outside).float().mean() <= 0.05
+    assert is_recovered(measure, inside).float().mean() >= 0.95
+    assert is_recovered(measure, outside).float().mean() <= 0.05
 
 
-def test_cosine_rows_see_nothing_of_a_few_cosines():
+def test_coherent_measurements_miss_sparse_signals():
     """Coherence: a signal with few DCT coefficients is in few rows of the DCT."""
     codes = sparse_signals(20, 100, 5, seed=3)
     rows = SubsampledDCT(100, 0.5, seed=1) @ DCT(100).H
-    pixels = RandomPixels(100, 0.5, seed=1) @ DCT(100).H
-    assert recovered(rows, codes).float().mean() <= 0.2
-    assert recovered(pixels, codes).float().mean() >= 0.95
+    pixels = Restriction(100, 0.5, seed=1) @ DCT(100).H
+    assert is_recovered(rows, codes).float().mean() <= 0.2
+    assert is_recovered(pixels, codes).float().mean() >= 0.95
 
 
-def test_sparse_signals_are_sparse_and_differ():
+def test_sparse_signals_have_k_nonzeros():
     signals = sparse_signals(5, 30, 7)
     assert ((signals != 0).sum(-1) == 7).all()
     assert len({tuple(row.nonzero().flatten().tolist()) for row in signals}) == 5
@@ -330,29 +330,29 @@ def picture():
     return datasets.photograph("china", 64, grey=True)[0].float() / 255
 
 
-def test_psnr_is_decibels_below_one():
+def test_psnr_counts_decibels():
     flat = torch.zeros(4, 4)
     assert psnr(flat + 0.1, flat) == pytest.approx(20, abs=1e-4)
     assert psnr(flat, flat) >= 200
 
 
-def test_half_of_the_pixels_give_what_basis_pursuit_gives():
+def test_fista_inpainting_equals_basis_pursuit():
     image = datasets.photograph("china", 48, grey=True)[0].float() / 255
-    pixels, cosines = RandomPixels(image.shape, 0.5), DCT(image.shape)
+    pixels, cosines = Restriction(image.shape, 0.5), DCT(image.shape)
     operator, y = pixels @ cosines.H, pixels(image)
-    quick = psnr(cosines.H(fista(operator, y, falling(1, 1e-3, 100))), image)
+    quick = psnr(cosines.H(fista(operator, y, geometric_schedule(1, 1e-3, 100))), image)
     exact = psnr(cosines.H(douglas_rachford(operator, y, 2000)), image)
     assert quick == pytest.approx(exact, abs=0.1)
     assert quick > psnr(pixels.adjoint(y), image) + 12
 
 
-def test_three_priors_fill_in_a_picture(picture):
-    pixels, cosines = RandomPixels(picture.shape, 0.3), DCT(picture.shape)
+def test_priors_beat_zero_filling(picture):
+    pixels, cosines = Restriction(picture.shape, 0.3), DCT(picture.shape)
     y = pixels(picture)
     filled = psnr(pixels.adjoint(y), picture)
     found = {
-        "cosines": cosines.H(fista(pixels @ cosines.H, y, falling(1, 1e-2, 100))),
-        "variation": fista(pixels, y, falling(1, 1e-3, 60), prox=total_variation),
+        "cosines": cosines.H(fista(pixels @ cosines.H, y, geometric_schedule(1, 1e-2, 100))),
+        "variation": fista(pixels, y, geometric_schedule(1, 1e-3, 60), prox=total_variation),
         "decoder": untrained_decoder(pixels, y, iterations=60),
     }
     assert all(image.shape == picture.shape for image in found.values())
@@ -360,8 +360,8 @@ def test_three_priors_fill_in_a_picture(picture):
     assert psnr(found["variation"], picture) > psnr(found["cosines"], picture) + 0.5
 
 
-def test_a_decoder_starts_from_its_seed_and_leaves_the_others_alone(picture):
-    pixels = RandomPixels(picture.shape, 0.3)
+def test_untrained_decoder_is_seeded(picture):
+    pixels = Restriction(picture.shape, 0.3)
     y = pixels(picture)
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -375,21 +375,21 @@ def test_a_decoder_starts_from_its_seed_and_leaves_the_others_alone(picture):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_slice_from_few_lines_is_4_db_above_zero_filling(seed):
+def test_cycle_spin_gains_4_db_on_slice(seed):
     image = datasets.mr_slice()[0].float() / 255
     scan = KSpace(kspace_mask(image.shape, 0.3, seed=seed))
     y = scan(image)
-    found = fista(scan, y, falling(0.1, 5e-4, 60), prox=shifting(Wavelet(image.shape)))
+    found = fista(scan, y, geometric_schedule(0.1, 5e-4, 60), prox=cycle_spin(Wavelet(image.shape)))
     gain = psnr(found.abs(), image) - psnr(scan.adjoint(y).abs(), image)
     assert gain >= 4
 
 
-def test_rays_from_few_angles_give_the_picture():
+def test_few_radon_angles_recover_picture():
     image = torch.zeros(32, 32)
     image[6:20, 10:26], image[12:16, 14:18] = 0.8, 0.2
-    rays = Tomography(32, range(0, 180, 12))
+    rays = Radon(32, range(0, 180, 12))
     y = rays(image)
-    found = fista(rays, y, falling(30, 0.05, 100), prox=total_variation)
+    found = fista(rays, y, geometric_schedule(30, 0.05, 100), prox=total_variation)
     least_squares = fista(rays, y, 0, 100)
     assert psnr(found, image) > psnr(least_squares, image) + 5
 
@@ -397,7 +397,7 @@ def test_rays_from_few_angles_give_the_picture():
 # The benchmark
 
 
-def test_the_benchmark_prints_its_tables(root, capsys):
+def test_sensing_benchmark_prints_tables(root, capsys):
     for name in ("cvxpy", "pylops", "spgl1"):
         pytest.importorskip(name, reason=f"{name} is in the extra `bench`")
     spec = importlib.util.spec_from_file_location("sensing", root / "benchmarks" / "sensing.py")
@@ -421,8 +421,8 @@ NAN = torch.tensor([math.nan] * 5)
         (lambda: fista(Matrix(B), Y, math.nan), "nan"),
         (lambda: fista(Matrix(B), NAN, 0.1), "5 measurements"),
         (lambda: fista(Matrix(B), Y[:4], 0.1), r"\(4,\)"),
-        (lambda: falling(1, 0, 5), "to 0"),
-        (lambda: falling(1, 2, 5), "to 2"),
+        (lambda: geometric_schedule(1, 0, 5), "got 1 and 0"),
+        (lambda: geometric_schedule(1, 2, 5), "got 1 and 2"),
         (lambda: omp(B, Y, 6), "6 atoms"),
         (lambda: omp(B, Y, 0), "0 atoms"),
         (lambda: omp(B, Y[:4], 1), r"\(4,\)"),
@@ -431,21 +431,21 @@ NAN = torch.tensor([math.nan] * 5)
         (lambda: basis_pursuit(B, Y[:4]), r"\(4,\)"),
         (lambda: basis_pursuit(B, NAN), "5 measurements"),
         (lambda: basis_pursuit(torch.zeros(2, 3), torch.ones(2)), "nfeasible"),
-        (lambda: douglas_rachford(Tomography(4, [0]), torch.zeros(1, 8)), "Tomography"),
-        (lambda: psnr(B, Y), r"\[5, 6\]"),
+        (lambda: douglas_rachford(Radon(4, [0]), torch.zeros(1, 8)), "Radon"),
+        (lambda: psnr(B, Y), r"\(5, 6\)"),
         (lambda: donoho_tanner(1.2), "1.2"),
-        (lambda: sparse_signals(1, 4, 5), "5 of 4"),
+        (lambda: sparse_signals(1, 4, 5), "n = 4, got 5"),
         (
-            lambda: untrained_decoder(RandomPixels((32, 32), 1.0), torch.full((1024,), math.nan)),
+            lambda: untrained_decoder(Restriction((32, 32), 1.0), torch.full((1024,), math.nan)),
             "1024",
         ),
         (lambda: DeepDecoder(40), "40"),
         (lambda: total_variation(B, -1.0), "-1.0"),
-        (lambda: admm(Matrix(B), Y, 0.1, rho=0), "need rho > 0 and one matrix, not 0"),
-        (lambda: admm(Matrix(B[None]), Y, 0.1), r"one matrix, not .* \(1, 5, 6\)"),
+        (lambda: admm(Matrix(B), Y, 0.1, rho=0), "need rho > 0 and one matrix, got 0"),
+        (lambda: admm(Matrix(B[None]), Y, 0.1), r"one matrix, got .* \(1, 5, 6\)"),
         (lambda: admm(Matrix(B), torch.ones(2, 10).double(), 0.1), "10"),
     ],
 )
-def test_bad_input_is_refused_with_its_value(wrong, said):
+def test_bad_input_raises_value_error(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()

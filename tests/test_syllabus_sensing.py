@@ -20,8 +20,15 @@ from course_utils import datasets
 from course_utils.exercises import compressive as ex
 from course_utils.figures.recovery_camera import PRIORS, RecoveryCamera
 from course_utils.sensing.decoder import DeepDecoder, untrained_decoder
-from course_utils.sensing.operators import DCT, KSpace, RandomPixels, Wavelet, kspace_mask
-from course_utils.sensing.solvers import falling, fista, ista, psnr, shifting, total_variation
+from course_utils.sensing.operators import DCT, KSpace, Restriction, Wavelet, kspace_mask
+from course_utils.sensing.solvers import (
+    cycle_spin,
+    fista,
+    geometric_schedule,
+    ista,
+    psnr,
+    total_variation,
+)
 
 M = np.array(
     [
@@ -249,12 +256,14 @@ def test_noisier_data_want_a_larger_weight_on_the_prior():
     photo = datasets.photograph("flower", size=64, grey=True)[0].float() / 255
     cosine, tried = DCT(photo.shape), [0.01, 0.03, 0.1, 0.2, 0.4]
     for seed in (0, 1):
-        pixels = RandomPixels(photo.shape, 0.3, seed=seed)
+        pixels = Restriction(photo.shape, 0.3, seed=seed)
         noise = torch.randn(pixels.shape_out, generator=torch.Generator().manual_seed(seed))
         best = []
         for sigma in (0.01, 0.1, 0.2):
             noisy = pixels(photo) + sigma * noise
-            codes = [fista(pixels @ cosine.H, noisy, falling(1, lam, 60)) for lam in tried]
+            codes = [
+                fista(pixels @ cosine.H, noisy, geometric_schedule(1, lam, 60)) for lam in tried
+            ]
             scores = [psnr(cosine.H(code), photo) for code in codes]
             best.append(tried[scores.index(max(scores))])
         assert best[0] < best[1] <= best[2]
@@ -268,13 +277,13 @@ def test_noisier_data_want_a_larger_weight_on_the_prior():
 def test_a_photograph_from_a_third_of_its_pixels_and_how_many_steps_it_takes():
     photo = datasets.photograph("flower", size=128, grey=True)[0].float() / 255
     mask = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0)) < 0.3
-    pixels, cosine = RandomPixels(photo.shape, mask), DCT(photo.shape)
+    pixels, cosine = Restriction(photo.shape, mask), DCT(photo.shape)
 
     def score(solver, lams, steps=0):
         return psnr(cosine.H(solver(pixels @ cosine.H, pixels(photo), lams, steps)), photo)
 
     assert psnr(photo * mask, photo) < 11
-    assert score(fista, falling(1, 0.01, 50)) > 24.5
+    assert score(fista, geometric_schedule(1, 0.01, 50)) > 24.5
     assert score(fista, 0.01, 60) > 24.5
     assert score(ista, 0.01, 100) < 21
     assert score(ista, 0.01, 200) < score(fista, 0.01, 200)
@@ -286,13 +295,13 @@ def test_a_slice_from_a_third_of_k_space(pattern):
     for seed in (0, 1):
         scanner = KSpace(kspace_mask(head.shape, 0.3, pattern, seed=seed))
         assert scanner.outer.mask.double().mean().item() == pytest.approx(0.3, abs=0.01)
-        shrink = shifting(Wavelet(head.shape, "db4"), seed=seed)
+        shrink = cycle_spin(Wavelet(head.shape, "db4"), seed=seed)
 
         def real(picture, threshold, shrink=shrink):
             return shrink(picture.real, threshold).to(picture.dtype)
 
         seen = scanner(head)
-        found = fista(scanner, seen, falling(0.1, 1e-3, 40), prox=real).real
+        found = fista(scanner, seen, geometric_schedule(0.1, 1e-3, 40), prox=real).real
         zero_filled = scanner.adjoint(seen).real
         assert psnr(found, head) > psnr(zero_filled, head) + 4
         if pattern == "points":
@@ -301,9 +310,11 @@ def test_a_slice_from_a_third_of_k_space(pattern):
 
 def test_three_priors_at_one_mask():
     photo = datasets.photograph("flower", size=64, grey=True)[0].float() / 255
-    pixels, cosine = RandomPixels(photo.shape, 0.3, seed=0), DCT(photo.shape)
-    seen, lams = pixels(photo), falling(0.3, 3e-3, 40)
-    by_cosines = psnr(cosine.H(fista(pixels @ cosine.H, seen, falling(1, 0.01, 60))), photo)
+    pixels, cosine = Restriction(photo.shape, 0.3, seed=0), DCT(photo.shape)
+    seen, lams = pixels(photo), geometric_schedule(0.3, 3e-3, 40)
+    by_cosines = psnr(
+        cosine.H(fista(pixels @ cosine.H, seen, geometric_schedule(1, 0.01, 60))), photo
+    )
     smooth = psnr(fista(pixels, seen, lams, prox=total_variation), photo)
     drawn = psnr(untrained_decoder(pixels, seen, 200), photo)
     assert 22 < by_cosines < 24.5

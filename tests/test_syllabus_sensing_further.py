@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from course_utils import datasets
 from course_utils.exercises import compressive_further as ex
 from course_utils.sensing import operators, phase, solvers
-from course_utils.sensing.coates_ng import coates_ng, normalised_patches, sample_patches, zca
+from course_utils.sensing.coates_ng import coates_ng, normalize_patches, sample_patches, zca
 from course_utils.sensing.dictionaries import DICTIONARIES
 
 B = ex.GOODFELLOW.double()
@@ -97,7 +97,7 @@ def test_choices_to_try():
 
 def recovery(camera, atoms, q, seed):
     signals = phase.sparse_signals(40, 128, q, seed=seed)
-    found = phase.recovered(operators.Matrix(camera @ atoms.mT), signals, 300)
+    found = phase.is_recovered(operators.Matrix(camera @ atoms.mT), signals, 300)
     return found.float().mean().item()
 
 
@@ -136,15 +136,15 @@ def test_small_problems_turn_at_the_curve(delta):
     for offset, low, high in ((-0.12, 0.75, 1), (0.15, 0, 0.25)):
         q = round((phase.donoho_tanner(delta) + offset) * m)
         camera = operators.Gaussian(m, 100, batch=(40,), seed=q)
-        share = phase.recovered(camera, phase.sparse_signals(40, 100, q, seed=q), 300)
+        share = phase.is_recovered(camera, phase.sparse_signals(40, 100, q, seed=q), 300)
         assert low <= share.float().mean().item() <= high
 
 
-# D · Tomography ----------------------------------------------------------------------------------
+# D · Radon ----------------------------------------------------------------------------------
 
 
 def test_total_variation_beats_least_squares_from_twenty_angles():
-    scanner = operators.Tomography(64, torch.arange(0, 180, 9).tolist())
+    scanner = operators.Radon(64, torch.arange(0, 180, 9).tolist())
     assert scanner.shape_out == (20, 93)
     blocks = torch.zeros(64, 64)
     blocks[8:56, 12:52], blocks[16:30, 20:30], blocks[36:48, 30:46] = 1, 0.3, 0.6
@@ -153,7 +153,7 @@ def test_total_variation_beats_least_squares_from_twenty_angles():
     for image in (blocks, head):
         rays = scanner(image)
         fitted = solvers.fista(scanner, rays, 0.0, 50)
-        lam = solvers.falling(3, 0.03, 100)
+        lam = solvers.geometric_schedule(3, 0.03, 100)
         smooth = solvers.fista(scanner, rays, lam, prox=solvers.total_variation)
         psnrs = [solvers.psnr(picture.clamp(0, 1), image) for picture in (smooth, fitted)]
         gains.append(psnrs[0] - psnrs[1])
@@ -206,7 +206,7 @@ def accuracy(code, images, labels, others, truth, white):
     """Share right by scikit-learn's classifier, on sums over quadrants of codes at stride 4."""
 
     def described(batch):
-        x = (normalised_patches(batch, 4) - white[0]) @ white[1]
+        x = (normalize_patches(batch, 4) - white[0]) @ white[1]
         maps = code(x.flatten(0, 1)).reshape(len(batch), 7, 7, -1)
         parts = [maps[:, a, b] for a in (slice(4), slice(4, 7)) for b in (slice(4), slice(4, 7))]
         return torch.cat([part.sum((1, 2)) for part in parts], 1).numpy()
@@ -241,6 +241,6 @@ def test_one_call_gives_what_the_table_says():
     data = datasets.load("shapes")
     train = data.train_images[:1000], data.train_labels[:1000]
     test = data.test_images[:1000], data.test_labels[:1000]
-    options = {"atoms": 64, "patches": 2000, "stride": 4, "strength": 3e-4}
+    options = {"atoms": 64, "patches": 2000, "stride": 4, "C": 3e-4}
     result = coates_ng(train, test, "OMP-1", "T", **options)
     assert 0.34 < result.test_accuracy < 0.50

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_utils.sensing.dictionaries import DICTIONARIES, ROWS, sparse_codes
-from course_utils.sensing.svm import Standardised, l2_svm
+from course_utils.sensing.svm import StandardizedFeatures, l2_svm
 
 PATCH = 6  # pixels a side
 
@@ -26,15 +26,15 @@ class Result(NamedTuple):
     atoms: Tensor
 
 
-def normalised_patches(images: Tensor, stride: int = 1) -> Tensor:
+def normalize_patches(images: Tensor, stride: int = 1) -> Tensor:
     """(N, C, H, W) uint8 -> (N, places, 36 C): every patch with mean 0 and deviation about 1.
 
     A variance of 10 grey levels² is added, so that flat patches do not turn into noise.
     """
-    return _even(F.unfold(images.float(), PATCH, stride=stride).mT)
+    return _normalize(F.unfold(images.float(), PATCH, stride=stride).mT)
 
 
-def _even(patches: Tensor) -> Tensor:
+def _normalize(patches: Tensor) -> Tensor:
     variance, mean = torch.var_mean(patches, -1, keepdim=True)
     return (patches - mean) / (variance + 10).sqrt()
 
@@ -42,19 +42,27 @@ def _even(patches: Tensor) -> Tensor:
 def sample_patches(images: Tensor, count: int, *, seed: int = 0) -> Tensor:
     """(N, C, H, W) uint8 -> (count, 36 C): normalised patches at random places of the images."""
     generator = torch.Generator().manual_seed(seed)
-    each, found = math.ceil(count / len(images)), []
+    per_image, patches = math.ceil(count / len(images)), []
     order = torch.randperm(len(images), generator=generator)
-    for some in order[: math.ceil(count / each)].split(20):
-        windows = images[some].unfold(2, PATCH, 1).unfold(3, PATCH, 1)
+    for batch in order[: math.ceil(count / per_image)].split(20):
+        windows = images[batch].unfold(2, PATCH, 1).unfold(3, PATCH, 1)
         rows, columns = windows.shape[2:4]
-        places = torch.rand(len(some), rows * columns, generator=generator).argsort(1)[:, :each]
-        pictures = torch.arange(len(some))[:, None]
-        found.append(windows[pictures, :, places // columns, places % columns].flatten(0, 1))
-    return _even(torch.cat(found)[:count].flatten(1).float())
+        draws = torch.rand(len(batch), rows * columns, generator=generator)
+        places = draws.argsort(1)[:, :per_image]
+        index = torch.arange(len(batch))[:, None]
+        patches.append(windows[index, :, places // columns, places % columns].flatten(0, 1))
+    return _normalize(torch.cat(patches)[:count].flatten(1).float())
 
 
 def zca(patches: Tensor, floor: float = 0.1) -> tuple[Tensor, Tensor]:
-    """(N, m) patches -> (m,) mean and (m, m) matrix: (patches − mean) @ matrix is white."""
+    """(N, m) patches -> (m,) mean and (m, m) matrix: (patches − mean) @ matrix is white.
+
+    `floor` is added to the covariance's eigenvalues, so that fine noise is not blown up.
+
+    References
+    ----------
+    Bell and Sejnowski (1997), Vision Research 37, 3327–3338.
+    """
     values, vectors = torch.linalg.eigh(torch.cov(patches.mT))
     return patches.mean(0), (vectors / (values + floor).sqrt()) @ vectors.mT
 
@@ -65,24 +73,30 @@ def quadrant_sums(codes: Tensor) -> Tensor:
     first = torch.arange(side, device=codes.device) < (side + 1) // 2
     halves = torch.stack([first, ~first]).to(codes)
     quadrants = torch.einsum("ai,bj->abij", halves, halves).reshape(4, -1)
-    total, size = quadrants @ codes, quadrants @ codes.abs()
-    return torch.cat([size + total, size - total], -1).flatten(1) / 2
+    signed, magnitude = quadrants @ codes, quadrants @ codes.abs()
+    return torch.cat([magnitude + signed, magnitude - signed], -1).flatten(1) / 2
 
 
 def encode(
-    images: Tensor, white: tuple[Tensor, Tensor], dictionary: Tensor, encoder: str, **options: float
+    images: Tensor,
+    whitening: tuple[Tensor, Tensor],
+    dictionary: Tensor,
+    encoder: str,
+    *,
+    threshold: float | None = None,
+    stride: int = 1,
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
-    device, stride = dictionary.device, options.get("stride", 1)
+    device, (mean, matrix) = dictionary.device, whitening
     features = torch.empty(len(images), 8 * dictionary.shape[1], dtype=torch.float16, device=device)
-    few = max(1, ROWS // normalised_patches(images[:1], stride).shape[1])
-    pairs = list(zip(images.split(few), features.split(few), strict=True))
-    for some, out in tqdm(pairs, "features", disable=None, leave=False):
-        patches = (normalised_patches(some.to(device), stride) - white[0]) @ white[1]
+    batch_size = max(1, ROWS // normalize_patches(images[:1], stride).shape[1])
+    batches = list(zip(images.split(batch_size), features.split(batch_size), strict=True))
+    for batch, out in tqdm(batches, "features", disable=None, leave=False):
+        patches = (normalize_patches(batch.to(device), stride) - mean) @ matrix
         if encoder == "T":
-            codes = F.softshrink(patches @ dictionary, options.get("threshold", 0.25))
+            codes = F.softshrink(patches @ dictionary, 0.25 if threshold is None else threshold)
         else:
-            codes = sparse_codes(dictionary, patches, options.get("threshold", 1.0))
+            codes = sparse_codes(dictionary, patches, 1.0 if threshold is None else threshold)
         out[:] = quadrant_sums(codes)
     return features
 
@@ -95,10 +109,11 @@ def coates_ng(
     atoms: int = 1600,
     *,
     patches: int = 40_000,
-    strength: float = 3e-4,
+    threshold: float | None = None,
+    stride: int = 1,
+    C: float = 3e-4,
     seed: int = 0,
     device: str = "cpu",
-    **options: float,
 ) -> Result:
     """Learn a dictionary from patches, describe images by it, classify them.
 
@@ -111,23 +126,53 @@ def coates_ng(
     encoder : {"T", "SC"}
         Soft threshold of the atoms' products with a patch, or the Lasso's codes. The positive and
         the negative parts are features of their own.
+    atoms : int
+        Columns of the dictionary.
     patches : int
         How many the dictionary is learned from.
-    strength : float
-        The SVM's C.
-    **options
-        `threshold` of T or λ of SC, by default 0.25 and 1; `stride` between patches, by default 1.
+    threshold : float, optional
+        The threshold of T, by default 0.25, or λ of SC, by default 1.
+    stride : int
+        Pixels between two patches of an image that is described.
+    C : float
+        The SVM's: how much errors count.
+    seed : int
+        Decides the patches, the first atoms and random weights.
+    device : str
+        Where all of it is computed.
+
+    Returns
+    -------
+    Result
+        Test accuracy, training accuracy and the atoms.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dictionary or encoder.
     """
     if dictionary not in DICTIONARIES or encoder not in ("T", "SC"):
-        raise ValueError(f"no {dictionary}/{encoder}: {', '.join(DICTIONARIES)} go with T or SC")
-    some = sample_patches(train[0], patches, seed=seed).to(device)
-    white = zca(some)
-    learned = DICTIONARIES[dictionary]((some - white[0]) @ white[1], atoms, seed=seed)
-    features = Standardised(encode(train[0], white, learned, encoder, **options))
-    weights = l2_svm(features, train[1].to(device), strength)
-    tested = Standardised(encode(test[0], white, learned, encoder, **options), like=features)
-    right = [
-        (scores(weights).argmax(0).cpu() == labels).double().mean().item()
-        for scores, labels in ((tested, test[1]), (features, train[1]))
-    ]
-    return Result(*right, torch.linalg.solve(white[1], learned))
+        raise ValueError(
+            f"dictionary must be one of {', '.join(DICTIONARIES)} and encoder T or SC, "
+            f"got {dictionary!r} and {encoder!r}"
+        )
+    sample = sample_patches(train[0], patches, seed=seed).to(device)
+    mean, matrix = zca(sample)
+    learned = DICTIONARIES[dictionary]((sample - mean) @ matrix, atoms, seed=seed)
+
+    def describe(images: Tensor) -> Tensor:
+        return encode(images, (mean, matrix), learned, encoder, threshold=threshold, stride=stride)
+
+    train_features = StandardizedFeatures(describe(train[0]))
+    weights = l2_svm(train_features, train[1].to(device), C)
+    test_features = StandardizedFeatures(describe(test[0]), like=train_features)
+    return Result(
+        test_accuracy=_accuracy(test_features(weights), test[1]),
+        train_accuracy=_accuracy(train_features(weights), train[1]),
+        atoms=torch.linalg.solve(matrix, learned),
+    )
+
+
+def _accuracy(scores: Tensor, labels: Tensor) -> float:
+    """(classes, N) scores, (N,) labels -> share of labels with the largest score."""
+    return (scores.argmax(0).cpu() == labels).double().mean().item()

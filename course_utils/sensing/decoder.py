@@ -4,13 +4,18 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.sensing.operators import Operator
-from course_utils.sensing.solvers import checked_measurements
+from course_utils.sensing.solvers import require_finite
 
 
 class DeepDecoder(nn.Sequential):
     """() -> (out, side, side) in [0, 1]: convolutions that mix channels, and enlarging.
 
     Its input never changes: random numbers of side / 2**blocks pixels a side.
+
+    Raises
+    ------
+    ValueError
+        If `side` is no multiple of 2**blocks.
 
     References
     ----------
@@ -19,17 +24,18 @@ class DeepDecoder(nn.Sequential):
 
     def __init__(self, side: int = 64, *, channels: int = 32, blocks: int = 4, out: int = 1):
         if side % 2**blocks:
-            raise ValueError(f"side must be a multiple of {2**blocks} px, not {side}")
-        layers = []
+            raise ValueError(f"side must be a multiple of {2**blocks} px, got {side}")
+        layers: list[nn.Module] = []
         for block in range(blocks + 1):
             enlarge = nn.Upsample(scale_factor=2 if block < blocks else 1, mode="bilinear")
             mix = nn.Conv2d(channels, channels, 1, bias=False)
             layers += [mix, enlarge, nn.ReLU(), nn.BatchNorm2d(channels)]
         super().__init__(*layers, nn.Conv2d(channels, out, 1), nn.Sigmoid())
         small = side // 2**blocks
+        self.start: Tensor
         self.register_buffer("start", torch.rand(1, channels, small, small) - 0.5)
 
-    def forward(self) -> Tensor:
+    def forward(self) -> Tensor:  # type: ignore[override]  # its input is its own
         """Return the picture that the present weights make."""
         return super().forward(self.start)[0]
 
@@ -51,17 +57,24 @@ def untrained_decoder(
     Tensor
         (H, W) or (C, H, W): the running mean of the decoder's pictures, which is better than the
         last one.
+
+    Raises
+    ------
+    ValueError
+        If measurements are infinite or not a number.
     """
-    measured = checked_measurements(y).reshape(-1, *operator.shape_out)
+    require_finite(y)
+    measured = y.reshape(-1, *operator.shape_out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         decoder = DeepDecoder(operator.shape_in[-1], out=len(measured))
-    optimizer, mean = torch.optim.Adam(decoder.parameters(), lr=0.01), None
+    optimizer = torch.optim.Adam(decoder.parameters(), lr=0.01)
+    mean = decoder().detach()
     for _ in range(iterations):
         picture = decoder()
         loss = (operator.forward(picture) - measured).abs().square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        mean = picture.detach() if mean is None else torch.lerp(mean, picture.detach(), 0.02)
+        mean = torch.lerp(mean, picture.detach(), 0.02)
     return mean.reshape(*y.shape[: y.ndim - len(operator.shape_out)], *operator.shape_in)

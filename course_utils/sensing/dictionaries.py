@@ -18,11 +18,17 @@ ROWS = 2000  # patches encoded at once, so that codes of 6,000 atoms take 50 MB
 
 
 def random_patches(patches: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
-    """(N, m) patches -> (m, atoms): some of the patches themselves ("RP")."""
+    """(N, m) patches -> (m, atoms): some of the patches themselves ("RP").
+
+    Raises
+    ------
+    ValueError
+        If there are fewer patches than atoms.
+    """
     if atoms > len(patches):
         raise ValueError(f"{len(patches)} patches cannot give {atoms} atoms")
-    chosen = torch.randperm(len(patches), generator=torch.Generator().manual_seed(seed))[:atoms]
-    return F.normalize(patches[chosen.to(patches.device)].mT, dim=0)
+    rows = torch.randperm(len(patches), generator=torch.Generator().manual_seed(seed))[:atoms]
+    return F.normalize(patches[rows.to(patches.device)].mT, dim=0)
 
 
 def random_weights(patches: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
@@ -31,7 +37,7 @@ def random_weights(patches: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
     return F.normalize(torch.randn(patches.shape[1], atoms, generator=generator), dim=0).to(patches)
 
 
-def learned(
+def learn_dictionary(
     patches: Tensor,
     atoms: int,
     encode: Callable[[Tensor, Tensor], Tensor],
@@ -39,15 +45,21 @@ def learned(
     *,
     seed: int = 0,
 ) -> Tensor:
-    """Learn a dictionary by turns: code the patches, then fit all atoms to the codes.
+    """Learn a dictionary by turns: encode the patches, then fit all atoms to the codes.
 
     Parameters
     ----------
     patches : Tensor
         (N, m).
+    atoms : int
+        How many columns the dictionary has, N at most.
     encode : function of dictionary (m, atoms) and patches (n, m)
         Gives codes (n, atoms): `omp` with one atom makes this gain-shape vector quantisation, a
         cousin of k-means; `sparse_codes` makes it sparse coding.
+    rounds : int
+        How often both are done.
+    seed : int
+        Decides which patches are the first atoms.
 
     Returns
     -------
@@ -59,18 +71,18 @@ def learned(
     Engan, Aase and Husøy (1999), ICASSP: the fit to the codes is their method of optimal
     directions. An atom that no patch uses becomes a patch.
     """
-    dictionary = spare = random_patches(patches, atoms, seed=seed)
+    dictionary = initial = random_patches(patches, atoms, seed=seed)
     for _ in tqdm(range(rounds), desc="dictionary", disable=None, leave=False):
-        together = torch.zeros(atoms, atoms).to(patches)
+        gram = torch.zeros(atoms, atoms).to(patches)
         target = torch.zeros(atoms, patches.shape[1]).to(patches)
-        for some in patches.split(ROWS):
-            codes = encode(dictionary, some)
-            together += codes.mT @ codes
-            target += codes.mT @ some
-        used = together.diagonal().clone()
-        together.diagonal().add_(1e-3 * used.mean())
-        fitted = torch.linalg.solve(together, target).mT
-        dictionary = F.normalize(torch.where(used > 0, fitted, spare), dim=0)
+        for batch in patches.split(ROWS):
+            codes = encode(dictionary, batch)
+            gram += codes.mT @ codes
+            target += codes.mT @ batch
+        energy = gram.diagonal().clone()
+        gram.diagonal().add_(1e-3 * energy.mean())  # atoms used alike make it nearly singular
+        fitted = torch.linalg.solve(gram, target).mT
+        dictionary = F.normalize(torch.where(energy > 0, fitted, initial), dim=0)
     return dictionary
 
 
@@ -91,21 +103,22 @@ def sparse_autoencoder(patches: Tensor, atoms: int, steps: int = 1500, *, seed: 
         order = torch.randint(len(patches), (steps, 500)).to(patches.device)
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=2e-3)
     for rows in tqdm(order, desc="dictionary", disable=None, leave=False):
-        on = encoder(patches[rows]).sigmoid()
-        share = on.mean(0).clamp(1e-4, 1 - 1e-4)
-        dense = F.binary_cross_entropy(share, torch.full_like(share, 0.03), reduction="sum")
-        loss = (decoder(on) - patches[rows]).square().sum(1).mean() + dense
+        codes = encoder(patches[rows]).sigmoid()
+        rate = codes.mean(0).clamp(1e-4, 1 - 1e-4)
+        # up to a constant the Kullback–Leibler divergence of a rate of 3 % from this one
+        penalty = F.binary_cross_entropy(rate, torch.full_like(rate, 0.03), reduction="sum")
+        loss = (decoder(codes) - patches[rows]).square().sum(1).mean() + penalty
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return F.normalize(encoder.weight.detach(), dim=1).mT.contiguous()
 
 
-DICTIONARIES = {  # by the names of the paper's table
+DICTIONARIES: dict[str, Callable[..., Tensor]] = {  # by the names of the paper's table
     "RP": random_patches,
     "R": random_weights,
-    "OMP-1": partial(learned, encode=partial(omp, atoms=1)),
-    "OMP-10": partial(learned, encode=partial(omp, atoms=10)),
-    "SC": partial(learned, encode=sparse_codes),
+    "OMP-1": partial(learn_dictionary, encode=partial(omp, atoms=1)),
+    "OMP-10": partial(learn_dictionary, encode=partial(omp, atoms=10)),
+    "SC": partial(learn_dictionary, encode=sparse_codes),
     "SAE": sparse_autoencoder,
 }

@@ -1,9 +1,12 @@
 """Linear measurements without their matrices: each operator knows A and its adjoint Aᴴ.
 
->>> pixels = RandomPixels((64, 64), 0.3, seed=0)
->>> y = pixels(image)                       # (..., 64, 64) -> (..., 1229)
->>> A = pixels @ DCT((64, 64)).H            # measures a picture given by its DCT coefficients
->>> A.adjoint(y)                            # (..., 64, 64): coefficients
+>>> pixels = Restriction((64, 64), 0.3, seed=0)
+>>> y = pixels(torch.ones(5, 64, 64))       # 30 % of the pixels of five images
+>>> y.shape
+torch.Size([5, 1229])
+>>> A = pixels @ DCT((64, 64)).H            # measures an image given by its DCT coefficients
+>>> A.adjoint(y).shape                      # coefficients
+torch.Size([5, 64, 64])
 
 Axes before the last ones are a batch. A test holds each to ⟨Ax, y⟩ = ⟨x, Aᴴy⟩.
 """
@@ -11,6 +14,7 @@ Axes before the last ones are a batch. A test holds each to ⟨Ax, y⟩ = ⟨x, 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -24,27 +28,55 @@ from torch import Tensor
 Shape = int | Sequence[int]
 
 
-class Operator:
+class Operator(ABC):
     """A linear map x -> Ax and its adjoint y -> Aᴴy; subclasses write `_forward`, `_adjoint`.
 
-    `tight` says that AAᴴ = I: then Aᴴy is the shortest x with Ax = y. `orthonormal` says that
-    AᴴA = I too: then Aᴴ is the inverse.
+    Attributes
+    ----------
+    shape_in, shape_out : tuple of int
+        Shapes of one x and of one y; axes before these are a batch.
+    tight : bool
+        Whether AAᴴ = I: then Aᴴy is the shortest x with Ax = y.
+    orthonormal : bool
+        Whether AᴴA = I too: then Aᴴ is the inverse.
     """
 
     tight = orthonormal = False
 
     def __init__(self, shape_in: Shape, shape_out: Shape):
-        self.shape_in, self.shape_out = _shape(shape_in), _shape(shape_out)
+        self.shape_in, self.shape_out = _as_shape(shape_in), _as_shape(shape_out)
+
+    @abstractmethod
+    def _forward(self, x: Tensor) -> Tensor:
+        """(..., *shape_in) -> (..., *shape_out), of an x that was checked."""
+
+    @abstractmethod
+    def _adjoint(self, y: Tensor) -> Tensor:
+        """(..., *shape_out) -> (..., *shape_in), of a y that was checked."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., *shape_in) -> (..., *shape_out): measure. Also written A(x)."""
-        return self._forward(_checked(x, self.shape_in, f"{type(self).__name__}.forward"))
+        """(..., *shape_in) -> (..., *shape_out): measure. Also written A(x).
+
+        Raises
+        ------
+        ValueError
+            If x has another shape or does not hold floating-point numbers.
+        """
+        _check_input(x, self.shape_in, f"{type(self).__name__}.forward")
+        return self._forward(x)
 
     __call__ = forward
 
     def adjoint(self, y: Tensor) -> Tensor:
-        """(..., *shape_out) -> (..., *shape_in): spread measurements back, Aᴴy."""
-        return self._adjoint(_checked(y, self.shape_out, f"{type(self).__name__}.adjoint"))
+        """(..., *shape_out) -> (..., *shape_in): spread measurements back, Aᴴy.
+
+        Raises
+        ------
+        ValueError
+            If y has another shape or does not hold floating-point numbers.
+        """
+        _check_input(y, self.shape_out, f"{type(self).__name__}.adjoint")
+        return self._adjoint(y)
 
     @cached_property
     def norm(self) -> float:
@@ -64,22 +96,43 @@ class Operator:
     def __matmul__(self, other: Operator) -> Operator:
         return Compose(self, other)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.shape_in} -> {self.shape_out})"
+
 
 class _Adjoint(Operator):
-    norm = property(lambda self: self.H.norm)
+    """What `operator.H` is: `forward` and `adjoint` exchanged."""
 
     def __init__(self, operator: Operator):
         super().__init__(operator.shape_out, operator.shape_in)
-        self.H, self._forward, self._adjoint = operator, operator.adjoint, operator.forward
+        self.H = operator
         self.tight = self.orthonormal = operator.orthonormal
+
+    @cached_property
+    def norm(self) -> float:
+        return self.H.norm
+
+    def _forward(self, x: Tensor) -> Tensor:
+        return self.H.adjoint(x)
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self.H.forward(y)
 
 
 class Compose(Operator):
-    """First `inner`, then `outer`; also written outer @ inner."""
+    """First `inner`, then `outer`; also written outer @ inner.
+
+    Raises
+    ------
+    ValueError
+        If `outer` does not take what `inner` gives.
+    """
 
     def __init__(self, outer: Operator, inner: Operator):
         if inner.shape_out != outer.shape_in:
-            raise ValueError(f"{inner.shape_out} numbers come where {outer.shape_in} are measured")
+            raise ValueError(
+                f"cannot compose: inner gives {inner.shape_out}, outer takes {outer.shape_in}"
+            )
         super().__init__(inner.shape_in, outer.shape_out)
         self.outer, self.inner = outer, inner
         self.tight = outer.tight and inner.tight
@@ -112,28 +165,51 @@ class Matrix(Operator):
 
 
 class Gaussian(Matrix):
-    """m random mixtures of n numbers: entries N(0, 1/m), so that columns have length about 1."""
+    """m random mixtures of n numbers: entries N(0, 1/m), so that columns have length about 1.
+
+    `batch` is the shape of a batch of such matrices, one for each problem.
+
+    Raises
+    ------
+    ValueError
+        If m is not from 1 to n.
+    """
 
     def __init__(self, m: int, n: int, *, batch: Sequence[int] = (), seed: int = 0):
         if not 1 <= m <= n:
-            raise ValueError(f"take 1 to n = {n} measurements, not {m}")
+            raise ValueError(f"m must be from 1 to n = {n}, got {m}")
         generator = torch.Generator().manual_seed(seed)
         super().__init__(torch.randn(*batch, m, n, generator=generator) / math.sqrt(m))
 
 
-class RandomPixels(Operator):
+class Restriction(Operator):
     """Keep some numbers: a random fraction, or those where a boolean mask is True.
 
-    >>> RandomPixels((64, 64), 0.3, seed=0).mask    # (64, 64), True where a pixel is kept
+    Attributes
+    ----------
+    mask : Tensor
+        Boolean, of the signal's shape, True where a number is kept.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not in (0, 1], or the mask keeps nothing or has another shape.
+
+    Examples
+    --------
+    >>> Restriction((64, 64), 0.3, seed=0)
+    Restriction((64, 64) -> (1229,))
     """
 
     tight = True
 
     def __init__(self, shape: Shape, fraction: float | Tensor, *, seed: int = 0):
-        given = isinstance(fraction, Tensor)
-        self.mask = fraction.bool() if given else random_mask(shape, fraction, seed=seed)
-        if self.mask.shape != _shape(shape) or not self.mask.any():
-            raise ValueError(f"mask {tuple(self.mask.shape)} is empty or not of shape {shape}")
+        if isinstance(fraction, Tensor):
+            self.mask = fraction.bool()
+        else:
+            self.mask = random_mask(shape, fraction, seed=seed)
+        if self.mask.shape != _as_shape(shape) or not self.mask.any():
+            raise ValueError(f"mask of {tuple(self.mask.shape)} is empty or not of shape {shape}")
         self.index = self.mask.flatten().nonzero().squeeze(-1)
         super().__init__(shape, len(self.index))
 
@@ -152,21 +228,32 @@ class DCT(Operator):
 
     def __init__(self, shape: Shape):
         super().__init__(shape, shape)
-        self.options = {"axes": tuple(range(-len(self.shape_in), 0)), "norm": "ortho"}
+        self.axes = tuple(range(-len(self.shape_in), 0))
 
     def _forward(self, x: Tensor) -> Tensor:
-        return torch.from_numpy(fft.dctn(x.numpy(), **self.options))
+        return torch.from_numpy(fft.dctn(x.numpy(), axes=self.axes, norm="ortho"))
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return torch.from_numpy(fft.idctn(y.numpy(), **self.options))
+        return torch.from_numpy(fft.idctn(y.numpy(), axes=self.axes, norm="ortho"))
 
 
 class Wavelet(Operator):
     """Orthonormal wavelet transform of images, by PyWavelets.
 
-    Coefficients stand in an image of the same size, the coarsest in its upper left corner. By
-    default there are as many levels as the image is large enough for; sides must be multiples
-    of 2**levels.
+    Coefficients stand in an image of the same size, the coarsest in its upper left corner.
+
+    Parameters
+    ----------
+    shape : (height, width)
+    name : str
+        An orthogonal wavelet that PyWavelets knows, such as "haar", "db2" or "sym4".
+    levels : int, optional
+        By default as many as the image is large enough for.
+
+    Raises
+    ------
+    ValueError
+        If the wavelet is not orthogonal, or a side is no multiple of 2**levels.
     """
 
     tight = orthonormal = True
@@ -175,9 +262,9 @@ class Wavelet(Operator):
         super().__init__(shape, shape)
         if not pywt.Wavelet(name).orthogonal:
             raise ValueError(f"{name} is not orthogonal; take 'haar', 'db2' or 'sym4'")
-        most = pywt.dwt_max_level(min(self.shape_in), name)
-        self.levels = most if levels is None else levels
-        if not 1 <= self.levels <= most or any(n % 2**self.levels for n in self.shape_in):
+        max_levels = pywt.dwt_max_level(min(self.shape_in), name)
+        self.levels = max_levels if levels is None else levels
+        if not 1 <= self.levels <= max_levels or any(n % 2**self.levels for n in self.shape_in):
             raise ValueError(f"{self.shape_in} does not divide into {self.levels} levels of {name}")
         self.options = {"wavelet": name, "mode": "periodization", "axes": (0, 1)}
         empty = pywt.wavedec2(np.zeros(self.shape_in), level=self.levels, **self.options)
@@ -186,14 +273,14 @@ class Wavelet(Operator):
     def _forward(self, x: Tensor) -> Tensor:
         images = x.movedim((-2, -1), (0, 1)).numpy()
         parts = pywt.wavedec2(images, level=self.levels, **self.options)
-        found = torch.from_numpy(pywt.coeffs_to_array(parts, axes=(0, 1))[0])
-        return found.movedim((0, 1), (-2, -1))
+        coefficients = torch.from_numpy(pywt.coeffs_to_array(parts, axes=(0, 1))[0])
+        return coefficients.movedim((0, 1), (-2, -1))
 
     def _adjoint(self, y: Tensor) -> Tensor:
         stacked = y.movedim((-2, -1), (0, 1)).numpy()
         parts = pywt.array_to_coeffs(stacked, self.boxes, output_format="wavedec2")
-        found = torch.from_numpy(pywt.waverec2(parts, **self.options))
-        return found.movedim((0, 1), (-2, -1))
+        images = torch.from_numpy(pywt.waverec2(parts, **self.options))
+        return images.movedim((0, 1), (-2, -1))
 
 
 class Fourier(Operator):
@@ -215,22 +302,26 @@ class SubsampledDCT(Compose):
     """Some of a signal's or an image's DCT coefficients: a random fraction, or those of a mask."""
 
     def __init__(self, shape: Shape, fraction: float | Tensor, *, seed: int = 0):
-        super().__init__(RandomPixels(shape, fraction, seed=seed), DCT(shape))
+        super().__init__(Restriction(shape, fraction, seed=seed), DCT(shape))
 
 
 class KSpace(Compose):
-    """Samples of an image's Fourier transform, where `mask` is True: what an MR scanner sees."""
+    """Samples of an image's Fourier transform, where `mask` (H, W) is True: as in an MR scanner."""
 
     def __init__(self, mask: Tensor):
-        super().__init__(RandomPixels(mask.shape, mask), Fourier(mask.shape))
+        super().__init__(Restriction(mask.shape, mask), Fourier(mask.shape))
 
 
-class Slopes(Operator):
+class Gradient(Operator):
     """Differences to the pixels below and to the right, 0 at the last: (..., 2, H, W)."""
 
     def __init__(self, shape: Sequence[int]):
         super().__init__(shape, (2, *shape))
-        self.norm = 2 * math.hypot(*(math.cos(math.pi / (2 * n)) for n in shape))
+
+    @cached_property
+    def norm(self) -> float:
+        """Largest singular value: of n differences in a row it is 2 cos(π / 2n)."""
+        return 2 * math.hypot(*(math.cos(math.pi / (2 * n)) for n in self.shape_in))
 
     def _forward(self, x: Tensor) -> Tensor:
         down = torch.diff(x, dim=-2, append=x[..., -1:, :])
@@ -241,26 +332,39 @@ class Slopes(Operator):
         return -torch.diff(down, dim=-2) - torch.diff(right, dim=-1)
 
 
-class Tomography(Operator):
+class Radon(Operator):
     """Sums along parallel rays through a square image: (..., n, n) -> (..., angles, detectors).
 
-    Angles are in degrees. A pixel's value falls on the two detectors next to its centre's
-    shadow, in shares; detectors are as wide as pixels.
+    A pixel's value falls on the two detectors next to its centre's shadow, in shares; detectors
+    are as wide as pixels.
+
+    Parameters
+    ----------
+    size : int
+        n, pixels a side.
+    angles : sequence of float
+        Directions of the detectors' row, in degrees.
+
+    Raises
+    ------
+    ValueError
+        If there is no angle.
     """
 
     def __init__(self, size: int, angles: Sequence[float]):
         if not len(angles):
-            raise ValueError("take one angle, in degrees, or more: none were given")
-        count, cells = len(angles), math.ceil(size * math.sqrt(2)) + 2
-        super().__init__((size, size), (count, cells))
-        middle, turn = np.arange(size) - (size - 1) / 2, np.deg2rad(angles)[:, None, None]
-        shadow = middle * np.cos(turn) - middle[:, None] * np.sin(turn) + (cells - 1) / 2
+            raise ValueError("angles must hold at least one angle, in degrees")
+        # the diagonal's shadow is the longest; two more hold its ends' shares
+        count, detectors = len(angles), math.ceil(size * math.sqrt(2)) + 2
+        super().__init__((size, size), (count, detectors))
+        offset, angle = np.arange(size) - (size - 1) / 2, np.deg2rad(angles)[:, None, None]
+        shadow = offset * np.cos(angle) - offset[:, None] * np.sin(angle) + (detectors - 1) / 2
         left, share = np.divmod(shadow.reshape(count, -1), 1)
-        rows = left.astype(int) + cells * np.arange(count)[:, None]
+        rows = left.astype(int) + detectors * np.arange(count)[:, None]
         entries = np.concatenate([1 - share, share], axis=None).astype(np.float32)
         columns = np.tile(np.arange(size**2), 2 * count)
-        place = (np.concatenate([rows, rows + 1], axis=None), columns)
-        self.matrix = sparse.csr_array((entries, place), shape=(count * cells, size**2))
+        positions = (np.concatenate([rows, rows + 1], axis=None), columns)
+        self.matrix = sparse.csr_array((entries, positions), shape=(count * detectors, size**2))
 
     def _forward(self, x: Tensor) -> Tensor:
         rays = torch.from_numpy(self.matrix @ x.reshape(-1, self.matrix.shape[1]).numpy().T)
@@ -272,50 +376,86 @@ class Tomography(Operator):
 
 
 def random_mask(shape: Shape, fraction: float, *, seed: int = 0) -> Tensor:
-    """Boolean tensor of that shape, True at random in a fraction (0, 1] of the places."""
-    chance = torch.rand(_shape(shape), generator=torch.Generator().manual_seed(seed))
-    return _largest(chance, fraction)
+    """Boolean tensor of that shape, True at random in a fraction (0, 1] of the places.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not in (0, 1].
+
+    Examples
+    --------
+    >>> random_mask(4, 0.5).sum()
+    tensor(2)
+    """
+    draws = torch.rand(_as_shape(shape), generator=torch.Generator().manual_seed(seed))
+    return _mask_of_largest(draws, fraction)
 
 
 def kspace_mask(
     shape: tuple[int, int], fraction: float, pattern: str = "lines", *, seed: int = 0
 ) -> Tensor:
-    """(H, W) boolean, the samples of k-space to take: more in the middle, of low frequencies.
+    """Choose the samples of k-space to take: more in the middle, of low frequencies.
 
-    "lines" takes whole rows, "points" single samples, "radial" spokes through the middle.
-    `fraction`, in (0, 1], is the share of samples taken.
+    Parameters
+    ----------
+    shape : (H, W)
+    fraction : float
+        Share of samples to take, in (0, 1].
+    pattern : {"lines", "points", "radial"}
+        Whole rows, single samples, or spokes through the middle.
+    seed : int
+        Decides the rows or samples; spokes are not random.
+
+    Returns
+    -------
+    Tensor
+        (H, W) boolean.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not in (0, 1], or there is no such pattern.
+
+    References
+    ----------
+    Lustig, Donoho and Pauly (2007), Magnetic Resonance in Medicine 58, 1182–1195: section on
+    variable-density random undersampling.
     """
     down, right = (torch.arange(n) / n - 0.5 for n in shape)
-    far = torch.hypot(down[:, None], right)
+    radius = torch.hypot(down[:, None], right)
     if pattern == "radial":
-        turn = torch.atan2(down[:, None] * shape[0], right * shape[1])
-        spokes = math.pi / max(1, round(1.1 * fraction * min(shape)))
-        return _largest(-far * ((turn + spokes / 2) % spokes - spokes / 2).sin().abs(), fraction)
+        angle = torch.atan2(down[:, None] * shape[0], right * shape[1])
+        # spokes share their samples near the middle: a tenth more of them fills the fraction
+        gap = math.pi / max(1, round(1.1 * fraction * min(shape)))
+        distance = radius * ((angle + gap / 2) % gap - gap / 2).sin().abs()  # to the nearest spoke
+        return _mask_of_largest(-distance, fraction)
     if pattern not in ("lines", "points"):
         raise ValueError(f"pattern must be lines, points or radial, not {pattern!r}")
-    far = down.abs() if pattern == "lines" else far
-    chance = torch.rand(far.shape, generator=torch.Generator().manual_seed(seed)).log()
-    weight = torch.where(far < 0.02, torch.inf, (1 - far / 0.75) ** 6)
-    mask = _largest(chance / weight, fraction)
+    radius = down.abs() if pattern == "lines" else radius
+    # the largest of log(u) / weight are a sample without replacement, in proportion to the weights
+    draws = torch.rand(radius.shape, generator=torch.Generator().manual_seed(seed)).log()
+    weight = torch.where(radius < 0.02, torch.inf, (1 - radius / 0.75) ** 6)
+    mask = _mask_of_largest(draws / weight, fraction)
     return mask if pattern == "points" else mask[:, None].expand(shape)
 
 
-def _largest(values: Tensor, fraction: float) -> Tensor:
+def _mask_of_largest(values: Tensor, fraction: float) -> Tensor:
     """True where the largest values stand, in a fraction of the places."""
     if not 0 < fraction <= 1:
-        raise ValueError(f"fraction must be over 0 and at most 1, not {fraction}")
-    places = values.flatten().topk(max(1, round(fraction * values.numel()))).indices
+        raise ValueError(f"fraction must be over 0 and at most 1, got {fraction}")
+    indices = values.flatten().topk(max(1, round(fraction * values.numel()))).indices
     mask = torch.zeros(values.numel(), dtype=torch.bool)
-    return mask.index_fill(0, places, True).reshape(values.shape)
+    return mask.index_fill(0, indices, True).reshape(values.shape)
 
 
-def _shape(shape: Shape) -> tuple[int, ...]:
+def _as_shape(shape: Shape) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-def _checked(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+def _check_input(x: Tensor, shape: tuple[int, ...], name: str) -> None:
     if x.shape[-len(shape) :] != shape:
-        raise ValueError(f"{name} takes (..., {', '.join(map(str, shape))}), not {tuple(x.shape)}")
+        expected = ", ".join(map(str, shape))
+        raise ValueError(f"{name} takes (..., {expected}), got {tuple(x.shape)}")
     if not (x.is_floating_point() or x.is_complex()):
-        raise ValueError(f"{name} takes floating-point numbers, not {x.dtype}: divide by 255 first")
-    return x
+        raise ValueError(f"{name} takes floating-point numbers, got {x.dtype}: divide by 255 first")

@@ -13,25 +13,47 @@ import torch.nn.functional as F
 from scipy.optimize import linprog
 from torch import Tensor
 
-from course_utils.sensing.operators import Matrix, Operator, Slopes
+from course_utils.sensing.operators import Gradient, Matrix, Operator
 
 Prox = Callable[[Tensor, float], Tensor]
 
 
 def soft_threshold(x: Tensor, threshold: float | Tensor) -> Tensor:
-    """Pull every number towards 0 by `threshold`, and no further; complex ones keep their phase."""
+    """Pull every number towards 0 by `threshold`, and no further; complex ones keep their phase.
+
+    Examples
+    --------
+    >>> soft_threshold(torch.tensor([-3.0, 0.5, 2.0]), 1)
+    tensor([-2.,  0.,  1.])
+    """
     return torch.sgn(x) * (x.abs() - threshold).clamp(min=0)
 
 
-def falling(start: float, end: float, steps: int) -> list[float]:
-    """`steps` values of λ from `start` down to `end`, each the same fraction of the one before."""
+def geometric_schedule(start: float, end: float, steps: int) -> list[float]:
+    """`steps` values of λ from `start` down to `end`, each the same fraction of the one before.
+
+    Raises
+    ------
+    ValueError
+        If `end` is not more than 0 or above `start`.
+
+    Examples
+    --------
+    >>> geometric_schedule(100, 1, 3)
+    [100.0, 10.0, 1.0]
+    """
     if not start >= end > 0:
-        raise ValueError(f"λ must fall to more than 0, not from {start} to {end}")
+        raise ValueError(f"need start >= end > 0, got {start} and {end}")
     return torch.logspace(math.log10(start), math.log10(end), steps).tolist()
 
 
 def ista(
-    operator: Operator, y: Tensor, lam: float, iterations: int = 200, *, prox: Prox = soft_threshold
+    operator: Operator,
+    y: Tensor,
+    lam: float | Sequence[float],
+    iterations: int = 200,
+    *,
+    prox: Prox = soft_threshold,
 ) -> Tensor:
     """Minimise ½‖Ax − y‖² + λ‖x‖₁: step down the gradient, then shrink.
 
@@ -42,7 +64,8 @@ def ista(
     y : Tensor
         (..., *operator.shape_out) measurements.
     lam : float or sequence of floats
-        λ ≥ 0; a sequence (see `falling`) gives one for each iteration, whatever `iterations` says.
+        λ ≥ 0; a sequence (see `geometric_schedule`) gives one for each iteration, whatever
+        `iterations` says.
     prox : function of x and a threshold
         Other penalties' way of shrinking.
 
@@ -51,37 +74,49 @@ def ista(
     Tensor
         (..., *operator.shape_in).
 
+    Raises
+    ------
+    ValueError
+        If λ is negative, or measurements are infinite or not a number.
+
     References
     ----------
     Daubechies, Defrise and De Mol (2004), Comm. Pure Appl. Math. 57, 1413–1457.
     """
+    require_finite(y)
     step = 1 / operator.norm**2
-    x = torch.zeros_like(operator.adjoint(checked_measurements(y)))
-    for lam_now in _each(lam, iterations):
+    x = torch.zeros_like(operator.adjoint(y))
+    for lam_now in _schedule(lam, iterations):
         gradient = operator.adjoint(operator.forward(x) - y)
         x = prox(x - step * gradient, step * lam_now)
     return x
 
 
 def fista(
-    operator: Operator, y: Tensor, lam: float, iterations: int = 200, *, prox: Prox = soft_threshold
+    operator: Operator,
+    y: Tensor,
+    lam: float | Sequence[float],
+    iterations: int = 200,
+    *,
+    prox: Prox = soft_threshold,
 ) -> Tensor:
     """Minimise what `ista` does, with momentum: the error falls as 1/k², not as 1/k.
 
-    Parameters and result are those of `ista`. A falling λ and a hundred iterations recover a
-    photograph.
+    Parameters, result and errors are those of `ista`. A falling λ and a hundred iterations
+    recover a photograph.
 
     References
     ----------
     Beck and Teboulle (2009), SIAM J. Imaging Sciences 2, 183–202.
     """
+    require_finite(y)
     step, t = 1 / operator.norm**2, 1.0
-    x = ahead = torch.zeros_like(operator.adjoint(checked_measurements(y)))
-    for lam_now in _each(lam, iterations):
+    x = ahead = torch.zeros_like(operator.adjoint(y))
+    for lam_now in _schedule(lam, iterations):
         gradient = operator.adjoint(operator.forward(ahead) - y)
-        x, before = prox(ahead - step * gradient, step * lam_now), x
-        t, t_before = (1 + math.sqrt(1 + 4 * t * t)) / 2, t
-        ahead = x + (t_before - 1) / t * (x - before)
+        x, x_previous = prox(ahead - step * gradient, step * lam_now), x
+        t, t_previous = (1 + math.sqrt(1 + 4 * t * t)) / 2, t
+        ahead = x + (t_previous - 1) / t * (x - x_previous)
     return x
 
 
@@ -110,31 +145,38 @@ def admm(
     Tensor
         (..., n).
 
+    Raises
+    ------
+    ValueError
+        If ρ is not more than 0, there is a batch of matrices, or measurements are infinite or
+        not a number.
+
     References
     ----------
     Boyd, Parikh, Chu, Peleato and Eckstein (2011), Foundations and Trends in Machine Learning 3,
     1–122: section 6.4, over-relaxed as in 3.4.3.
     """
-    rows = matrix.matrix.to(checked_measurements(y).dtype)
+    require_finite(y)
+    rows = matrix.matrix.to(y.dtype)
     if not rho > 0 or rows.ndim > 2:
-        raise ValueError(f"need rho > 0 and one matrix, not {rho} and {tuple(rows.shape)}")
-    squared = rows @ rows.mT
-    rho = rho * torch.linalg.eigvalsh(squared)[-1].item()
-    undo = Matrix(torch.linalg.solve(squared + rho * torch.eye(len(rows)).to(rows), rows))
-    found = []
-    for some in y.reshape(-1, y.shape[-1]).split(500):  # whose codes stay near the processor
-        x = state = torch.zeros_like(matrix.adjoint(some))
+        raise ValueError(f"need rho > 0 and one matrix, got {rho} and {tuple(rows.shape)}")
+    gram = rows @ rows.mT
+    rho = rho * torch.linalg.eigvalsh(gram)[-1].item()
+    inverse = Matrix(torch.linalg.solve(gram + rho * torch.eye(len(rows)).to(rows), rows))
+    solutions = []
+    for batch in y.reshape(-1, y.shape[-1]).split(500):  # whose codes stay in the cache
+        x = state = torch.zeros_like(matrix.adjoint(batch))
         for _ in range(iterations):
             mirrored = torch.lerp(state, x, 2)  # 2x − state, in one pass
-            fits = mirrored - undo.adjoint(matrix.forward(mirrored) - some)
-            state = torch.add(state, fits - x, alpha=1.8)
+            fitted = mirrored - inverse.adjoint(matrix.forward(mirrored) - batch)
+            state = torch.add(state, fitted - x, alpha=1.8)  # over-relaxed: 1 would be plain ADMM
             x = F.softshrink(state, lam / rho)
-        found.append(x)
-    return torch.cat(found).reshape(*y.shape[:-1], *matrix.shape_in)
+        solutions.append(x)
+    return torch.cat(solutions).reshape(*y.shape[:-1], *matrix.shape_in)
 
 
-def shifting(transform: Operator, *, seed: int = 0) -> Prox:
-    """Shrink an image's coefficients, shifted at random each time ("cycle spinning").
+def cycle_spin(transform: Operator, *, seed: int = 0) -> Prox:
+    """Make a `prox` that shrinks an image's coefficients, shifted at random each time.
 
     A wavelet transform sees edges differently at each place; averaged over shifts it does not.
 
@@ -147,8 +189,8 @@ def shifting(transform: Operator, *, seed: int = 0) -> Prox:
     def prox(image: Tensor, threshold: float) -> Tensor:
         down, right = torch.randint(0, 64, (2,), generator=generator).tolist()
         moved = torch.roll(image, (down, right), dims=(-2, -1))
-        shrunk = transform.adjoint(soft_threshold(transform.forward(moved), threshold))
-        return torch.roll(shrunk, (-down, -right), dims=(-2, -1))
+        coefficients = soft_threshold(transform.forward(moved), threshold)
+        return torch.roll(transform.adjoint(coefficients), (-down, -right), dims=(-2, -1))
 
     return prox
 
@@ -156,9 +198,14 @@ def shifting(transform: Operator, *, seed: int = 0) -> Prox:
 def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Tensor:
     """Smooth images, (..., H, W), between their edges: minimise ½‖x − image‖² + threshold·TV(x).
 
-    TV sums the lengths of the slopes at all pixels. As `prox=total_variation` it is the penalty
-    of `ista` and `fista`. The dual problem, solved here, fits bounded arrows p by FISTA once more:
-    x = image − threshold·Gᵀp.
+    TV sums the lengths of the gradients at all pixels. As `prox=total_variation` it is the penalty
+    of `ista` and `fista`. The dual problem, solved here, fits vectors p, no longer than 1, by
+    FISTA once more: x = image − threshold·Gᵀp.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is negative or not a number.
 
     References
     ----------
@@ -167,14 +214,14 @@ def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Te
     if threshold == 0:
         return image
     if not threshold > 0:
-        raise ValueError(f"threshold must be 0 or more, not {threshold}")
+        raise ValueError(f"threshold must be 0 or more, got {threshold}")
 
-    def shortened(arrows: Tensor, _: float) -> Tensor:
-        return arrows / arrows.norm(dim=-3, keepdim=True).clamp(min=1)
+    def project(p: Tensor, _: float) -> Tensor:
+        return p / p.norm(dim=-3, keepdim=True).clamp(min=1)
 
-    slopes = Slopes(image.shape[-2:])
-    arrows = fista(slopes.H, image / threshold, 0.0, iterations, prox=shortened)
-    return image - threshold * slopes.adjoint(arrows)
+    gradient = Gradient(image.shape[-2:])
+    p = fista(gradient.H, image / threshold, 0.0, iterations, prox=project)
+    return image - threshold * gradient.adjoint(p)
 
 
 def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
@@ -197,6 +244,12 @@ def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
     Tensor
         (..., n) coefficients, at most `atoms` of each signal's not 0.
 
+    Raises
+    ------
+    ValueError
+        If `atoms` is not from 1 to m, the signals have another length than the atoms, an atom is
+        0, or a number is infinite or missing.
+
     References
     ----------
     Pati, Rezaiifar and Krishnaprasad (1993), Asilomar; by QR, as in Blumensath and Davies (2007).
@@ -204,28 +257,31 @@ def omp(dictionary: Tensor, signals: Tensor, atoms: int) -> Tensor:
     m, n = dictionary.shape[-2:]
     if not 1 <= atoms <= m or signals.shape[-1] != m:
         raise ValueError(f"cannot take {atoms} atoms of {m} numbers for {tuple(signals.shape)}")
+    require_finite(signals)
     lengths = dictionary.norm(dim=-2)
     if not (lengths > 0).all():  # NaN neither
         raise ValueError("an atom (column) of the dictionary is 0 or not a number")
     unit = Matrix(dictionary / lengths[..., None, :])
     rows = unit.matrix.mT.expand(*signals.shape[:-1], n, m)
-    left, taken, basis = checked_measurements(signals), [], []
-    matched = 100 * torch.finfo(signals.dtype).eps * signals.norm(dim=-1, keepdim=True)
+    residual = signals
+    indices: list[Tensor] = []
+    basis: list[Tensor] = []  # the atoms taken, made orthonormal
+    tolerance = 100 * torch.finfo(signals.dtype).eps * signals.norm(dim=-1, keepdim=True)
     for _ in range(atoms):
-        taken.append(unit.adjoint(left).abs().argmax(-1, keepdim=True))
-        fresh = torch.take_along_dim(rows, taken[-1][..., None], -2).squeeze(-2)
-        for old in basis * 2:  # twice, for rounding
-            fresh = fresh - (fresh * old).sum(-1, keepdim=True) * old
-        wanted = left.norm(dim=-1, keepdim=True) > matched
-        fresh = torch.where(wanted, fresh / fresh.norm(dim=-1, keepdim=True), 0)
-        left = left - (fresh * left).sum(-1, keepdim=True) * fresh
-        basis.append(fresh)
-    index, basis = torch.cat(taken, -1), torch.stack(basis, -2)
-    triangle = basis @ torch.take_along_dim(rows, index[..., None], -2).mT
-    triangle = triangle + torch.diag_embed((triangle.diagonal(dim1=-2, dim2=-1) == 0).to(triangle))
-    weights = torch.linalg.solve_triangular(triangle, basis @ signals[..., None], upper=True)
-    found = signals.new_zeros(*signals.shape[:-1], n)
-    return found.scatter_add(-1, index, weights.squeeze(-1)) / lengths
+        indices.append(unit.adjoint(residual).abs().argmax(-1, keepdim=True))
+        new = torch.take_along_dim(rows, indices[-1][..., None], -2).squeeze(-2)
+        for old in basis * 2:  # Gram–Schmidt, twice because of rounding
+            new = new - (new * old).sum(-1, keepdim=True) * old
+        unmatched = residual.norm(dim=-1, keepdim=True) > tolerance
+        new = torch.where(unmatched, new / new.norm(dim=-1, keepdim=True), 0)
+        residual = residual - (new * residual).sum(-1, keepdim=True) * new
+        basis.append(new)
+    index, q = torch.cat(indices, -1), torch.stack(basis, -2)
+    r = q @ torch.take_along_dim(rows, index[..., None], -2).mT
+    r = r + torch.diag_embed((r.diagonal(dim1=-2, dim2=-1) == 0).to(r))  # where none was taken
+    weights = torch.linalg.solve_triangular(r, q @ signals[..., None], upper=True)
+    coefficients = signals.new_zeros(*signals.shape[:-1], n)
+    return coefficients.scatter_add(-1, index, weights.squeeze(-1)) / lengths
 
 
 def basis_pursuit(matrix: Tensor, y: Tensor) -> Tensor:
@@ -244,20 +300,24 @@ def basis_pursuit(matrix: Tensor, y: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If no x gives y.
+        If no x gives y, y has another length than the matrix has rows, or measurements are
+        infinite or not a number.
 
     References
     ----------
     Chen, Donoho and Saunders (1998), SIAM J. Scientific Computing 20, 33–61.
     """
-    matrix, b = np.asarray(matrix, dtype=float), checked_measurements(y).double().numpy()
-    if b.shape != matrix.shape[:1]:
-        raise ValueError(f"a matrix of {matrix.shape} does not give {b.shape} measurements")
-    halves = np.hstack([matrix, -matrix])
-    solved = linprog(np.ones(halves.shape[1]), A_eq=halves, b_eq=b, method="highs")
-    if not solved.success:
-        raise ValueError(f"no x gives these measurements: {solved.message}")
-    u, v = np.split(solved.x, 2)
+    require_finite(y)
+    if y.shape != matrix.shape[:1]:
+        raise ValueError(
+            f"a matrix of {tuple(matrix.shape)} does not give {tuple(y.shape)} measurements"
+        )
+    A, b = np.asarray(matrix, dtype=float), y.double().numpy()
+    A_eq = np.hstack([A, -A])
+    result = linprog(np.ones(A_eq.shape[1]), A_eq=A_eq, b_eq=b, method="highs")
+    if not result.success:
+        raise ValueError(f"no x gives these measurements: {result.message}")
+    u, v = np.split(np.asarray(result.x), 2)
     return torch.from_numpy(u - v).to(y.dtype)
 
 
@@ -275,24 +335,35 @@ def douglas_rachford(
     threshold : float
         In units of the mean of |Aᴴy|; it changes how soon, not where, the iteration ends.
 
+    Returns
+    -------
+    Tensor
+        (..., *operator.shape_in).
+
+    Raises
+    ------
+    ValueError
+        If AAᴴ is not I, or measurements are infinite or not a number.
+
     References
     ----------
     Combettes and Pesquet (2007), IEEE J. Selected Topics in Signal Processing 1, 564–574.
     """
+    require_finite(y)
     if isinstance(operator, Matrix):
-        operator, y = _tightened(operator, y)
+        operator, y = _tighten(operator, y)
     elif not operator.tight:
         raise ValueError(f"{type(operator).__name__} has not AAᴴ = I; take fista with a small λ")
-    z = shortest = operator.adjoint(checked_measurements(y))
+    z = shortest = operator.adjoint(y)
     axes = tuple(range(-len(operator.shape_in), 0))
     size = threshold * shortest.abs().mean(axes, keepdim=True)
     for _ in range(iterations):
-        fits = z + shortest - operator.adjoint(operator.forward(z))
-        z = z + soft_threshold(2 * fits - z, size) - fits
+        fitted = z + shortest - operator.adjoint(operator.forward(z))
+        z = z + soft_threshold(2 * fitted - z, size) - fitted
     return z + shortest - operator.adjoint(operator.forward(z))
 
 
-def _tightened(operator: Matrix, y: Tensor) -> tuple[Matrix, Tensor]:
+def _tighten(operator: Matrix, y: Tensor) -> tuple[Matrix, Tensor]:
     """Matrix with orthonormal rows, and measurements, that the same x fulfil."""
     q, r = torch.linalg.qr(operator.matrix.to(y.dtype).mT)
     rows = Matrix(q.mT)
@@ -301,22 +372,35 @@ def _tightened(operator: Matrix, y: Tensor) -> tuple[Matrix, Tensor]:
 
 
 def psnr(image: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio of images in [0, 1], in dB: an error of 0.1 is 20 dB."""
+    """Peak signal-to-noise ratio of images in [0, 1], in dB; 300 dB of equal ones.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> round(psnr(torch.full((4, 4), 0.6), torch.full((4, 4), 0.5)), 3)
+    20.0
+    """
     if image.shape != reference.shape:
-        raise ValueError(f"compare images of one shape, not {image.shape} and {reference.shape}")
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}, reference {tuple(reference.shape)}"
+        )
     return -10 * math.log10((image - reference).abs().double().square().mean() or 1e-30)
 
 
-def checked_measurements(y: Tensor) -> Tensor:
-    """The same y, unless some of it is no number."""
+def require_finite(y: Tensor) -> None:
+    """Raise ValueError if some measurements are infinite or not a number."""
     if not y.isfinite().all():
         raise ValueError(f"{(~y.isfinite()).sum()} measurements are infinite or not a number")
-    return y
 
 
-def _each(lam: float | Sequence[float], iterations: int) -> Sequence[float]:
-    each = [lam] * iterations if isinstance(lam, (int, float, Tensor)) else lam
-    for value in each:
+def _schedule(lam: float | Sequence[float], iterations: int) -> Sequence[float]:
+    """One λ for each iteration."""
+    schedule = [lam] * iterations if isinstance(lam, (int, float, Tensor)) else lam
+    for value in schedule:
         if not (torch.as_tensor(value) >= 0).all():  # NaN neither
-            raise ValueError(f"λ must be 0 or more, not {value}")
-    return each
+            raise ValueError(f"λ must be 0 or more, got {value}")
+    return schedule
