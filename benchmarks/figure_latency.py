@@ -98,7 +98,7 @@ def measure(page, focus, root: str, images: bool, keys: list[str]) -> list[float
 def main(argv: list[str]) -> int:
     """Print a table of medians; 1 if a figure's median is above its limit."""
     from course_utils.figures import all_figures
-    from course_utils.tutor.lab import browser, working_copy
+    from course_utils.publishing.lab_driver import browser, working_copy
 
     parser = argparse.ArgumentParser(prog="course_utils bench figure_latency", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help="key presses (default: 40)")

@@ -17,8 +17,8 @@ from nbformat import NotebookNode
 
 from course_utils import exercises
 from course_utils.exercise import Exercise
-from course_utils.tutor import assignment, jail, mark, marks, submissions
-from course_utils.tutor.editions import chosen, exercise_number
+from course_utils.marking import assignment, jail, mark, marks, submissions
+from course_utils.workbooks import exercise_number, select_workbooks
 
 STUDENTS = 30
 RIGHT, EMPTY = "right", "empty"  # what is planted where no mistake is
@@ -126,7 +126,7 @@ def main(argv: list[str]) -> int:
     except jail.JailError as error:
         print(error, file=sys.stderr)
         return 2
-    (workbook,) = chosen([asked.name], further=False)
+    (workbook,) = select_workbooks([asked.name], further=False)
     known = assignment.exercises_in(nbformat.read(workbook, as_version=4))
     planned = plan(known, asked.students, seed=asked.students)
     with tempfile.TemporaryDirectory() as scratch:

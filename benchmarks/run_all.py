@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils.tutor import executed
-from course_utils.tutor.editions import discover
+from course_utils.publishing import run_notebooks
+from course_utils.workbooks import discover
 
 SECONDS, MEGABYTES = 30, 700  # the limits that every notebook keeps, on two cores without a GPU
 
@@ -32,10 +32,12 @@ def table(edition: str, folder: Path) -> list[str]:
 def main(argv: list[str]) -> int:
     """Run the editions and print the table; 1 if a notebook fails or is over a limit."""
     parser = argparse.ArgumentParser(prog="course_utils bench run_all", description=__doc__)
-    choices = list(executed.EXPECTED)
+    choices = list(run_notebooks.EXPECTED)
     parser.add_argument("--edition", choices=choices, action="append", help="default: both")
     editions = parser.parse_args(argv).edition or choices
     with tempfile.TemporaryDirectory() as out:
-        rows = [row for name in editions for row in table(name, executed.run(name, out=Path(out)))]
+        rows = [
+            row for name in editions for row in table(name, run_notebooks.run(name, out=Path(out)))
+        ]
     print(*rows, sep="\n")
     return int(any(not row.endswith("within") for row in rows))

@@ -65,13 +65,13 @@ def shared(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def _executed(shared) -> dict[str, Path]:
     """Execute both editions under nbval side by side, once for all processes of a test run."""
-    from course_utils.tutor import executed  # here: most tests need no notebook
+    from course_utils.publishing import run_notebooks  # here: most tests need no notebook
 
     done = shared / "executed.json"
     with FileLock(shared / "executed.lock"):
         if not done.exists():
             with ThreadPoolExecutor() as pool:
-                folders = pool.map(partial(executed.run, out=shared / "build"), EDITIONS)
+                folders = pool.map(partial(run_notebooks.run, out=shared / "build"), EDITIONS)
             done.write_text(json.dumps(list(map(str, folders))), encoding="utf-8")
     return dict(zip(EDITIONS, map(Path, json.loads(done.read_text("utf-8"))), strict=True))
 
@@ -91,7 +91,7 @@ def executed_tutor(_executed) -> Path:
 @pytest.fixture(scope="session")
 def jailed() -> None:
     """Skip what needs a jail where there is none."""
-    from course_utils.tutor import jail
+    from course_utils.marking import jail
 
     try:
         jail.check()

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
-from course_utils.tutor import tidy
-from course_utils.tutor.editions import CHECKED, NOTEBOOKS, exercise_number, tags
+from course_utils.publishing import tidy
+from course_utils.workbooks import NBVAL_TAG, NOTEBOOKS, exercise_number, tags
 
 CELLS, MEDIAN_LINES, MOST_LINES, MOST_WORDS = (30, 55), 6, 25, 180
 WORDS, SITTING, EXERCISES = (1000, 2500), (45, 60), (3, 6)
@@ -20,6 +20,7 @@ READING = 150  # words a minute
 RUNNING = 0.25  # minutes to run a code cell and look at what it gives
 VERBS = {"Build", "Compare", "Count", "Find", "Race", "Recover", "See", "Squeeze", "Start", "Train"}
 CLOSING = ["Summary", "Check yourself", "Further reading", "Next"]
+FOR_TUTORS = ("course_utils.marking.", "course_utils.publishing.")
 OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 COMPREHENSION = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -152,7 +153,7 @@ def imports(page: Page) -> Iterator[str]:
             names = [alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")]
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}.{name}" for name in names]
-            if any(f"{name}.".startswith("course_utils.tutor.") for name in names):
+            if any(f"{name}.".startswith(FOR_TUTORS) for name in names):
                 yield f"{cell.id}: imports the tutor's side"
             if ast.unparse(node) == "os.chdir" or "os.chdir" in names:
                 yield f"{cell.id}: changes the working folder"
@@ -183,7 +184,7 @@ def stored_form(page: Page) -> Iterator[str]:
 def compared_cells_print(page: Page) -> Iterator[str]:
     """A cell whose output is compared holds one, and prints it: it ends in no bare expression."""
     for cell, tree in trees(page):
-        if CHECKED not in tags(cell):
+        if NBVAL_TAG not in tags(cell):
             continue
         if not cell.outputs or cell.execution_count is None:
             yield f"{cell.id}: nothing to compare with; run `tidy --run`"

@@ -11,9 +11,11 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from course_utils.__main__ import main as run_command
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.tutor import assignment, nbgrader_steps
-from course_utils.tutor.editions import NOTEBOOKS, ROOT, discover, exercise_number
+from course_utils.marking import assignment, nbgrader_preprocessors
+from course_utils.workbooks import NOTEBOOKS, ROOT, discover, exercise_number
 
 NAMES = {
     "00": "00_start_here.ipynb",
@@ -164,27 +166,27 @@ def test_nbgraders_own_autograde_judges_in_the_jail(scores, student):
 
 
 def test_it_refuses_what_it_cannot_do(tmp_path, capsys):
-    assert assignment.main(["97", "--out", str(tmp_path / "new")]) == 2
+    assert run_command(["assignment", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
     (tmp_path / "kept.txt").write_text("kept")
-    assert assignment.main(["00", "--out", str(tmp_path)]) == 2
+    assert run_command(["assignment", "00", "--out", str(tmp_path)]) == 2
     assert "not an empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
 def test_another_folder_is_no_course(tmp_path):
-    with pytest.raises(ValueError, match="is no course"), assignment.course(tmp_path):
+    with pytest.raises(UserError, match="is not a course"), assignment.course(tmp_path):
         pass
 
 
 def test_the_steps_take_the_place_of_nbgraders(course):
     with assignment.course(course) as (settings, _):
-        assert nbgrader_steps.Judge in settings.Autograde.autograde_preprocessors
+        assert nbgrader_preprocessors.Judge in settings.Autograde.autograde_preprocessors
         names = [step.__name__ for step in settings.Autograde.autograde_preprocessors]
     assert "Execute" not in names, "a check's output in the student's kernel must not count"
 
 
 def test_an_assignment_of_another_name_is_told():
-    with pytest.raises(ValueError, match=r"the assignment 'hw1'; there are 00, 01"):
+    with pytest.raises(UserError, match=r"the assignment 'hw1'; there are 00, 01"):
         assignment.workbook_of("hw1")

@@ -4,13 +4,17 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course_utils.__main__ import main as run_command
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.tutor import editions, executed, solved
-from course_utils.tutor.editions import NOTEBOOKS, chosen, empty
+from course_utils.publishing import editions, run_notebooks, solutions
+from course_utils.workbooks import NOTEBOOKS, ensure_empty_dir, select_workbooks
 
 
 def names(*asked, **options):
-    return [path.relative_to(NOTEBOOKS).as_posix() for path in chosen(list(asked), **options)]
+    return [
+        path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks(list(asked), **options)
+    ]
 
 
 def test_a_number_means_the_core_and_its_further_part():
@@ -28,17 +32,17 @@ def test_no_name_means_all_and_without_further_the_core():
 
 @pytest.mark.parametrize("name", ["97", "2", "../02", "", "further/00"])
 def test_an_unknown_name_is_said_with_those_there_are(name):
-    with pytest.raises(ValueError, match=r"no workbook '.*'.*; there: 00, 01"):
-        chosen([name])
+    with pytest.raises(UserError, match=r"no workbook '.*'.*; available: 00, 01"):
+        select_workbooks([name])
 
 
 def test_results_never_go_over_what_is_there(tmp_path):
-    assert empty(tmp_path / "a" / "b").is_dir()
-    assert empty(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert ensure_empty_dir(tmp_path / "a" / "b").is_dir()
+    assert ensure_empty_dir(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     (tmp_path / "file").write_text("kept")
     for taken in (tmp_path, tmp_path / "file"):
-        with pytest.raises(ValueError, match="not an empty folder"):
-            empty(taken)
+        with pytest.raises(UserError, match="not an empty folder"):
+            ensure_empty_dir(taken)
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
@@ -66,7 +70,7 @@ def test_a_wrong_number_stands_before_what_it_means():
 
 
 def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
-    assert solved.main(["00", "--out", str(tmp_path / "out")]) == 0
+    assert solutions.main(["00", "--out", str(tmp_path / "out")]) == 0
     (written,) = (tmp_path / "out").rglob("*.ipynb")
     notebook = nbformat.read(written, as_version=4)
     ran = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -76,10 +80,10 @@ def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
 
 
 def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
-    assert solved.main(["97", "--out", str(tmp_path / "new")]) == 2
+    assert run_command(["tutor", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err
     (tmp_path / "kept.txt").write_text("kept")
-    assert solved.main(["00", "--out", str(tmp_path)]) == 2
+    assert run_command(["tutor", "00", "--out", str(tmp_path)]) == 2
     assert "not an empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
@@ -87,5 +91,5 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
 def test_a_failed_cell_is_reported(tmp_path, capsys):
     notebook = new_notebook(metadata={"course": {"failures": ["cell 'a': ValueError"]}})
     nbformat.write(notebook, tmp_path / "01_a.ipynb")
-    assert executed.report(tmp_path) == 1
+    assert run_notebooks.report(tmp_path) == 1
     assert "01_a.ipynb: cell 'a': ValueError" in capsys.readouterr().err

@@ -7,13 +7,13 @@ import pytest
 
 from course_utils.__main__ import COMMANDS
 from course_utils.exercise import all_exercises
-from course_utils.tutor.editions import NOTEBOOKS, ROOT, chosen, exercise_number
-from course_utils.tutor.pages import title
+from course_utils.publishing.pages import title
+from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number, select_workbooks
 
 DOCS = ROOT / "docs"
 LESSONS = (DOCS / "lessons.md").read_text("utf-8")
 PAGES = sorted(DOCS.glob("*.md"))
-CORE = chosen([], further=False)
+CORE = select_workbooks([], further=False)
 FIGURES = {
     name
     for path in (ROOT / "course_utils" / "figures").glob("*.py")
@@ -121,7 +121,10 @@ def anchors(page):
 def test_every_command_for_tutors_is_in_their_guide():
     guide = "".join(page.read_text("utf-8") for page in PAGES)
     for name, command in COMMANDS.items():
-        if command.module.startswith("tutor.") and name not in ("tidy", "screenshots"):
+        if command.module.startswith(("marking.", "publishing.")) and name not in (
+            "tidy",
+            "screenshots",
+        ):
             assert f"start.py {name}" in guide
 
 

@@ -11,16 +11,17 @@ import time
 import psutil
 import pytest
 
+from course_utils.__main__ import main as run_command
 from course_utils.exercise import all_exercises
-from course_utils.tutor import jail, mark, masked
-from course_utils.tutor.editions import ROOT
-from course_utils.tutor.jail import Limits
+from course_utils.marking import jail, redacted_package
+from course_utils.marking.jail import Limits
+from course_utils.workbooks import ROOT
 
 SMALL = Limits(seconds=60, memory=300 * 2**20, file=2**20, output=2**20, processes=20)
 TRY = """
 import json, os, socket, sys
 from pathlib import Path
-from course_utils.tutor import jail
+from course_utils.marking import jail
 given = json.load(sys.stdin)
 jail.confine(jail.Limits(*given["limits"]), True)
 ended = {}
@@ -45,7 +46,7 @@ ATTEMPTS = {
     "import an answer": "from course_utils.exercises import convolution as c; c.conv2d.answer",
     "import an oracle": "from course_utils.exercises.convolution import _conv2d_by_torch",
     "import a mistake": "from course_utils.exercises import convolution as c; c.conv2d.mistakes",
-    "import the tutor's side": "import course_utils.tutor.editions",
+    "import the tutor's side": "import course_utils.publishing.editions",
     "read the users": "print(open('/etc/passwd').read())",
     "list a home": f"assert sorted(os.listdir({HOME!r})) == {sorted(os.listdir(HOME))}",
     "write over the gradebook": "(place / 'gradebook.db').write_text('15/15')",
@@ -75,12 +76,12 @@ ATTEMPTS = {
 def given(jailed, tmp_path_factory):
     """What is given to the jail; without one, the tests that need it are skipped."""
     folder = tmp_path_factory.mktemp("given")
-    masked.write(folder, [])
+    redacted_package.write(folder, [])
     return folder
 
 
 def run(given, code, limits=SMALL, job=b""):
-    confined = "from course_utils.tutor import jail\njail.confine(jail.Limits(*{}), True)\n{}"
+    confined = "from course_utils.marking import jail\njail.confine(jail.Limits(*{}), True)\n{}"
     return jail.run(confined.format([*limits], textwrap.dedent(code)), job, given, limits)
 
 
@@ -221,7 +222,7 @@ def test_without_a_jail_nothing_runs(tmp_path, monkeypatch, capsys, there):
     submitted = tmp_path / "submitted/ada/00"
     submitted.mkdir(parents=True)
     (submitted / "00_start_here.ipynb").write_text("{}")
-    assert mark.main([str(tmp_path / "submitted"), "--out", str(tmp_path / "out")]) == 2
+    assert run_command(["mark", str(tmp_path / "submitted"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert ("no permission" if there else "no `bwrap`") in said
     assert "apt install bubblewrap" in said
@@ -237,7 +238,7 @@ def kept(tmp_path_factory):
     """The masked package for all exercises."""
     asked = {one.number: one.observe for one in all_exercises()}
     folder = tmp_path_factory.mktemp("masked")
-    masked.write(folder, masked.pickled(asked)[1])
+    redacted_package.write(folder, redacted_package.pickled(asked)[1])
     return folder / "course_utils"
 
 
@@ -263,7 +264,7 @@ def test_no_oracle_goes_in(kept):
 
 def test_only_what_is_needed_lies_beside_them(kept):
     assert not (kept / "__main__.py").exists()
-    assert {path.name for path in (kept / "tutor").iterdir()} == {*masked.INSIDE}
+    assert {path.name for path in (kept / "marking").iterdir()} == {*redacted_package.INSIDE}
     assert not list(kept.rglob("__pycache__"))
 
 

@@ -11,21 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.tutor.editions import ROOT, discover
-from course_utils.tutor.tidy import read
+from course_utils.publishing.tidy import read
+from course_utils.workbooks import ROOT, discover
 
 PACKAGE = ROOT / "course_utils"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = [  # a module imports from its own layer and from those before
-    {"datasets", "models", "sensing", "plotting", "_torchvision"},
+LAYERS = [  # a module imports from its own part of the package and from the layers before
+    {"errors", "_torchvision"},
+    {"workbooks"},
+    {"datasets", "plotting", "progress"},
+    {"models", "sensing"},
     {"training"},
-    {"exercise", "judging", "progress"},
+    {"judging"},
+    {"exercise"},
     {"exercises", "figures"},
-    {"tutor"},
+    {"marking", "publishing"},
+    {"student", "developer"},
     {"__main__"},
 ]
-# judging is how, and not what, is checked; __main__ sets up and starts
-NOT_FOR_READING = {"exercises", "figures", "judging", "tutor", "__main__"}
+NOT_FOR_NOTEBOOKS = {"marking", "publishing", "student", "developer", "__main__"}
+# judging is how, and not what, is checked; the others set up, start, mark and publish
+NOT_FOR_READING = NOT_FOR_NOTEBOOKS | {"exercises", "figures", "judging", "errors", "workbooks"}
 MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2250
 HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy")
 
@@ -55,12 +61,13 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def out_of_order(name: str, source: str) -> list[str]:
-    """The parts that a part imports although they come after it."""
-    return [other for other in imported(ast.parse(source)) if layer(other) > layer(name)]
+    """The parts that a part imports although they are of its layer or come after it."""
+    imports = imported(ast.parse(source))
+    return [other for other in imports if other != name and layer(other) >= layer(name)]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_module_imports_only_from_its_layer_and_those_before(path):
+def test_module_imports_only_earlier_layers(path):
     if path == PACKAGE / "__init__.py":
         assert list(imported(ast.parse(path.read_text("utf-8")))) == []
     else:
@@ -70,23 +77,25 @@ def test_a_module_imports_only_from_its_layer_and_those_before(path):
 @pytest.mark.parametrize(
     "source",
     [
-        "from course_utils.tutor import pages",
-        "import course_utils.tutor",
-        "def f():\n    from course_utils import tutor",
+        "from course_utils.publishing import pages",
+        "import course_utils.publishing",
+        "def f():\n    from course_utils import publishing",
     ],
 )
-def test_an_import_from_a_later_layer_is_seen(source):
-    assert out_of_order("figures", source) == ["tutor"]
+def test_out_of_order_reports_later_or_sibling_layer(source):
+    assert out_of_order("figures", source) == ["publishing"]
+    assert out_of_order("marking", source) == ["publishing"]
+    assert out_of_order("publishing", source) == []
     assert out_of_order("__main__", source) == []
 
 
 @pytest.mark.parametrize("path", discover(), ids=lambda path: path.name)
-def test_no_notebook_imports_the_tutors_side(path):
+def test_notebook_imports_no_tutor_module(path):
     cells = read(path.read_text("utf-8")).cells
     trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
-    found = {name for tree in trees for name in imported(tree)}
-    assert found
-    assert not found & {"tutor", "__main__"}
+    parts = {name for tree in trees for name in imported(tree)}
+    assert parts
+    assert not parts & NOT_FOR_NOTEBOOKS
 
 
 def lines(path: Path) -> int:

@@ -14,12 +14,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
+from course_utils.__main__ import main as run_command
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
 from course_utils.judging import judge
-from course_utils.tutor import inside, jail, mark, marks, submissions, wire
-from course_utils.tutor.editions import NOTEBOOKS, ROOT, exercise_number
-from course_utils.tutor.judgement import START, Judge
-from course_utils.tutor.marks import Mark
+from course_utils.marking import jail, mark, marks, serialization, submissions, worker
+from course_utils.marking.grader import START, Judge
+from course_utils.marking.marks import Mark
+from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
 KNOWN = {exercise.number: exercise for exercise in all_exercises()}
@@ -50,15 +52,15 @@ def test_a_table_of_marks_is_read_as_it_was_written(tmp_path):
 )
 def test_another_file_is_no_table_of_marks(tmp_path, text, said):
     (tmp_path / "other.csv").write_text(text)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=said):
         marks.read(tmp_path / "other.csv")
 
 
 # A class of thirty ------------------------------------------------------------------------------
 FORGED = """import os
-from course_utils.tutor import wire
+from course_utils.marking import serialization
 for number in ("2.4", "2.5"):
-    message = wire.pack({"number": number, "status": "ok", "message": "15/15"})
+    message = serialization.pack({"number": number, "status": "ok", "message": "15/15"})
     for place in range(3, 32):
         try:
             os.write(place, message)
@@ -342,10 +344,10 @@ def told(jailed):
         for step in (("run", SETUP), ("run", BENCH.source(exercise, what)), ("see", number))
     ]
     with judge_:
-        job = inside.Job(steps, judge_.questions, judge_.limits, True)
+        job = worker.Job(steps, judge_.questions, judge_.limits, True)
         given = Path(judge_.folder.name)
         ended = jail.run(START, pickle.dumps(job), given, judge_.limits)
-        _, *messages = wire.unpack(ended.output, judge_.limits.output)
+        _, *messages = serialization.unpack(ended.output, judge_.limits.output)
         seen = {}
         for message in messages:
             number = message["number"]
@@ -472,6 +474,6 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys, folder, out, sa
     alone(tmp_path / "submitted", [])
     (tmp_path / "empty").mkdir()
     before = everything(tmp_path)
-    assert mark.main([str(tmp_path / folder), "--out", str(tmp_path / out)]) == 2
+    assert run_command(["mark", str(tmp_path / folder), "--out", str(tmp_path / out)]) == 2
     assert said in capsys.readouterr().err
     assert everything(tmp_path) == before

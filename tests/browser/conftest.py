@@ -8,8 +8,8 @@ from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.figures import all_figures
-from course_utils.tutor import lab as driver
-from course_utils.tutor import pages, site
+from course_utils.publishing import lab_driver as driver
+from course_utils.publishing import pages, site
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}

@@ -6,8 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor import mark
-from course_utils.tutor.submissions import Submission
+from course_utils.marking import mark
+from course_utils.marking.submissions import Submission
 
 EXERCISES = {one.number: one for one in all_exercises() if one.workbook == "02"}
 SUBMISSION = Submission("ada & co", "02", Path("02_convolution.ipynb"))

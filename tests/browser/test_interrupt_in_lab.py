@@ -7,7 +7,7 @@ import pytest
 from conftest import KERNEL
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course_utils.tutor.lab import IDLE
+from course_utils.publishing.lab_driver import IDLE
 
 NAME = "interrupted.ipynb"
 SETUP = """

@@ -7,7 +7,7 @@ from conftest import Shown, figures_of
 from scripts import same
 
 from course_utils.figures import Figure, all_figures
-from course_utils.tutor.editions import NOTEBOOKS, discover
+from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])

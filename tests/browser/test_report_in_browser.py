@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_utils.exercises import convolution, pooling_further
-from course_utils.tutor import report
+from course_utils.marking import report
 
 
 def a_class():

@@ -8,7 +8,8 @@ import nbformat
 from nbformat.v4 import new_markdown_cell, new_notebook
 from PIL import Image
 
-from course_utils.tutor import screenshots, slides
+from course_utils.__main__ import main as run_command
+from course_utils.publishing import screenshots, slides
 
 
 def screenshots_of(*arguments):
@@ -37,7 +38,7 @@ def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
 
 
 def test_an_unknown_workbook_is_named(capsys):
-    assert screenshots.main(["97"]) == 2
+    assert run_command(["screenshots", "97"]) == 2
     assert "no workbook '97' in" in capsys.readouterr().err
 
 
@@ -87,5 +88,5 @@ def test_of_a_deck_every_slide_is_pictured(tmp_path):
 
 
 def test_a_page_that_is_missing_is_named(tmp_path, capsys):
-    assert screenshots.main(["--pages", str(tmp_path / "none.html")]) == 2
+    assert run_command(["screenshots", "--pages", str(tmp_path / "none.html")]) == 2
     assert "There is no page" in capsys.readouterr().err

@@ -5,8 +5,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Shown, figures_of
 
-from course_utils.tutor import site
-from course_utils.tutor.editions import NOTEBOOKS, discover
+from course_utils.__main__ import main as run_command
+from course_utils.publishing import site
+from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
@@ -106,7 +107,7 @@ def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
 def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path, capsys):
     assert site.main(["00", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "00_start_here.html").exists()
-    assert site.main(["00", "--out", str(tmp_path / "out")]) == 2
+    assert run_command(["site", "00", "--out", str(tmp_path / "out")]) == 2
     assert "not an empty folder" in capsys.readouterr().err
 
 

@@ -5,10 +5,12 @@ import pytest
 from conftest import Shown, figures_of
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils.tutor import slides
-from course_utils.tutor.editions import NOTEBOOKS, chosen
+from course_utils.__main__ import main as run_command
+from course_utils.errors import UserError
+from course_utils.publishing import slides
+from course_utils.workbooks import NOTEBOOKS, select_workbooks
 
-CORE = [path.relative_to(NOTEBOOKS).as_posix() for path in chosen([], further=False)]
+CORE = [path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks([], further=False)]
 SMALLEST = 0.7  # of the size meant: code of 12 px on 720
 SIZES = """() => {
     const slide = Reveal.getCurrentSlide(), content = slide.querySelector(":scope > .fit");
@@ -177,14 +179,14 @@ def test_the_code_of_a_picture_waits_and_other_code_is_shown(present, tmp_path):
 
 
 def test_a_notebook_without_slide_types_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"01_some\.ipynb holds no slides"):
+    with pytest.raises(UserError, match=r"01_some\.ipynb holds no slides"):
         deck(tmp_path, new_markdown_cell("# 1 · A"))
 
 
 def test_the_command_writes_decks_and_refuses_a_full_folder(tmp_path, capsys):
     assert slides.main(["00", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "00_start_here.slides.html").exists()
-    assert slides.main(["00", "--out", str(tmp_path / "out")]) == 2
+    assert run_command(["slides", "00", "--out", str(tmp_path / "out")]) == 2
     assert "not an empty folder" in capsys.readouterr().err
-    assert slides.main(["97", "--out", str(tmp_path / "new")]) == 2
+    assert run_command(["slides", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err

@@ -18,11 +18,11 @@ from nbformat import NotebookNode
 from course_utils.exercise import Exercise
 from course_utils.judging import judge
 from course_utils.judging.verdict import Verdict
-from course_utils.tutor import inside, jail, masked, wire
-from course_utils.tutor.needed import needed
-from course_utils.tutor.submissions import place_of
+from course_utils.marking import jail, redacted_package, serialization, worker
+from course_utils.marking.cell_dependencies import needed
+from course_utils.marking.submissions import place_of
 
-START = "from course_utils.tutor import inside; inside.main()"
+START = "from course_utils.marking import worker; worker.main()"
 PATIENCE = 2  # times an exercise's own limit: several submissions share the machine
 FROM_INSIDE = ("todo", "type", "error", "own")  # what the jail may say itself: it earns nothing
 ENDED = {
@@ -65,17 +65,17 @@ class Judge:
         if self.jailed:
             jail.check()
         asked = {number: self._question(one) for number, one in self.exercises.items()}
-        self.questions, needed = masked.pickled(asked)
+        self.questions, needed = redacted_package.pickled(asked)
         self.folder = tempfile.TemporaryDirectory(prefix="course-given-")
-        masked.write(Path(self.folder.name), needed)
+        redacted_package.write(Path(self.folder.name), needed)
         return self
 
     def __exit__(self, *exception) -> None:
         self.folder.cleanup()
 
-    def _question(self, one: Exercise) -> inside.Question:
+    def _question(self, one: Exercise) -> worker.Question:
         inputs, has_start = judge.cases(one, self.seed), one.start is not None
-        return inside.Question(
+        return worker.Question(
             one.number, one.name, one.kind, one.stub_source(), has_start, one.observe, inputs,
             one.seconds,
         )  # fmt: skip
@@ -96,7 +96,7 @@ class Judge:
         jail.JailError
             If Python does not even start: that is not the student's fault.
         """
-        job = inside.Job(
+        job = worker.Job(
             self._steps(cells, lesson, list(numbers)), self.questions, self.limits, self.jailed
         )
         given = Path(self.folder.name)
@@ -118,7 +118,7 @@ class Judge:
     def verdicts(self, ended: jail.Ended, numbers: Iterable[str]) -> dict[str, Verdict]:
         """Compare what was seen with what is right; number → verdict."""
         said: dict[str, dict] = {}
-        for message in wire.unpack(ended.output, self.limits.output):
+        for message in serialization.unpack(ended.output, self.limits.output):
             said.setdefault(str(message.get("number")), message)
         return {number: self._verdict(number, said.get(number), ended.why) for number in numbers}
 

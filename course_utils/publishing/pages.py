@@ -10,7 +10,8 @@ import anywidget
 import nbformat
 from nbconvert import HTMLExporter
 
-from course_utils.tutor.editions import ROOT
+from course_utils.errors import UserError
+from course_utils.workbooks import ROOT
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 MODULES = ROOT / "node_modules"
@@ -41,7 +42,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If a browser script is missing; the message says how to get it.
     """
     notebook_path, out_dir = Path(notebook_path), Path(out_dir)
@@ -94,11 +95,11 @@ def there(script: Path) -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If it is missing; the message says how to get it.
     """
     if not script.exists():
-        raise FileNotFoundError(f"{script} is missing: run `npm ci --ignore-scripts` in {ROOT}")
+        raise UserError(f"{script} is missing: run `npm ci --ignore-scripts` in {ROOT}")
     return script
 
 

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
+from course_utils.errors import UserError
 from course_utils.exercise import Exercise
-from course_utils.tutor import assignment
-from course_utils.tutor.assignment import exercises_in, grade_id
-from course_utils.tutor.editions import exercise_number
+from course_utils.marking import assignment
+from course_utils.marking.assignment import exercises_in, grade_id
+from course_utils.workbooks import exercise_number
 
 MOST_BYTES = 50 * 2**20  # of a notebook, pictures included
 ROLES = ("exercise", "check")
@@ -32,7 +33,7 @@ class Submission(NamedTuple):
     path: Path
 
 
-class UnreadableError(ValueError):
+class UnreadableError(UserError):
     """A submission that is no notebook; the message says why."""
 
 
@@ -43,13 +44,13 @@ def find(folder: Path) -> list[Submission]:
 
     Raises
     ------
-    ValueError
+    UserError
         If there are none; the message shows the layout.
     """
     folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
     known, found = assignment.workbooks(), {}
     if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder}.")
+        raise UserError(f"There is no folder {folder}.")
     for student in sorted(path for path in folder.iterdir() if path.is_dir()):
         for name, workbook in known.items():
             flat = student / workbook.name
@@ -59,7 +60,7 @@ def find(folder: Path) -> list[Submission]:
                 found[student.name, name] = flat
     if not found:
         names = ", ".join(known)
-        raise ValueError(
+        raise UserError(
             f"There are no submissions in {folder}. They lie in {LAYOUT}; the assignments are "
             f"{names}."
         )

@@ -8,7 +8,6 @@ becomes notes; after each exercise the notes hold its answer and the usual mista
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,10 +16,12 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.tutor import executed
-from course_utils.tutor.editions import BUILD, asked, exercise_number, usual_mistakes
-from course_utils.tutor.pages import MODULES, SCRIPTS, copy_scripts, render
+from course_utils.publishing import run_notebooks
+from course_utils.publishing.editions import usual_mistakes
+from course_utils.publishing.pages import MODULES, SCRIPTS, copy_scripts, render
+from course_utils.workbooks import BUILD, exercise_number, parse_args
 
 TEMPLATE = Path(__file__).with_name("slides.html.j2")
 WIDTH, HEIGHT, MARGIN = 1280, 720, 24  # of a slide, in pixels
@@ -63,14 +64,14 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 
     Raises
     ------
-    ValueError
+    UserError
         If the notebook says of no cell what it is on a slide.
-    FileNotFoundError
+    UserError
         If a browser script is missing; the message says how to get it.
     """
     notebook = nbformat.read(notebook_path, as_version=4)
     if not any("slideshow" in cell.metadata for cell in notebook.cells):
-        raise ValueError(
+        raise UserError(
             f"{notebook_path.name} holds no slides: give its cells a slide type in JupyterLab."
         )
     prepare(notebook)
@@ -84,14 +85,10 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 
 
 def main(argv: list[str]) -> int:
-    """Write decks of slides; 1 where a notebook shows an error, 2 on a wrong argument."""
-    try:
-        notebooks, out = asked("slides", __doc__, argv, BUILD / "slides", further=False)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = executed.run("student", notebooks, out=Path(scratch), show=True)
-            for path in sorted(folder.rglob("*.ipynb")):
-                print(export(path, out / path.parent.relative_to(folder)))
-            return executed.report(folder)
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    """Write decks of slides; 1 where a notebook shows an error."""
+    notebooks, out = parse_args("slides", __doc__, argv, BUILD / "slides", further=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = run_notebooks.run("student", notebooks, out=Path(scratch), show=True)
+        for path in sorted(folder.rglob("*.ipynb")):
+            print(export(path, out / path.parent.relative_to(folder)))
+        return run_notebooks.report(folder)

@@ -7,9 +7,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor import assignment, submissions
-from course_utils.tutor.editions import NOTEBOOKS, discover, exercise_number
-from course_utils.tutor.needed import names_in, needed
+from course_utils.marking import assignment, submissions
+from course_utils.marking.cell_dependencies import names_in, needed
+from course_utils.workbooks import NOTEBOOKS, discover, exercise_number
 
 CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
 LESSON = [

@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import html
 import io
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
 
+from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, chosen
-from course_utils.tutor.lab import Workbook, browser, working_copy
+from course_utils.publishing.lab_driver import Workbook, browser, working_copy
+from course_utils.workbooks import BUILD, NOTEBOOKS, select_workbooks
 
 WIDTH, SLICE = 1000, 2000  # of a picture, in pixels
 WIDTHS = {"desktop": 1280, "phone": 360}  # of a web page
@@ -58,7 +58,7 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
 
 def contact_sheet(out: Path, numbers: list[str], dark: bool) -> dict[str, list[str]]:
     """Run the workbooks and write their pictures and an index.html; returns the errors found."""
-    notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in chosen(numbers)]
+    notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks(numbers)]
     errors, shown = {}, {}
     with working_copy(dark) as lab, browser() as chromium:
         for notebook in notebooks:
@@ -106,11 +106,11 @@ def pages_sheet(out: Path, paths: list[Path], dark: bool) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If a page does not exist.
     """
     if missing := [str(path) for path in paths if not path.is_file()]:
-        raise ValueError(f"There is no page {', '.join(missing)}.")
+        raise UserError(f"There is no page {', '.join(missing)}.")
     shown = {}
     with browser() as chromium:
         for at, path in enumerate(paths, start=1):
@@ -165,10 +165,10 @@ def at_work(path: Path, number: str = "02") -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such workbook.
     """
-    notebook = chosen([number], further=False)[0].name
+    notebook = select_workbooks([number], further=False)[0].name
     exercise = next(one for one in all_exercises() if one.workbook == number and one.is_value)
     wrong = next(iter(exercise.mistakes.values()))
     typed = f"torch.tensor({wrong.tolist()})" if hasattr(wrong, "tolist") else repr(wrong)
@@ -197,7 +197,7 @@ def at_work(path: Path, number: str = "02") -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Write the contact sheet; 1 where a workbook shows an error, 2 on a wrong argument."""
+    """Write the contact sheet; 1 where a workbook shows an error."""
     parser = argparse.ArgumentParser(prog="course_utils screenshots", description=__doc__)
     parser.add_argument(
         "numbers", nargs="*", metavar="NN", help="workbooks, e.g. 01 02 (default: all)"
@@ -209,18 +209,14 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--readme", type=Path, metavar="PNG", help="only a picture for README.md")
     options = parser.parse_args(argv)
-    try:
-        if options.readme:
-            at_work(options.readme)
-            print(options.readme)
-            return 0
-        if options.pages:
-            pages_sheet(options.out, options.pages, options.dark)
-            print(f"{options.out / 'index.html'}")
-            return 0
-        errors = contact_sheet(options.out, options.numbers, options.dark)
-    except (ValueError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.readme:
+        at_work(options.readme)
+        print(options.readme)
+        return 0
+    if options.pages:
+        pages_sheet(options.out, options.pages, options.dark)
+        print(f"{options.out / 'index.html'}")
+        return 0
+    errors = contact_sheet(options.out, options.numbers, options.dark)
     print(f"{options.out / 'index.html'}")
     return int(any(errors.values()))

@@ -14,8 +14,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from course_utils.judging import feedback
 from course_utils.judging.verdict import Verdict
-from course_utils.tutor import assignment, submissions
-from course_utils.tutor.judgement import Judge as Judgement
+from course_utils.marking import assignment, submissions
+from course_utils.marking.grader import Judge as Judgement
 
 
 class Mend(NbGraderPreprocessor):

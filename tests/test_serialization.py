@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from course_utils.judging.observation import Other, Stopped
-from course_utils.tutor import wire
+from course_utils.marking import serialization
 
 MOST = 2**22
 VALUES = [
@@ -34,23 +34,23 @@ def alike(a, b):
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_what_goes_in_comes_out(value):
-    (read,) = wire.unpack(wire.pack({"seen": [value]}), MOST)
+    (read,) = serialization.unpack(serialization.pack({"seen": [value]}), MOST)
     assert alike(read["seen"], [value]), read
 
 
 def test_messages_follow_each_other_and_an_unfinished_one_is_left():
-    stream = wire.pack({"number": "2.1"}) + wire.pack({"number": "2.2"})
-    assert wire.unpack(stream, MOST) == [{"number": "2.1"}, {"number": "2.2"}]
-    assert wire.unpack(stream[:-1], MOST) == [{"number": "2.1"}]
-    assert wire.unpack(stream[:5], MOST) == wire.unpack(b"", MOST) == []
+    stream = serialization.pack({"number": "2.1"}) + serialization.pack({"number": "2.2"})
+    assert serialization.unpack(stream, MOST) == [{"number": "2.1"}, {"number": "2.2"}]
+    assert serialization.unpack(stream[:-1], MOST) == [{"number": "2.1"}]
+    assert serialization.unpack(stream[:5], MOST) == serialization.unpack(b"", MOST) == []
 
 
 def test_what_numpy_lacks_and_what_is_too_large_leaves_its_shape():
-    large = torch.zeros(wire.MOST_NUMBERS + 1)
+    large = torch.zeros(serialization.MOST_NUMBERS + 1)
     odd = torch.zeros(2).to(torch.float8_e4m3fn)
-    (read,) = wire.unpack(wire.pack({"seen": [large, odd]}), MOST)
+    (read,) = serialization.unpack(serialization.pack({"seen": [large, odd]}), MOST)
     assert read["seen"] == [
-        Other(f"Tensor float32 of shape ({wire.MOST_NUMBERS + 1},)"),
+        Other(f"Tensor float32 of shape ({serialization.MOST_NUMBERS + 1},)"),
         Other("tensor of float8_e4m3fn"),
     ]
 
@@ -59,7 +59,7 @@ def test_what_numpy_lacks_and_what_is_too_large_leaves_its_shape():
 
 
 def framed(payload):
-    return len(payload).to_bytes(wire.LENGTH, "big") + payload
+    return len(payload).to_bytes(serialization.LENGTH, "big") + payload
 
 
 def npz(text, save=np.savez, **arrays):
@@ -112,20 +112,20 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_message_is_left_out_and_ends_the_list(name):
-    good = wire.pack({"number": "2.1"})
-    assert wire.unpack(good + HOSTILE[name] + good, MOST) == [{"number": "2.1"}]
+    good = serialization.pack({"number": "2.1"})
+    assert serialization.unpack(good + HOSTILE[name] + good, MOST) == [{"number": "2.1"}]
 
 
 def test_text_arrays_are_no_numbers():
-    (read,) = wire.unpack(npz({"seen": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST)
+    (read,) = serialization.unpack(npz({"seen": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST)
     assert isinstance(read["seen"], Other)
 
 
 def test_damage_anywhere_never_raises():
-    good = wire.pack({"number": "2.1", "seen": [torch.arange(5.0), (1, "two")]})
+    good = serialization.pack({"number": "2.1", "seen": [torch.arange(5.0), (1, "two")]})
     rng = np.random.default_rng(0)
     for _ in range(300):
         damaged = bytearray(good)
         for at in rng.integers(0, len(good), 3):
             damaged[at] = rng.integers(0, 256)
-        assert len(wire.unpack(bytes(damaged), MOST)) <= 1
+        assert len(serialization.unpack(bytes(damaged), MOST)) <= 1

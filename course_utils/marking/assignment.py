@@ -17,28 +17,22 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from course_utils.errors import UserError
 from course_utils.exercise import Exercise, all_exercises
-from course_utils.tutor.editions import (
-    BUILD,
-    NOTEBOOKS,
-    asked,
-    discover,
-    exercise_number,
-    student_edition,
-)
+from course_utils.workbooks import BUILD, NOTEBOOKS, discover, exercise_number, parse_args
 
 CONFIG = '''"""Settings of nbgrader for this course; made by `course_utils assignment`."""
 
 from nbgrader import preprocessors as steps
 
-from course_utils.tutor import nbgrader_steps
+from course_utils.marking import nbgrader_preprocessors
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
 c.CourseDirectory.course_id = "convolution"
 c.ClearSolutions.code_stub = {"python": ""}  # the stub stands above the solution
 # `nbgrader autograde` judges as `course_utils mark` does: in a jail, never in this process
 c.Autograde.sanitize_preprocessors = [
-    nbgrader_steps.Mend,
+    nbgrader_preprocessors.Mend,
     steps.ClearOutput,
     steps.DeduplicateIds,
     steps.OverwriteKernelspec,
@@ -46,7 +40,7 @@ c.Autograde.sanitize_preprocessors = [
     steps.CheckCellMetadata,
 ]
 c.Autograde.autograde_preprocessors = [
-    nbgrader_steps.Judge,
+    nbgrader_preprocessors.Judge,
     steps.LimitOutput,
     steps.SaveAutoGrades,
     steps.AssignLatePenalties,
@@ -70,12 +64,12 @@ def workbook_of(name: str) -> Path:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is none of this name; the message lists those there are.
     """
     known = workbooks()
     if name not in known:
-        raise ValueError(f"No workbook is the assignment {name!r}; there are {', '.join(known)}.")
+        raise UserError(f"No workbook is the assignment {name!r}; there are {', '.join(known)}.")
     return known[name]
 
 
@@ -98,7 +92,7 @@ def exercises_in(notebook: NotebookNode) -> dict[str, Exercise]:
 
 def source(workbook: Path) -> NotebookNode:
     """The workbook as nbgrader's source: answers below the stubs, checks locked, with points."""
-    notebook = student_edition(nbformat.read(workbook, as_version=4))
+    notebook = nbformat.read(workbook, as_version=4)
     exercises = exercises_in(notebook)
     for cell in notebook.cells:
         if number := exercise_number(cell):
@@ -141,7 +135,7 @@ def course(folder: Path) -> Iterator[tuple]:
 
     Raises
     ------
-    ValueError
+    UserError
         If the folder holds no course.
     """
     from nbgrader.coursedir import CourseDirectory
@@ -149,7 +143,7 @@ def course(folder: Path) -> Iterator[tuple]:
     from traitlets.log import get_logger
 
     if not (folder / "nbgrader_config.py").exists():
-        raise ValueError(f"{folder} is no course: it holds no nbgrader_config.py.")
+        raise UserError(f"{folder} is not a course folder: it holds no nbgrader_config.py.")
     settings = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
     settings.CourseDirectory.root = str(folder.resolve())
     log, path = get_logger(), os.environ["PATH"]
@@ -166,12 +160,8 @@ def course(folder: Path) -> Iterator[tuple]:
 
 
 def main(argv: list[str]) -> int:
-    """Write nbgrader's course; 2 on a wrong argument."""
-    try:
-        notebooks, out = asked("assignment", __doc__, argv, BUILD / "course", further=False)
-        for path in make(notebooks, out):
-            print(f"for students: {path}")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    """Write nbgrader's course."""
+    notebooks, out = parse_args("assignment", __doc__, argv, BUILD / "course", further=False)
+    for path in make(notebooks, out):
+        print(f"for students: {path}")
     return 0

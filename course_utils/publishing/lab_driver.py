@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from course_utils.tutor.editions import NOTEBOOKS, ROOT
+from course_utils.errors import UserError
+from course_utils.workbooks import NOTEBOOKS, ROOT
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 SETTINGS = {
@@ -86,6 +87,32 @@ def browser() -> Iterator:
             yield started
         finally:
             started.close()
+
+
+def find_chromium() -> None:
+    """Make sure that a Chromium starts: COURSE_CHROMIUM, one on PATH, or Playwright's own.
+
+    Raises
+    ------
+    UserError
+        If there is none and Playwright cannot fetch or start its own.
+    """
+    from playwright.sync_api import Error
+
+    path = chromium()
+    if path is None:
+        subprocess.call([sys.executable, "-m", "playwright", "install", "chromium"])
+    try:
+        with browser():
+            pass
+    except Error as error:
+        trouble = "Playwright could not fetch or start one."
+        if path:
+            trouble = f"{path} does not start: {error.message[:800]}"
+        raise UserError(
+            f"The browser tests need Chromium, and {trouble}\nInstall it (on Debian: `sudo apt "
+            "install chromium`), or set COURSE_CHROMIUM to the path of Chromium or Chrome."
+        ) from None
 
 
 class Lab:

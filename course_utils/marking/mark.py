@@ -25,11 +25,11 @@ from tqdm import tqdm
 from course_utils.exercise import Exercise
 from course_utils.judging import feedback
 from course_utils.judging.verdict import Verdict
-from course_utils.tutor import assignment, jail, marks, submissions
-from course_utils.tutor.editions import BUILD, empty
-from course_utils.tutor.judgement import Judge
-from course_utils.tutor.marks import UNREADABLE, Mark
-from course_utils.tutor.submissions import Submission, UnreadableError
+from course_utils.marking import assignment, jail, marks, submissions
+from course_utils.marking.grader import Judge
+from course_utils.marking.marks import UNREADABLE, Mark
+from course_utils.marking.submissions import Submission, UnreadableError
+from course_utils.workbooks import BUILD, ensure_empty_dir
 
 PAGE = Path(__file__).with_name("feedback.html.j2")
 UNSAFE = "--unsafe: students' code runs without a jail and can read, change and send what you can."
@@ -118,7 +118,7 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
     from nbgrader.converters import Autograde
     from nbgrader.converters.base import NbGraderException
 
-    from course_utils.tutor import nbgrader_steps
+    from course_utils.marking import nbgrader_preprocessors
 
     assignment.make(list(known.paths.values()), out)
     for one in marked:
@@ -127,7 +127,7 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
         target.parent.mkdir(parents=True)
         whole = submissions.mended(one.cells, known.notebooks[name])
         nbformat.write(new_notebook(cells=whole, metadata=known.notebooks[name].metadata), target)
-        nbgrader_steps.Judge.known[student, name] = one.verdicts
+        nbgrader_preprocessors.Judge.known[student, name] = one.verdicts
     for name in known.paths:
         with assignment.course(out) as (settings, directory):
             directory.assignment_id = name
@@ -135,7 +135,7 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
                 Autograde(coursedir=directory, config=settings).start()
             except NbGraderException as error:
                 raise RuntimeError(f"nbgrader could not fill its gradebook: {error}") from None
-    nbgrader_steps.Judge.known.clear()
+    nbgrader_preprocessors.Judge.known.clear()
 
 
 def write_feedback(marked: list[Marked], rows: list[Mark], out: Path) -> None:
@@ -198,7 +198,7 @@ def mark(
 
 
 def main(argv: list[str]) -> int:
-    """Mark a class; 2 on a wrong argument, or where there is no jail."""
+    """Mark a class."""
     parser = argparse.ArgumentParser(prog="course_utils mark", description=__doc__)
     parser.add_argument("submissions", type=Path, help=f"a folder of {submissions.LAYOUT}")
     parser.add_argument("--out", type=Path, default=BUILD / "marks", help="an empty folder")
@@ -212,12 +212,8 @@ def main(argv: list[str]) -> int:
         print(UNSAFE, file=sys.stderr)
     limits = jail.Limits(seconds=asked.seconds)
     options = {"jailed": not asked.unsafe, "limits": limits, "jobs": asked.jobs}
-    try:
-        found = submissions.find(asked.submissions)
-        rows = mark(found, empty(asked.out), seed, show=True, **options)
-    except (ValueError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = submissions.find(asked.submissions)
+    rows = mark(found, ensure_empty_dir(asked.out), seed, show=True, **options)
     earned, most = sum(row.points for row in rows), sum(row.maximum for row in rows)
     print(f"{len(found)} submissions, {100 * earned / most:.0f} % of all points, seed {seed}")
     print(f"marks: {asked.out / marks.NAME}\nfeedback: {asked.out / 'feedback'}")

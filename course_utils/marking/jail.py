@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import psutil
 
+from course_utils.errors import UserError
+
 GIVEN, SCRATCH = "/given", "/scratch"  # the folder to read and the one to write, inside
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
 FIRST_UID = 61_000  # for root, whose own processes no limit stops
@@ -56,7 +58,7 @@ class Ended(NamedTuple):
     complaint: str = ""  # the end of what it wrote to stderr
 
 
-class JailError(RuntimeError):
+class JailError(UserError):
     """There is no jail on this computer; the message says what to do."""
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.tutor import executed, pages
-from course_utils.tutor.editions import BUILD, NOTEBOOKS, asked, discover
+from course_utils.publishing import pages, run_notebooks
+from course_utils.workbooks import BUILD, NOTEBOOKS, discover, parse_args
 
 LOOKS = Path(__file__).with_name("site.css")
 TITLE = "Convolution, sparsity and sensing, by doing"
@@ -73,7 +73,7 @@ def build(folder: Path, out: Path, say=None) -> Path:
 
     Parameters
     ----------
-    folder : executed notebooks, as `executed.run` leaves them.
+    folder : executed notebooks, as `run_notebooks.run` leaves them.
     out : where the site goes; made if needed.
     say : a stream for Sphinx's progress, or None.
 
@@ -81,7 +81,7 @@ def build(folder: Path, out: Path, say=None) -> Path:
     ------
     RuntimeError
         If Sphinx fails or warns; the message holds what it said.
-    FileNotFoundError
+    UserError
         If a browser script is missing; the message says how to get it.
     """
     from sphinx.application import Sphinx  # here: the commands' table needs no Sphinx
@@ -129,13 +129,9 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Write the site; 1 where a notebook shows an error, 2 on a wrong argument."""
-    try:
-        notebooks, out = asked("site", __doc__, argv, BUILD / "site")
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = executed.run("student", notebooks, out=Path(scratch), show=True)
-            print(build(folder, out, say=sys.stdout))
-            return executed.report(folder)
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    """Write the site; 1 where a notebook shows an error."""
+    notebooks, out = parse_args("site", __doc__, argv, BUILD / "site")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = run_notebooks.run("student", notebooks, out=Path(scratch), show=True)
+        print(build(folder, out, say=sys.stdout))
+        return run_notebooks.report(folder)

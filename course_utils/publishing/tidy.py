@@ -17,7 +17,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course_utils.tutor.editions import CHECKED, discover, tags, write_whole
+from course_utils.errors import UserError
+from course_utils.workbooks import NBVAL_TAG, discover, tags, write_atomic
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -27,7 +28,7 @@ CELL_METADATA = ("slideshow", "tags")
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what nbformat accepts
 
 
-class TidyError(ValueError):
+class TidyError(UserError):
     """A file that cannot be brought into the stored form, with the reason."""
 
 
@@ -75,7 +76,7 @@ def tidy(notebook: NotebookNode) -> str:
             cell["id"] = _slug(cell, seen.union(filter(None, taken)))
         seen.add(cell.id)
         if cell.cell_type == "code":
-            texts = [_text(output) for output in cell.outputs if CHECKED in tags(cell)]
+            texts = [_text(output) for output in cell.outputs if NBVAL_TAG in tags(cell)]
             text = "".join(texts)
             output = nbformat.v4.new_output("stream", name="stdout", text=text)
             cell.outputs = [output] if text else []
@@ -89,7 +90,7 @@ def tidy(notebook: NotebookNode) -> str:
 
 def missing_outputs(notebook: NotebookNode) -> list[str]:
     """List the ids of the cells that are to be compared and hold nothing to compare with."""
-    return [cell.id for cell in notebook.cells if CHECKED in tags(cell) and not cell.outputs]
+    return [cell.id for cell in notebook.cells if NBVAL_TAG in tags(cell) and not cell.outputs]
 
 
 def with_new_outputs(path: Path, notebook: NotebookNode) -> NotebookNode:
@@ -100,7 +101,9 @@ def with_new_outputs(path: Path, notebook: NotebookNode) -> NotebookNode:
     TidyError
         If a cell fails.
     """
-    from course_utils.tutor import executed  # here: without --run nothing of pytest is needed
+    from course_utils.publishing import (
+        run_notebooks,  # here: without --run nothing of pytest is needed
+    )
 
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -109,8 +112,8 @@ def with_new_outputs(path: Path, notebook: NotebookNode) -> NotebookNode:
         folder = Path(scratch) / "stored"
         folder.mkdir()
         nbformat.write(notebook, folder / path.name)
-        ran = executed.execute(folder, Path(scratch) / "ran") / path.name
-        if failed := executed.failures(ran):
+        ran = run_notebooks.execute(folder, Path(scratch) / "ran") / path.name
+        if failed := run_notebooks.failures(ran):
             raise TidyError("\n".join(["a cell fails", *failed]))
         for cell, after in zip(notebook.cells, nbformat.read(ran, as_version=4).cells, strict=True):
             if cell.cell_type == "code":
@@ -148,7 +151,7 @@ def _tidy_file(path: Path, check: bool, rerun: Callable | None) -> list[str]:
     if after != before:
         lines.append(f"{path}: not tidy" if check else f"{path}: tidied")
         if not check:
-            write_whole(path, after)
+            write_atomic(path, after)
     return lines + [
         f"{path}: cell {cell!r} has no output to compare; run `tidy --run`"
         for cell in missing_outputs(notebook)
@@ -157,7 +160,7 @@ def _tidy_file(path: Path, check: bool, rerun: Callable | None) -> list[str]:
 
 def _slug(cell: NotebookNode, taken: set[str]) -> str:
     """Make an id of the exercise's tags or the first words, different from all that are taken."""
-    named = "-".join(tag for tag in tags(cell) if tag != CHECKED)
+    named = "-".join(tag for tag in tags(cell) if tag != NBVAL_TAG)
     lines = [named, *cell.get("source", "").splitlines(), "cell"]
     slugs = (re.sub(r"[^a-z0-9]+", "-", line.lower()).strip("-") for line in lines)
     base = next(filter(None, slugs))[:40].strip("-")

@@ -1,9 +1,9 @@
 """Run an edition once under nbval, and keep what ran.
 
-As a pytest plugin (`-p course_utils.tutor.executed --executed-dir DIR`) it saves every notebook
-that nbval executes: outputs, execution counts, widget state, and in `metadata.course` the seconds
-its cells took, the kernel's peak memory and whatever failed. `run` starts such a session for an
-edition. Pages, benchmarks and tests read the saved files, so nothing is executed twice.
+As a pytest plugin (`-p course_utils.publishing.run_notebooks --executed-dir DIR`) it saves every
+notebook that nbval executes: outputs, execution counts, widget state, and in `metadata.course` the
+seconds its cells took, the kernel's peak memory and whatever failed. `run` starts such a session
+for an edition. Pages, benchmarks and tests read the saved files, so nothing is executed twice.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from course_utils.tutor.editions import BUILD, ROOT, discover, write
+from course_utils.publishing.editions import write
+from course_utils.workbooks import BUILD, ROOT, discover
 
 EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
 CELL_SECONDS = 120
-REPORT = "course_utils.tutor.kernel_report"  # light: what it imports counts as the notebook's
+REPORT = "course_utils.publishing.kernel_report"  # light: what it imports counts as the notebook's
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 INHERITED = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from course_utils.exercise import Exercise
-from course_utils.tutor.submissions import belongs
+from course_utils.marking.submissions import belongs
 
 READS_ANYTHING = {"eval", "exec", "globals", "locals", "vars", "get_ipython"}
 

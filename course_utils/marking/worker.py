@@ -1,6 +1,6 @@
 """What runs inside the jail: a submission's cells, and its answers on the inputs sent in.
 
-Started by `course_utils.tutor.judgement`. It knows no answer, no oracle and no expected value:
+Started by `course_utils.marking.grader`. It knows no answer, no oracle and no expected value:
 `course_utils.exercises` is here a stand-in that holds what observing needs (see `masked`).
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from course_utils.tutor import jail
+from course_utils.marking import jail
 
 AGAIN = 1.0  # seconds between two alarms, for code that swallows the first
 
@@ -75,11 +75,11 @@ def main() -> None:
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     from course_utils.judging import guard  # torch, as it is before anybody changes it
-    from course_utils.tutor import wire
+    from course_utils.marking import serialization
 
     questions = {number: _as_exercise(one) for number, one in pickle.loads(job.questions).items()}
     shell, me = _shell(), os.getpid()
-    os.write(out, wire.pack({"ready": True}))
+    os.write(out, serialization.pack({"ready": True}))
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     for kind, what in job.steps:
@@ -88,7 +88,7 @@ def main() -> None:
             message = None
         else:
             guard.restore()
-            message = wire.pack(_see(questions[what], shell.user_ns))
+            message = serialization.pack(_see(questions[what], shell.user_ns))
         if os.getpid() != me:  # a process that a cell has forked goes no further
             os._exit(0)
         while message:

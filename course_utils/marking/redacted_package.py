@@ -21,11 +21,12 @@ from pathlib import Path
 import matplotlib
 
 from course_utils.exercise import all_exercises
-from course_utils.tutor.editions import ROOT
+from course_utils.workbooks import ROOT
 
 PACKAGE = ROOT / "course_utils"
 EXERCISES = "course_utils.exercises"
-INSIDE = ("__init__.py", "inside.py", "jail.py", "wire.py")  # of tutor/
+INSIDE = ("__init__.py", "worker.py", "jail.py", "serialization.py")  # of marking/
+OUTSIDE = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
 HEAD = '"""A stand-in: nothing is judged here."""\n'
 
 
@@ -66,11 +67,11 @@ def write(folder: Path, needed: Iterable[tuple[str, str]]) -> None:
     needed : (module, name) of what the exercises' modules are to keep
     """
     target = folder / "course_utils"
-    hidden = shutil.ignore_patterns("exercises", "tutor", "__main__.py", "__pycache__", "jupyter")
+    hidden = shutil.ignore_patterns("exercises", "marking", "__pycache__", *OUTSIDE)
     shutil.copytree(PACKAGE, target, ignore=hidden)
-    (target / "tutor").mkdir()
+    (target / "marking").mkdir()
     for name in INSIDE:
-        shutil.copy(PACKAGE / "tutor" / name, target / "tutor")
+        shutil.copy(PACKAGE / "marking" / name, target / "marking")
     (target / "exercises").mkdir()
     (target / "exercises" / "__init__.py").write_text(HEAD, "utf-8")
     exercises, kept = all_exercises(), _closure(needed)
@@ -88,7 +89,7 @@ def write(folder: Path, needed: Iterable[tuple[str, str]]) -> None:
 
 def _module(names: list[str], statements: list[str]) -> str:
     """Source of a masked module: kept statements, then the exercises' names."""
-    lines = [HEAD, "from course_utils.tutor.inside import Refused\n", *statements]
+    lines = [HEAD, "from course_utils.marking.worker import Refused\n", *statements]
     return "\n".join([*lines, *(f"{name} = Refused({name!r})" for name in names), ""])
 
 

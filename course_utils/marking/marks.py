@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.errors import UserError
+
 NAME = "marks.csv"
 UNREADABLE = "unreadable"  # the status where there was no notebook that can be read
 
@@ -47,19 +49,19 @@ def read(path: Path) -> list[Mark]:
 
     Raises
     ------
-    ValueError
+    UserError
         If the file is no such table; the message names it.
     """
     with open(path, newline="", encoding="utf-8") as file:
         table = csv.DictReader(file)
         if tuple(table.fieldnames or ()) != Mark._fields:
-            raise ValueError(f"{path} is no table of marks: it needs {', '.join(Mark._fields)}.")
+            raise UserError(f"{path} is not a table of marks: it needs {', '.join(Mark._fields)}.")
         try:
             rows = [Mark(**row) for row in table]
             return [
                 row._replace(points=float(row.points), maximum=float(row.maximum)) for row in rows
             ]
         except (TypeError, ValueError):
-            raise ValueError(
-                f"{path}: line {table.line_num} is no row of a table of marks."
+            raise UserError(
+                f"{path}: line {table.line_num} is not a row of a table of marks."
             ) from None

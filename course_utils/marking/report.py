@@ -22,9 +22,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
+from course_utils.errors import UserError
 from course_utils.exercise import Exercise, all_exercises
-from course_utils.tutor import marks
-from course_utils.tutor.editions import write_whole
+from course_utils.marking import marks
+from course_utils.workbooks import write_atomic
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
 BETWEEN = " | "  # stands between the mistakes of an exported progress
@@ -40,7 +41,7 @@ OTHERWISE = {  # what is said of those who are stuck without a known mistake
 UNUSUAL = "None of the usual mistakes."
 
 
-class ReportError(ValueError):
+class ReportError(UserError):
     """A file that cannot be read, or a result that may not be written, and what to do about it."""
 
 
@@ -169,9 +170,7 @@ def _read_file(path: Path) -> list[tuple[str, str, Found]]:
             rows = list(_from_table(text, _student(path)))
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
-        if isinstance(error, ReportError):
-            raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
         raise ReportError(
             f"{path} is neither a progress file nor a table of marks. Students write theirs with "
             '`progress.export("progress.csv")`, see workbook 0.'
@@ -308,7 +307,7 @@ def write(path: Path, text: str) -> None:
     if path.exists():
         raise ReportError(f"{path} is there already. Name another with --out, or remove it.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text)
+    write_atomic(path, text)
 
 
 def main(argv: list[str]) -> int:
@@ -321,12 +320,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="a new file")
     parser.add_argument("--names", action="store_true", help="tell who (default: anonymous)")
     asked = parser.parse_args(argv)
-    try:
-        students, left_out = read(asked.sources)
-        write(asked.out, page(students, asked.names))
-    except ReportError as error:
-        print(error, file=sys.stderr)
-        return 2
+    students, left_out = read(asked.sources)
+    write(asked.out, page(students, asked.names))
     for line in left_out:
         print(f"Left out: {line}", file=sys.stderr)
     print(f"{len(students)} students: {asked.out}")

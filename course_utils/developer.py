@@ -1,0 +1,35 @@
+"""What a developer runs: `test` runs every test, `bench` the benchmarks."""
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+
+from course_utils.publishing.browser_scripts import fetch_browser_scripts
+from course_utils.publishing.lab_driver import find_chromium
+from course_utils.workbooks import ROOT
+
+
+def test(argv: list[str]) -> int:
+    """Fetch what the browser tests need, then run pytest with these arguments on two cores."""
+    fetch_browser_scripts(ROOT)
+    find_chromium()
+    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # browsers first
+    return subprocess.call([sys.executable, "-m", "pytest", *spread, *argv], cwd=ROOT)
+
+
+def bench(argv: list[str]) -> int:
+    """Run every script in benchmarks/ that has a ``main``, or the one named first."""
+    parser = argparse.ArgumentParser("course_utils bench", description=bench.__doc__)
+    scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("*.py"))}
+    parser.add_argument("name", nargs="?", choices=list(scripts), help="run this one only")
+    chosen = parser.parse_args(argv[:1]).name  # what follows is for the script
+    code = 0
+    for name in [chosen] if chosen else scripts:
+        spec = importlib.util.spec_from_file_location(name, scripts[name])
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if hasattr(module, "main"):
+            print(f"\n{name}\n", flush=True)
+            code = module.main(argv[1:]) or code
+    return code

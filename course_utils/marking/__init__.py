@@ -1,0 +1,1 @@
+"""Marking a class: submissions, the jail they run in, grades, feedback and the class's report."""

@@ -1,0 +1,1 @@
+"""What is made of the workbooks: executed editions, pages, slides, the site, contact sheets."""

@@ -1,0 +1,191 @@
+"""What a student runs: `lab` copies the workbooks and opens JupyterLab; `fresh` copies one anew."""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from course_utils.errors import UserError
+from course_utils.workbooks import ROOT
+
+START = "00_start_here.ipynb"
+
+
+class Workbooks:
+    """The lessons in ``notebooks`` and a student's copies of them in ``my_work``.
+
+    A copy is never written over. ``my_work/.copied.json`` keeps, for every notebook, the SHA-256 of
+    the lesson when it was last copied, so that a newer one is noticed.
+    """
+
+    def __init__(self, root: Path | None = None):
+        root = root or ROOT
+        self.source = root / "notebooks"
+        self.work = root / "my_work"
+        self.record = self.work / ".copied.json"
+        if not self.source.is_dir():
+            raise UserError(
+                f"There are no workbooks in {self.source}. Clone the course's repository and start "
+                "from there."
+            )
+
+    def names(self) -> list[Path]:
+        """List every file of the lessons (notebooks and their pictures), relative to ``source``."""
+        files = (path.relative_to(self.source) for path in self.source.rglob("*") if path.is_file())
+        return sorted(
+            name for name in files if not any(part.startswith(".") for part in name.parts)
+        )
+
+    def copy_absent(self) -> tuple[list[Path], list[Path]]:
+        """Copy what is not there yet; return the new copies and the notebooks that have changed."""
+        copied = self._read_record()
+        absent = [name for name in self.names() if not (self.work / name).exists()]
+        for name in absent:
+            copy(self.source / name, self.work / name)
+        changed = []
+        for name in self.names():
+            fingerprint = sha256(self.source / name)
+            if name in absent or name.as_posix() not in copied:
+                copied[name.as_posix()] = fingerprint
+            elif copied[name.as_posix()] != fingerprint and name.suffix == ".ipynb":
+                changed.append(name)
+        self._write_record(copied)
+        return absent, changed
+
+    def find(self, number: str, further: bool = False) -> Path:
+        """Return the name of workbook ``number`` ("2" or "02").
+
+        Raises
+        ------
+        UserError
+            If there is no such workbook; the message lists those there are.
+        """
+        folder = Path("further" if further else "")
+        names = [n for n in self.names() if n.parent == folder and n.suffix == ".ipynb"]
+        for name in names:
+            if name.name.split("_")[0] == number.zfill(2):
+                return name
+        there = ", ".join(name.stem for name in names) or "none"
+        raise UserError(
+            f"There is no workbook {number!r} in {self.source / folder}; there: {there}."
+        )
+
+    def fresh(self, name: Path) -> Path:
+        """Copy a notebook beside the student's, under the first free name; return its path."""
+        target, number = self.work / name, 1
+        while target.exists():
+            number += 1
+            target = self.work / name.with_stem(f"{name.stem}_{number}")
+        copy(self.source / name, target)
+        self._write_record(self._read_record() | {name.as_posix(): sha256(self.source / name)})
+        return target
+
+    def _read_record(self) -> dict[str, str]:
+        try:
+            record = json.loads(self.record.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            record = None
+        return record if isinstance(record, dict) else {}  # none yet, or damaged: begin again
+
+    def _write_record(self, copied: dict[str, str]) -> None:
+        self.work.mkdir(exist_ok=True)
+        self.record.write_text(json.dumps(copied, indent=1), "utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def lab(argv: list[str]) -> int:
+    """Copy absent workbooks, then serve JupyterLab; arguments are passed on to it."""
+    if {"-h", "--help"} & set(argv):
+        print("Arguments are passed on to JupyterLab: --port 8889, --no-browser, --ip 0.0.0.0, …")
+        return 0
+    absent, changed = Workbooks().copy_absent()
+    if absent:
+        print(f"Copied to my_work: {', '.join(name.as_posix() for name in absent)}")
+    for name in changed:
+        number = name.name.split("_")[0]
+        further = " further" if name.parent.name else ""
+        print(
+            f"A newer {name.as_posix()} is out. Yours stays as it is; this puts the new one beside "
+            f"it: python3 start.py fresh {number}{further}"
+        )
+    check_port(argv)
+    serve(argv)
+    return 0
+
+
+def check_port(argv: list[str]) -> None:
+    """Raise UserError if a port is asked for and cannot be had."""
+    parser = argparse.ArgumentParser("course_utils lab", add_help=False, allow_abbrev=False)
+    parser.add_argument("--port", "--ServerApp.port", type=int)
+    parser.add_argument("--ip", "--ServerApp.ip", default="localhost")
+    asked, _ = parser.parse_known_args(argv)
+    if not asked.port:
+        return
+    from tornado.netutil import bind_sockets
+
+    try:
+        sockets = bind_sockets(asked.port, asked.ip)
+    except OSError as error:
+        raise UserError(
+            f"Port {asked.port} cannot be used ({error.strerror}). Perhaps JupyterLab is already "
+            f"running there: look at http://localhost:{asked.port}. Otherwise choose another port, "
+            f"such as --port {asked.port + 1}, or leave --port out."
+        ) from None
+    for socket in sockets:
+        socket.close()
+
+
+def serve(argv: list[str]) -> None:
+    """Run JupyterLab until it is stopped. It asks nothing of the network."""
+    settings = Path(__file__).parent / "jupyter"
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+        [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    )
+    # in JupyterLab's terminal, `python` is to be the course's
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    from jupyterlab.labapp import LabApp
+
+    asked_for_port = any(a.startswith(("--port", "--ServerApp.port")) for a in argv)
+    LabApp.launch_instance(
+        [
+            f"--ServerApp.root_dir={ROOT}",
+            f"--LabApp.default_url=/lab/tree/my_work/{START}",
+            "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+            "--ServerApp.allow_root=True",  # a container's only user is often root
+            *(["--ServerApp.port_retries=0"] if asked_for_port else []),
+            *argv,
+        ]
+    )
+
+
+def fresh(argv: list[str]) -> int:
+    """Put a clean copy of a workbook beside the student's."""
+    parser = argparse.ArgumentParser("course_utils fresh", description=fresh.__doc__)
+    parser.add_argument("number", help="of the workbook, such as 02")
+    parser.add_argument(
+        "further", nargs="?", choices=["further"], help="the part beyond the sitting"
+    )
+    asked = parser.parse_args(argv)
+    workbooks = Workbooks()
+    target = workbooks.fresh(workbooks.find(asked.number, bool(asked.further)))
+    print(f"A clean copy is in {target.relative_to(ROOT)}.")
+    return 0

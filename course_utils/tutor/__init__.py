@@ -1,1 +1,0 @@
-"""The tutor's side: editions, executed notebooks, pages. Never imported by a notebook."""

@@ -1,0 +1,117 @@
+"""Which workbooks there are, how one is named, what its cells' tags say, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.errors import UserError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # start.py and `lab` run without it
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+BUILD = ROOT / "build"
+NBVAL_TAG = "nbval-check-output"  # the tag of cells whose printed text is stored and compared
+
+
+def discover(folder: Path = NOTEBOOKS) -> list[Path]:
+    """List every notebook below `folder` by its place in it; Jupyter's checkpoints are left out."""
+    names = (path.relative_to(folder) for path in folder.rglob("*.ipynb"))
+    return [folder / name for name in sorted(names) if ".ipynb_checkpoints" not in name.parts]
+
+
+def select_workbooks(names: list[str], further: bool = True) -> list[Path]:
+    """Find workbooks by number, such as "02", or "further/02" for the further part alone.
+
+    Without names: all of them. `further=False` leaves out the further parts that are not named.
+
+    Raises
+    ------
+    UserError
+        If a name has no workbook; the message lists those there are.
+    """
+    workbooks = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
+    known = {path: path.as_posix().partition("_")[0] for path in workbooks}
+    selected = set()
+    for name in names:
+        matches = {path for path in workbooks if known[path] in (name, f"further/{name}" * further)}
+        if not matches:
+            available = ", ".join(known.values())
+            raise UserError(f"There is no workbook {name!r} in {NOTEBOOKS}; available: {available}")
+        selected |= matches
+    if not names:
+        selected = {path for path in workbooks if further or path.parent == Path()}
+    return [NOTEBOOKS / path for path in workbooks if path in selected]
+
+
+def ensure_empty_dir(folder: Path) -> Path:
+    """Make a folder for results, or take it if it is empty.
+
+    Raises
+    ------
+    UserError
+        If something lies in it, or it is no folder: nothing is ever written over.
+    """
+    if folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
+        raise UserError(f"{folder} is not an empty folder. Name another with --out, or remove it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def parse_args(
+    command: str, description: str, argv: list[str], out: Path, further: bool = True
+) -> tuple[list[Path], Path]:
+    """Read a command line of workbooks' numbers and `--out`, which by default is `out`.
+
+    Returns
+    -------
+    (list of Path, Path)
+        What `select_workbooks` finds, and an empty folder.
+
+    Raises
+    ------
+    UserError
+        If there is no such workbook, or the folder is not empty.
+    """
+    names = f"02, or further/02 (default: {'all' if further else 'all core ones'})"
+    parser = argparse.ArgumentParser(prog=f"course_utils {command}", description=description)
+    parser.add_argument("names", nargs="*", metavar="NN", help=names)
+    parser.add_argument("--out", type=Path, default=out, help="an empty folder")
+    args = parser.parse_args(argv)
+    return select_workbooks(args.names, further), ensure_empty_dir(args.out)
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file at once: whoever reads it meanwhile sees the old one or the new one.
+
+    Its folder is made if needed. Text is written as UTF-8 with plain newlines.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    mode = path.stat().st_mode if path.exists() else 0o644  # mkstemp lets nobody else read it
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return the tags of a cell, in the order in which they are stored."""
+    return list(cell.metadata.get("tags", []))
+
+
+def exercise_number(cell: NotebookNode, role: str = "exercise") -> str | None:
+    """Return "2.3" for a cell tagged "ex-2.3" and `role` ("exercise" or "check"), else None."""
+    if role not in tags(cell):
+        return None
+    return next((tag.removeprefix("ex-") for tag in tags(cell) if tag.startswith("ex-")), None)
