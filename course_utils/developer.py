@@ -12,7 +12,7 @@ from course_utils.workbooks import ROOT
 
 def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores."""
-    fetch_browser_scripts(ROOT)
+    fetch_browser_scripts()
     find_chromium()
     spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # browsers first
     return subprocess.call([sys.executable, "-m", "pytest", *spread, *argv], cwd=ROOT)
@@ -27,6 +27,8 @@ def bench(argv: list[str]) -> int:
     code = 0
     for name in [chosen] if chosen else scripts:
         spec = importlib.util.spec_from_file_location(name, scripts[name])
+        assert spec
+        assert spec.loader  # a .py file has one
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         if hasattr(module, "main"):

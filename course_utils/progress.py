@@ -7,8 +7,9 @@ holds, for each exercise, the last verdict and every distinct try with the mista
 import csv
 import json
 import os
-import tempfile
 from pathlib import Path
+
+from course_utils.workbooks import write_atomic
 
 _HOME = Path(__file__).resolve().parent.parent
 
@@ -56,16 +57,7 @@ def record(number: str, name: str, verdict: str, message: str, digest: str) -> d
 
 def _write(held: dict) -> None:
     """Replace the file in one step, so that a crash or a full disk leaves the old one whole."""
-    file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=file.parent, prefix=".progress-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(held, out, indent=1, ensure_ascii=False)
-        os.replace(new, file)
-    except BaseException:
-        os.unlink(new)
-        raise
+    write_atomic(path(), json.dumps(held, indent=1, ensure_ascii=False))
 
 
 def export(out: str | Path) -> Path:

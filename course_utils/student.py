@@ -4,12 +4,11 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 from course_utils.errors import UserError
-from course_utils.workbooks import ROOT
+from course_utils.workbooks import ROOT, select_workbooks, workbook_name, write_atomic
 
 START = "00_start_here.ipynb"
 
@@ -44,7 +43,7 @@ class Workbooks:
         copied = self._read_record()
         absent = [name for name in self.names() if not (self.work / name).exists()]
         for name in absent:
-            copy(self.source / name, self.work / name)
+            write_atomic(self.work / name, (self.source / name).read_bytes())
         changed = []
         for name in self.names():
             fingerprint = sha256(self.source / name)
@@ -55,31 +54,13 @@ class Workbooks:
         self._write_record(copied)
         return absent, changed
 
-    def find(self, number: str, further: bool = False) -> Path:
-        """Return the name of workbook ``number`` ("2" or "02").
-
-        Raises
-        ------
-        UserError
-            If there is no such workbook; the message lists those there are.
-        """
-        folder = Path("further" if further else "")
-        names = [n for n in self.names() if n.parent == folder and n.suffix == ".ipynb"]
-        for name in names:
-            if name.name.split("_")[0] == number.zfill(2):
-                return name
-        there = ", ".join(name.stem for name in names) or "none"
-        raise UserError(
-            f"There is no workbook {number!r} in {self.source / folder}; there: {there}."
-        )
-
     def fresh(self, name: Path) -> Path:
         """Copy a notebook beside the student's, under the first free name; return its path."""
         target, number = self.work / name, 1
         while target.exists():
             number += 1
             target = self.work / name.with_stem(f"{name.stem}_{number}")
-        copy(self.source / name, target)
+        write_atomic(target, (self.source / name).read_bytes())
         self._write_record(self._read_record() | {name.as_posix(): sha256(self.source / name)})
         return target
 
@@ -91,24 +72,12 @@ class Workbooks:
         return record if isinstance(record, dict) else {}  # none yet, or damaged: begin again
 
     def _write_record(self, copied: dict[str, str]) -> None:
-        self.work.mkdir(exist_ok=True)
-        self.record.write_text(json.dumps(copied, indent=1), "utf-8")
+        write_atomic(self.record, json.dumps(copied, indent=1))
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    try:
-        shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def lab(argv: list[str]) -> int:
@@ -120,11 +89,9 @@ def lab(argv: list[str]) -> int:
     if absent:
         print(f"Copied to my_work: {', '.join(name.as_posix() for name in absent)}")
     for name in changed:
-        number = name.name.split("_")[0]
-        further = " further" if name.parent.name else ""
         print(
             f"A newer {name.as_posix()} is out. Yours stays as it is; this puts the new one beside "
-            f"it: python3 start.py fresh {number}{further}"
+            f"it: python3 start.py fresh {workbook_name(name, Path())}"
         )
     check_port(argv)
     serve(argv)
@@ -136,18 +103,18 @@ def check_port(argv: list[str]) -> None:
     parser = argparse.ArgumentParser("course_utils lab", add_help=False, allow_abbrev=False)
     parser.add_argument("--port", "--ServerApp.port", type=int)
     parser.add_argument("--ip", "--ServerApp.ip", default="localhost")
-    asked, _ = parser.parse_known_args(argv)
-    if not asked.port:
+    args, _ = parser.parse_known_args(argv)
+    if not args.port:
         return
     from tornado.netutil import bind_sockets
 
     try:
-        sockets = bind_sockets(asked.port, asked.ip)
+        sockets = bind_sockets(args.port, args.ip)
     except OSError as error:
         raise UserError(
-            f"Port {asked.port} cannot be used ({error.strerror}). Perhaps JupyterLab is already "
-            f"running there: look at http://localhost:{asked.port}. Otherwise choose another port, "
-            f"such as --port {asked.port + 1}, or leave --port out."
+            f"Port {args.port} cannot be used ({error.strerror}). Perhaps JupyterLab is already "
+            f"running there: look at http://localhost:{args.port}. Otherwise choose another port, "
+            f"such as --port {args.port + 1}, or leave --port out."
         ) from None
     for socket in sockets:
         socket.close()
@@ -163,7 +130,7 @@ def serve(argv: list[str]) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     from jupyterlab.labapp import LabApp
 
-    asked_for_port = any(a.startswith(("--port", "--ServerApp.port")) for a in argv)
+    port_given = any(a.startswith(("--port", "--ServerApp.port")) for a in argv)
     LabApp.launch_instance(
         [
             f"--ServerApp.root_dir={ROOT}",
@@ -171,7 +138,7 @@ def serve(argv: list[str]) -> None:
             "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
             "--ServerApp.allow_root=True",  # a container's only user is often root
-            *(["--ServerApp.port_retries=0"] if asked_for_port else []),
+            *(["--ServerApp.port_retries=0"] if port_given else []),
             *argv,
         ]
     )
@@ -180,12 +147,10 @@ def serve(argv: list[str]) -> None:
 def fresh(argv: list[str]) -> int:
     """Put a clean copy of a workbook beside the student's."""
     parser = argparse.ArgumentParser("course_utils fresh", description=fresh.__doc__)
-    parser.add_argument("number", help="of the workbook, such as 02")
-    parser.add_argument(
-        "further", nargs="?", choices=["further"], help="the part beyond the sitting"
-    )
-    asked = parser.parse_args(argv)
+    parser.add_argument("names", nargs="+", metavar="NN", help="2 or 02, further/02 or 02 further")
+    args = parser.parse_args(argv)
     workbooks = Workbooks()
-    target = workbooks.fresh(workbooks.find(asked.number, bool(asked.further)))
-    print(f"A clean copy is in {target.relative_to(ROOT)}.")
+    for path in select_workbooks(args.names, further=False, folder=workbooks.source):
+        target = workbooks.fresh(path.relative_to(workbooks.source))
+        print(f"A clean copy is in {target.relative_to(ROOT)}.")
     return 0

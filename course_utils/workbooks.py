@@ -25,28 +25,59 @@ def discover(folder: Path = NOTEBOOKS) -> list[Path]:
     return [folder / name for name in sorted(names) if ".ipynb_checkpoints" not in name.parts]
 
 
-def select_workbooks(names: list[str], further: bool = True) -> list[Path]:
-    """Find workbooks by number, such as "02", or "further/02" for the further part alone.
+def workbook_name(path: Path, folder: Path = NOTEBOOKS) -> str:
+    """Return the name of a workbook below `folder`: "02", or "further/02" for a further part."""
+    return path.relative_to(folder).as_posix().partition("_")[0]
 
-    Without names: all of them. `further=False` leaves out the further parts that are not named.
+
+def normalize_names(words: list[str]) -> list[str]:
+    """Write workbooks' names in one form, as `workbook_name` does.
+
+    Examples
+    --------
+    >>> normalize_names(["2", "03", "further", "further/4"])
+    ['02', 'further/03', 'further/04']
+    """
+    names: list[str] = []
+    for part in [part for word in words for part in word.split() or [word]]:
+        if part == "further" and names:
+            names.append(f"further/{names.pop()}")
+        else:
+            folder, slash, number = part.rpartition("/")
+            names.append(f"{folder}{slash}{number.zfill(2) if number else number}")
+    return names
+
+
+def select_workbooks(
+    words: list[str], further: bool = True, folder: Path = NOTEBOOKS
+) -> list[Path]:
+    """Find workbooks by number: "2" or "02"; "further/02" or "02 further" for the further part.
+
+    Parameters
+    ----------
+    words : the names; none of them means all workbooks
+    further : whether a number means the further part, too
+    folder : where the workbooks lie
 
     Raises
     ------
     UserError
         If a name has no workbook; the message lists those there are.
     """
-    workbooks = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
-    known = {path: path.as_posix().partition("_")[0] for path in workbooks}
+    available = {path: workbook_name(path, folder) for path in discover(folder)}
     selected = set()
-    for name in names:
-        matches = {path for path in workbooks if known[path] in (name, f"further/{name}" * further)}
+    for name in normalize_names(words):
+        accepted = (name, f"further/{name}") if further else (name,)
+        matches = {path for path, known in available.items() if known in accepted}
         if not matches:
-            available = ", ".join(known.values())
-            raise UserError(f"There is no workbook {name!r} in {NOTEBOOKS}; available: {available}")
+            raise UserError(
+                f"There is no workbook {name!r} in {folder}; available: "
+                f"{', '.join(available.values()) or 'none'}."
+            )
         selected |= matches
-    if not names:
-        selected = {path for path in workbooks if further or path.parent == Path()}
-    return [NOTEBOOKS / path for path in workbooks if path in selected]
+    if not words:
+        selected = {path for path in available if further or path.parent == folder}
+    return [path for path in available if path in selected]
 
 
 def ensure_empty_dir(folder: Path) -> Path:
@@ -78,7 +109,7 @@ def parse_args(
     UserError
         If there is no such workbook, or the folder is not empty.
     """
-    names = f"02, or further/02 (default: {'all' if further else 'all core ones'})"
+    names = f"2 or 02, further/02 or 02 further (default: {'all' if further else 'all core ones'})"
     parser = argparse.ArgumentParser(prog=f"course_utils {command}", description=description)
     parser.add_argument("names", nargs="*", metavar="NN", help=names)
     parser.add_argument("--out", type=Path, default=out, help="an empty folder")

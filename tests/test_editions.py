@@ -1,48 +1,12 @@
-"""Which workbooks a name means, where results may go, and what the solved edition adds."""
+"""The solved edition: what it adds to a workbook, and the command that writes it."""
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.__main__ import main as run_command
-from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
 from course_utils.publishing import editions, run_notebooks, solutions
-from course_utils.workbooks import NOTEBOOKS, ensure_empty_dir, select_workbooks
-
-
-def names(*asked, **options):
-    return [
-        path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks(list(asked), **options)
-    ]
-
-
-def test_a_number_means_the_core_and_its_further_part():
-    assert names("02") == ["02_convolution.ipynb", "further/02_convolution.ipynb"]
-    assert names("further/02") == ["further/02_convolution.ipynb"]
-    assert names("02", further=False) == ["02_convolution.ipynb"]
-    assert names("02", "00") == names("00", "02")
-
-
-def test_no_name_means_all_and_without_further_the_core():
-    every = [path.relative_to(NOTEBOOKS).as_posix() for path in editions.discover()]
-    assert names() == every
-    assert names(further=False) == [name for name in every if not name.startswith("further")]
-
-
-@pytest.mark.parametrize("name", ["97", "2", "../02", "", "further/00"])
-def test_an_unknown_name_is_said_with_those_there_are(name):
-    with pytest.raises(UserError, match=r"no workbook '.*'.*; available: 00, 01"):
-        select_workbooks([name])
-
-
-def test_results_never_go_over_what_is_there(tmp_path):
-    assert ensure_empty_dir(tmp_path / "a" / "b").is_dir()
-    assert ensure_empty_dir(tmp_path / "a" / "b") == tmp_path / "a" / "b"
-    (tmp_path / "file").write_text("kept")
-    for taken in (tmp_path, tmp_path / "file"):
-        with pytest.raises(UserError, match="not an empty folder"):
-            ensure_empty_dir(taken)
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
@@ -91,5 +55,5 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
 def test_a_failed_cell_is_reported(tmp_path, capsys):
     notebook = new_notebook(metadata={"course": {"failures": ["cell 'a': ValueError"]}})
     nbformat.write(notebook, tmp_path / "01_a.ipynb")
-    assert run_notebooks.report(tmp_path) == 1
+    assert run_notebooks.print_failures(tmp_path) == 1
     assert "01_a.ipynb: cell 'a': ValueError" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.errors import UserError
-from course_utils.publishing import pages
+from course_utils.publishing import browser_scripts, pages
 
 PICTURE = '<figure><img alt="a &lt;grey&gt; square" src="data:image/png;base64,AAAA"></figure>'
 
@@ -126,5 +126,5 @@ def test_a_missing_script_says_how_to_get_it(tmp_path, scripts):
 
 
 def test_the_scripts_are_where_npm_puts_them():
-    missing = [str(source) for source in pages.SCRIPTS.values() if not source.exists()]
+    missing = [str(source) for source in browser_scripts.SCRIPTS.values() if not source.exists()]
     assert missing == []

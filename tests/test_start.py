@@ -412,10 +412,10 @@ def test_copy_absent_never_overwrites_work(course):
         ]
     assert mine.read_text() == "my answers"
 
-    assert books.fresh(books.find("2")).name == "02_convolution_2.ipynb"
-    assert books.fresh(books.find("02")).name == "02_convolution_3.ipynb"
+    assert books.fresh(Path("02_convolution.ipynb")).name == "02_convolution_2.ipynb"
+    assert books.fresh(Path("02_convolution.ipynb")).name == "02_convolution_3.ipynb"
     assert (course / "my_work" / "02_convolution_2.ipynb").read_text() == "newer"
-    beyond = books.fresh(books.find("02", further=True))
+    beyond = books.fresh(Path("further/02_convolution.ipynb"))
     assert beyond == course / "my_work" / "further" / "02_convolution_2.ipynb"
     assert mine.read_text() == "my answers"
     assert books.copy_absent() == ([], [])
@@ -434,11 +434,10 @@ def test_damaged_record_keeps_work(course, record):
 
 def test_failed_copy_leaves_no_file(course, monkeypatch, capsys):
     def full(source, target):
-        Path(target).write_text("ha")
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(student, "ROOT", course)
-    monkeypatch.setattr(student.shutil, "copyfile", full)
+    monkeypatch.setattr(os, "replace", full)
     assert commands.main(["fresh", "02"]) == 2
     told = capsys.readouterr().err
     assert told.startswith("No space left on device: ")
@@ -447,8 +446,10 @@ def test_failed_copy_leaves_no_file(course, monkeypatch, capsys):
 
 
 def test_fresh_lists_available_workbooks(course):
-    one_message(run(course, "-m", "course_utils", "fresh", "09"), "00_start_here, 02_convolution")
-    one_message(run(course, "-m", "course_utils", "fresh", "00", "further"), "there: 02_conv")
+    one_message(run(course, "-m", "course_utils", "fresh", "09"), "available: 00, 02, further/02")
+    one_message(
+        run(course, "-m", "course_utils", "fresh", "00", "further"), "no workbook 'further/00'"
+    )
 
 
 # ------------------------------------------------------------------------------------ the server
@@ -516,7 +517,7 @@ def test_lab_serves_start_notebook_offline(course, tmp_path):
     printed = (course / "lab.log").read_text()
     assert "Copied to my_work: 00_start_here.ipynb\n" in printed
     assert "A newer further/02_convolution.ipynb is out" in printed
-    assert "python3 start.py fresh 02 further" in printed
+    assert "python3 start.py fresh further/02" in printed
     assert f"/lab/tree/my_work/{student.START}" in printed
     assert "Traceback" not in printed
 
@@ -554,14 +555,14 @@ def test_main_reraises_own_import_error(monkeypatch):
 
 def test_test_returns_pytest_exit_code(monkeypatch, root):
     done = []
-    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda where: done.append(where))
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda: done.append("scripts"))
     monkeypatch.setattr(developer, "find_chromium", lambda: done.append("chromium"))
     monkeypatch.setattr(
         developer.subprocess, "call", lambda command, cwd: done.append(command) or 5
     )
     assert commands.main(["test", "-k", "x"]) == 5
     spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
-    assert done == [root, "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
+    assert done == ["scripts", "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
 
 
 def test_browser_scripts_are_fetched_once(course, monkeypatch):

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
-import anywidget
 import nbformat
 from nbconvert import HTMLExporter
 
-from course_utils.errors import UserError
-from course_utils.workbooks import ROOT
+from course_utils.publishing.browser_scripts import SCRIPTS, find_script
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
-MODULES = ROOT / "node_modules"
-SCRIPTS = {  # the name beside the page: where it comes from
-    "require.js": MODULES / "requirejs" / "require.js",
-    "embed-amd.js": MODULES / "@jupyter-widgets" / "html-manager" / "dist" / "embed-amd.js",
-    "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
-    "tex-svg.js": MODULES / "mathjax" / "es5" / "tex-svg.js",
-}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 SCRIPT = re.compile(r'<script([^>]*) src="([^"]+)"([^>]*)></script>')
 EMPTY_HEADING = re.compile(r"<th[^>]*>(<p></p>)?</th>")  # a table's blank corner heads nothing
@@ -87,33 +77,13 @@ def _inline(tag: re.Match) -> str:
 
 def _script(name: str) -> str:
     """Return a script's text, fit to stand in a page."""
-    return there(SCRIPTS[name]).read_text(encoding="utf-8").replace("</script", "<\\/script")
-
-
-def there(script: Path) -> Path:
-    """Return the path of a browser script.
-
-    Raises
-    ------
-    UserError
-        If it is missing; the message says how to get it.
-    """
-    if not script.exists():
-        raise UserError(f"{script} is missing: run `npm ci --ignore-scripts` in {ROOT}")
-    return script
+    return find_script(SCRIPTS[name]).read_text(encoding="utf-8").replace("</script", "<\\/script")
 
 
 def title(notebook) -> str:
     """Text of the notebook's first heading, or an empty string."""
     for cell in notebook.cells:
-        found = re.search(r"^#+\s+(.+)$", cell.source, re.MULTILINE)
-        if cell.cell_type == "markdown" and found:
-            return found[1].strip()
+        heading = re.search(r"^#+\s+(.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            return heading[1].strip()
     return ""
-
-
-def copy_scripts(scripts: dict[str, Path], folder: Path) -> None:
-    """Copy browser scripts (name in the folder: where it comes from)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, source in scripts.items():
-        shutil.copyfile(there(source), folder / name)

@@ -27,7 +27,7 @@ EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may re
 CELL_SECONDS = 120
 REPORT = "course_utils.publishing.kernel_report"  # light: what it imports counts as the notebook's
 WIDGETS = "application/vnd.jupyter.widget-state+json"
-INHERITED = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
+DROPPED_VARIABLES = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
 
 
 def run(
@@ -85,10 +85,10 @@ def execute(folder: Path, out: Path, expect: str | None = None, show: bool = Fal
         command += [f"--nbval-cell-timeout={CELL_SECONDS}", *map(str, discover(folder))]
         environment = _environment(Path(scratch), expect)
         streams = {} if show else {"capture_output": True, "text": True}
-        done = subprocess.run(command, env=environment, cwd=folder, **streams)
-    if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        said = "" if show else f":\n{done.stdout}{done.stderr}"
-        raise RuntimeError(f"nbval could not run {folder}{said}")
+        nbval = subprocess.run(command, env=environment, cwd=folder, **streams)
+    if nbval.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        log = "" if show else f":\n{nbval.stdout}{nbval.stderr}"
+        raise RuntimeError(f"nbval could not run {folder}{log}")
     return out
 
 
@@ -97,24 +97,25 @@ def failures(notebook: Path) -> list[str]:
     return list(nbformat.read(notebook, as_version=4).metadata.course.failures)
 
 
-def report(folder: Path) -> int:
+def print_failures(folder: Path) -> int:
     """Print what went wrong in the executed notebooks of a folder; 1 if anything did, else 0."""
-    found = [(path, text) for path in discover(folder) for text in failures(path)]
-    for path, text in found:
+    failed = [(path, text) for path in discover(folder) for text in failures(path)]
+    for path, text in failed:
         print(f"{path.relative_to(folder)}: {text}", file=sys.stderr)
-    return int(bool(found))
+    return int(bool(failed))
 
 
 def _environment(scratch: Path, expect: str | None) -> dict[str, str]:
     """Copy this process's environment, fit for kernels that run elsewhere and leave nothing."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(INHERITED)}
-    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))
-    kept["COURSE_PROGRESS"] = str(scratch / "progress.json")
-    kept["IPYTHONDIR"] = str(scratch / "ipython")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED_VARIABLES)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    python_path = filter(None, [str(ROOT), environment.get("PYTHONPATH")])
+    environment["PYTHONPATH"] = os.pathsep.join(python_path)
+    environment["COURSE_PROGRESS"] = str(scratch / "progress.json")
+    environment["IPYTHONDIR"] = str(scratch / "ipython")
     if expect is not None:
-        kept["COURSE_EXPECT"] = expect
-    return kept
+        environment["COURSE_EXPECT"] = expect
+    return environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

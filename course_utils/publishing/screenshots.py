@@ -56,9 +56,9 @@ def slices(workbook: Workbook) -> Iterator[Image.Image]:
         yield whole.crop((0, top, whole.width, min(top + SLICE, bottom)))
 
 
-def contact_sheet(out: Path, numbers: list[str], dark: bool) -> dict[str, list[str]]:
+def contact_sheet(out: Path, names: list[str], dark: bool) -> dict[str, list[str]]:
     """Run the workbooks and write their pictures and an index.html; returns the errors found."""
-    notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks(numbers)]
+    notebooks = [path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks(names)]
     errors, shown = {}, {}
     with working_copy(dark) as lab, browser() as chromium:
         for notebook in notebooks:
@@ -169,7 +169,11 @@ def at_work(path: Path, number: str = "02") -> None:
         If there is no such workbook.
     """
     notebook = select_workbooks([number], further=False)[0].name
-    exercise = next(one for one in all_exercises() if one.workbook == number and one.is_value)
+    exercise = next(
+        exercise
+        for exercise in all_exercises()
+        if exercise.workbook == number and exercise.is_value
+    )
     wrong = next(iter(exercise.mistakes.values()))
     typed = f"torch.tensor({wrong.tolist()})" if hasattr(wrong, "tolist") else repr(wrong)
     with working_copy() as lab, browser() as chromium:
@@ -200,7 +204,7 @@ def main(argv: list[str]) -> int:
     """Write the contact sheet; 1 where a workbook shows an error."""
     parser = argparse.ArgumentParser(prog="course_utils screenshots", description=__doc__)
     parser.add_argument(
-        "numbers", nargs="*", metavar="NN", help="workbooks, e.g. 01 02 (default: all)"
+        "names", nargs="*", metavar="NN", help="2 or 02, further/02 or 02 further (default: all)"
     )
     parser.add_argument("--out", type=Path, default=BUILD / "screenshots")
     parser.add_argument("--dark", action="store_true", help="JupyterLab's dark theme")
@@ -217,6 +221,6 @@ def main(argv: list[str]) -> int:
         pages_sheet(options.out, options.pages, options.dark)
         print(f"{options.out / 'index.html'}")
         return 0
-    errors = contact_sheet(options.out, options.numbers, options.dark)
+    errors = contact_sheet(options.out, options.names, options.dark)
     print(f"{options.out / 'index.html'}")
     return int(any(errors.values()))

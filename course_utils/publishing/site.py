@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tempfile
 import warnings
@@ -12,9 +13,10 @@ import nbformat
 from nbformat.v4 import new_markdown_cell
 
 from course_utils.publishing import pages, run_notebooks
+from course_utils.publishing.browser_scripts import SCRIPTS, copy_scripts, fetch_browser_scripts
 from course_utils.workbooks import BUILD, NOTEBOOKS, discover, parse_args
 
-LOOKS = Path(__file__).with_name("site.css")
+STYLESHEET = Path(__file__).with_name("site.css")
 TITLE = "Convolution, sparsity and sensing, by doing"
 SETTINGS = {
     "project": TITLE,
@@ -30,7 +32,7 @@ SETTINGS = {
         "footer_content_items": ["copyright.html"],
     },
     "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
-    "html_css_files": [LOOKS.name],
+    "html_css_files": [STYLESHEET.name],
     "html_copy_source": False,
     "html_show_sphinx": False,
     "html_show_search_summary": False,  # they are fetched, which a page from disk may not
@@ -66,7 +68,7 @@ Every workbook is here as one file, too, to be kept or passed on: follow "One fi
 """
 
 
-def build(folder: Path, out: Path, say=None) -> Path:
+def build(folder: Path, out: Path, status=None) -> Path:
     """Make the site of the executed notebooks in `folder`; return its first page.
 
     Next to each page `NAME.html` stands the same workbook in one file, `one_file/NAME.html`.
@@ -75,7 +77,7 @@ def build(folder: Path, out: Path, say=None) -> Path:
     ----------
     folder : executed notebooks, as `run_notebooks.run` leaves them.
     out : where the site goes; made if needed.
-    say : a stream for Sphinx's progress, or None.
+    status : a stream for Sphinx's progress, or None.
 
     Raises
     ------
@@ -88,24 +90,26 @@ def build(folder: Path, out: Path, say=None) -> Path:
     from sphinx.util.docutils import docutils_namespace
 
     names = [path.relative_to(folder) for path in discover(folder)]
-    whole = {path.relative_to(NOTEBOOKS) for path in discover()} <= set(names)
-    partly = {} if whole else {"suppress_warnings": ["myst.xref_missing"]}  # links to the others
+    is_complete = {path.relative_to(NOTEBOOKS) for path in discover()} <= set(names)
+    partial = {} if is_complete else {"suppress_warnings": ["myst.xref_missing"]}  # links to others
     with tempfile.TemporaryDirectory() as scratch:
         source, static, extra = (Path(scratch) / name for name in ("source", "static", "extra"))
         _write_source(folder, names, source)
-        scripts = dict(pages.SCRIPTS)
-        for place in {name.parent for name in names}:  # asked for beside the page
-            pages.copy_scripts({"anywidget.js": scripts["anywidget.js"]}, extra / place)
-        pages.copy_scripts(scripts | {LOOKS.name: LOOKS}, static)
-        settings = SETTINGS | partly
+        for place in {name.parent for name in names}:  # the page asks for it beside itself
+            copy_scripts({"anywidget.js": SCRIPTS["anywidget.js"]}, extra / place)
+        copy_scripts(SCRIPTS | {STYLESHEET.name: STYLESHEET}, static)
+        settings = SETTINGS | partial
         settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
-        said = io.StringIO()
+        html, log = Path(scratch) / "html", io.StringIO()
         with docutils_namespace(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the theme uses what Sphinx will drop
-            sphinx = Sphinx(source, None, out, Path(scratch) / "trees", "html", settings, say, said)
+            trees = Path(scratch) / "trees"
+            sphinx = Sphinx(source, None, html, trees, "html", settings, status, log)
             sphinx.build()
-    if sphinx.statuscode or said.getvalue():
-        raise RuntimeError(f"Sphinx did not build the site:\n{said.getvalue()}")
+        if sphinx.statuscode or log.getvalue():
+            raise RuntimeError(f"Sphinx did not build the site:\n{log.getvalue()}")
+        # MyST-NB writes a folder `jupyter_execute` beside Sphinx's output, wherever that is
+        shutil.copytree(html, out, dirs_exist_ok=True)
     for name in names:
         page = out / name.with_suffix(".html")
         page.write_text(pages.EMPTY_HEADING.sub("<td></td>", page.read_text("utf-8")), "utf-8")
@@ -117,8 +121,8 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
     """Copy the notebooks for Sphinx, each with a link to its one file, and write the first page."""
     for name in names:
         notebook = nbformat.read(folder / name, as_version=4)
-        there = "../" * len(name.parent.parts) + f"one_file/{name.with_suffix('.html').as_posix()}"
-        notebook.cells.append(new_markdown_cell(f'<a href="{there}">One file</a>', id="one-file"))
+        link = "../" * len(name.parent.parts) + f"one_file/{name.with_suffix('.html').as_posix()}"
+        notebook.cells.append(new_markdown_cell(f'<a href="{link}">One file</a>', id="one-file"))
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
@@ -131,7 +135,8 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
 def main(argv: list[str]) -> int:
     """Write the site; 1 where a notebook shows an error."""
     notebooks, out = parse_args("site", __doc__, argv, BUILD / "site")
+    fetch_browser_scripts()  # before anything long runs
     with tempfile.TemporaryDirectory() as scratch:
         folder = run_notebooks.run("student", notebooks, out=Path(scratch), show=True)
-        print(build(folder, out, say=sys.stdout))
-        return run_notebooks.report(folder)
+        print(build(folder, out, status=sys.stdout))
+        return run_notebooks.print_failures(folder)

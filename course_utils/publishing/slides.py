@@ -19,8 +19,14 @@ from nbformat.v4 import new_markdown_cell
 from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
 from course_utils.publishing import run_notebooks
+from course_utils.publishing.browser_scripts import (
+    MODULES,
+    SCRIPTS,
+    copy_scripts,
+    fetch_browser_scripts,
+)
 from course_utils.publishing.editions import usual_mistakes
-from course_utils.publishing.pages import MODULES, SCRIPTS, copy_scripts, render
+from course_utils.publishing.pages import render
 from course_utils.workbooks import BUILD, exercise_number, parse_args
 
 TEMPLATE = Path(__file__).with_name("slides.html.j2")
@@ -87,8 +93,9 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 def main(argv: list[str]) -> int:
     """Write decks of slides; 1 where a notebook shows an error."""
     notebooks, out = parse_args("slides", __doc__, argv, BUILD / "slides", further=False)
+    fetch_browser_scripts()  # before anything long runs
     with tempfile.TemporaryDirectory() as scratch:
         folder = run_notebooks.run("student", notebooks, out=Path(scratch), show=True)
         for path in sorted(folder.rglob("*.ipynb")):
             print(export(path, out / path.parent.relative_to(folder)))
-        return run_notebooks.report(folder)
+        return run_notebooks.print_failures(folder)

@@ -17,4 +17,4 @@ def main(argv: list[str]) -> int:
         folder = run_notebooks.run("tutor", notebooks, out=Path(scratch), show=True)
         shutil.copytree(folder, out, dirs_exist_ok=True)
     print(f"Solved workbooks: {out}")
-    return run_notebooks.report(out)
+    return run_notebooks.print_failures(out)

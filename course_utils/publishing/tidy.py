@@ -18,7 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.errors import UserError
-from course_utils.workbooks import NBVAL_TAG, discover, tags, write_atomic
+from course_utils.workbooks import NBVAL_TAG, select_workbooks, tags, write_atomic
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -68,13 +68,13 @@ def tidy(notebook: NotebookNode) -> str:
     """
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    taken = [cell.get("id") for cell in notebook.cells]
-    seen: set[str] = set()
+    stored = {cell.get("id") for cell in notebook.cells} - {None}
+    used: set[str] = set()
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v}
-        if not ID.fullmatch(str(cell.get("id", ""))) or cell.id in seen:
-            cell["id"] = _slug(cell, seen.union(filter(None, taken)))
-        seen.add(cell.id)
+        if not ID.fullmatch(str(cell.get("id", ""))) or cell.id in used:
+            cell["id"] = _slug(cell, used | stored)
+        used.add(cell.id)
         if cell.cell_type == "code":
             texts = [_text(output) for output in cell.outputs if NBVAL_TAG in tags(cell)]
             text = "".join(texts)
@@ -112,26 +112,34 @@ def with_new_outputs(path: Path, notebook: NotebookNode) -> NotebookNode:
         folder = Path(scratch) / "stored"
         folder.mkdir()
         nbformat.write(notebook, folder / path.name)
-        ran = run_notebooks.execute(folder, Path(scratch) / "ran") / path.name
-        if failed := run_notebooks.failures(ran):
-            raise TidyError("\n".join(["a cell fails", *failed]))
-        for cell, after in zip(notebook.cells, nbformat.read(ran, as_version=4).cells, strict=True):
+        executed = run_notebooks.execute(folder, Path(scratch) / "executed") / path.name
+        if failures := run_notebooks.failures(executed):
+            raise TidyError("\n".join(["a cell fails", *failures]))
+        cells = nbformat.read(executed, as_version=4).cells
+        for cell, executed_cell in zip(notebook.cells, cells, strict=True):
             if cell.cell_type == "code":
-                cell.outputs = after.outputs
+                cell.outputs = executed_cell.outputs
     return notebook
 
 
 def main(argv: list[str]) -> int:
     """Tidy the notebooks named, or all of them; 1 if something is left to do, 2 for a bad file."""
     parser = argparse.ArgumentParser(prog="course_utils tidy", description=__doc__)
-    parser.add_argument("paths", nargs="*", type=Path, help="notebooks (default: all of them)")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NN or PATH",
+        help="2 or 02, further/02 or 02 further, or files (default: all workbooks)",
+    )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="change nothing, list what is untidy")
     parser.add_argument("--run", action="store_true", help="run, and store the outputs to compare")
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    files = [Path(name) for name in args.notebooks if name.endswith(".ipynb")]
+    names = [name for name in args.notebooks if not name.endswith(".ipynb")]
+    if names or not files:
+        files += select_workbooks(names)
     code = 0
-    for path in asked.paths or discover():
+    for path in files:
         try:
-            for line in _tidy_file(path, asked.check, with_new_outputs if asked.run else None):
+            for line in _tidy_file(path, args.check, with_new_outputs if args.run else None):
                 print(line)
                 code = max(code, 0 if line.endswith(": tidied") else 1)
         except (TidyError, OSError, UnicodeDecodeError) as error:
@@ -158,14 +166,14 @@ def _tidy_file(path: Path, check: bool, rerun: Callable | None) -> list[str]:
     ]
 
 
-def _slug(cell: NotebookNode, taken: set[str]) -> str:
-    """Make an id of the exercise's tags or the first words, different from all that are taken."""
-    named = "-".join(tag for tag in tags(cell) if tag != NBVAL_TAG)
-    lines = [named, *cell.get("source", "").splitlines(), "cell"]
+def _slug(cell: NotebookNode, used: set[str]) -> str:
+    """Make an id of the exercise's tags or the first words, different from all that are used."""
+    tagged = "-".join(tag for tag in tags(cell) if tag != NBVAL_TAG)
+    lines = [tagged, *cell.get("source", "").splitlines(), "cell"]
     slugs = (re.sub(r"[^a-z0-9]+", "-", line.lower()).strip("-") for line in lines)
     base = next(filter(None, slugs))[:40].strip("-")
     slug, count = base, 1
-    while slug in taken:
+    while slug in used:
         count += 1
         slug = f"{base}-{count}"
     return slug

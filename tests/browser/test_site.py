@@ -107,6 +107,7 @@ def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
 def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path, capsys):
     assert site.main(["00", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "00_start_here.html").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]  # nothing beside it
     assert run_command(["site", "00", "--out", str(tmp_path / "out")]) == 2
     assert "not an empty folder" in capsys.readouterr().err
 
