@@ -68,7 +68,7 @@ def table(title: str, heads: str, rows: Iterable[Iterable[object]]) -> None:
 
 def photograph(name: str, size: int) -> torch.Tensor:
     """(size, size) grey values in [0, 1]."""
-    return datasets.photograph(name, size, grey=True)[0].float() / 255
+    return datasets.photograph(name, size, gray=True)[0].float() / 255
 
 
 def photo(quick: bool) -> None:

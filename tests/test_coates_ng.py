@@ -261,7 +261,7 @@ def test_coates_ng_classifies_shapes(data):
 def test_coates_ng_classifies_small_grey_images():
     digits = datasets.load("digits")
     train, test = (
-        (datasets.resized(images[:200], 12), labels[:200])
+        (datasets.resize(images[:200], 12), labels[:200])
         for images, labels in (
             (digits.train_images, digits.train_labels),
             (digits.test_images, digits.test_labels),

@@ -20,7 +20,7 @@ from torch import nn
 from course_utils import datasets
 from course_utils.datasets import DataError, Dataset, files, shapes
 
-REAL = files.folder()  # read here, as every test below has a folder of its own
+REAL = files.data_dir()  # read here, as every test below has a folder of its own
 RNG = np.random.default_rng(0)
 GOOD = {
     "train_images": RNG.integers(0, 256, (7, 4, 5, 3), dtype=np.uint8),
@@ -47,7 +47,7 @@ def save(path: Path, **changed) -> Path:
 # Shapes
 
 
-def test_shapes_have_the_form_of_a_data_set():
+def test_shapes_have_dataset_form():
     data = datasets.load("shapes")
     assert data.train_images.shape == (5000, 3, 32, 32)
     assert data.test_images.shape == (1000, 3, 32, 32)
@@ -57,16 +57,16 @@ def test_shapes_have_the_form_of_a_data_set():
     assert labels.bincount().tolist() == [600] * 10 == [600] * len(data.classes)
 
 
-def test_shapes_depend_on_the_seed_alone():
-    same, other = shapes.dataset(3, 40, 20), shapes.dataset(4, 40, 20)
-    shapes._made.cache_clear()
-    again = shapes.dataset(3, 40, 20)
+def test_shapes_depend_on_seed_only():
+    same, other = shapes.make_shapes(3, 40, 20), shapes.make_shapes(4, 40, 20)
+    shapes._generate.cache_clear()
+    again = shapes.make_shapes(3, 40, 20)
     assert torch.equal(same.train_images, again.train_images)
     assert torch.equal(same.test_labels, again.test_labels)
     assert not torch.equal(same.train_images, other.train_images)
 
 
-def test_changing_a_loaded_set_does_not_change_the_next():
+def test_load_returns_fresh_copies():
     first = datasets.load("shapes")
     before = first.train_images[0].clone()
     first.train_images.zero_()
@@ -75,17 +75,17 @@ def test_changing_a_loaded_set_does_not_change_the_next():
     assert datasets.load("shapes").train_labels.any()
 
 
-def test_no_test_image_is_a_training_image():
+def test_shapes_splits_are_disjoint():
     data = datasets.load("shapes")
     seen = {image.numpy().tobytes() for image in data.train_images}
     assert len(seen) == 5000
     assert not seen & {image.numpy().tobytes() for image in data.test_images}
 
 
-def test_position_size_turn_and_colours_vary_within_every_class():
+def test_shapes_vary_within_class():
     for number in range(10):
         labels = np.full(200, number)
-        cover = shapes._cover(labels, shapes._Dice(np.random.default_rng(0), 200))[:, 0]
+        cover = shapes._coverage(labels, shapes._Sampler(np.random.default_rng(0), 200))[:, 0]
         area = cover.sum((1, 2))
         y, x = shapes.ROWS - 15.5, shapes.COLUMNS - 15.5
         middle = [(cover * axis).sum((1, 2)) / area for axis in (y, x)]
@@ -95,27 +95,27 @@ def test_position_size_turn_and_colours_vary_within_every_class():
         assert pictures.mean((2, 3)).std(0).min() > 25  # grey levels
 
 
-def test_both_colours_vary_and_stand_apart():
-    ground, paint = shapes._colours(shapes._Dice(np.random.default_rng(0), 2000))
+def test_shape_colors_vary_and_differ():
+    ground, paint = shapes._colors(shapes._Sampler(np.random.default_rng(0), 2000))
     assert min(ground.std(0).min(), paint.std(0).min()) > 0.15
     distance = np.linalg.norm((ground - paint.clip(0, 1))[..., 0, 0], axis=1)
     assert distance.min() > 0.2
 
 
-def test_colour_does_not_give_the_class_away():
-    data = shapes.dataset(seed=5)
+def test_color_does_not_reveal_class():
+    data = shapes.make_shapes(seed=5)
     features = [
         torch.cat([images.mean((2, 3)), images.std((2, 3))], 1)
         for images in (data.train_images / 255, data.test_images / 255)
     ]
-    score = _logistic(features[0], data.train_labels, features[1], data.test_labels, strength=10)
+    score = _logistic(features[0], data.train_labels, features[1], data.test_labels, C=10)
     assert score < 0.25
 
 
-def _logistic(train, labels, test, test_labels, strength: float = 1e-3) -> float:
+def _logistic(train, labels, test, test_labels, C: float = 1e-3) -> float:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, tol=1e-2, max_iter=300)
+    model = LogisticRegression(C=C, tol=1e-2, max_iter=300)
     return model.fit(train.numpy(), labels).score(test.numpy(), test_labels)
 
 
@@ -137,22 +137,22 @@ def cnn_accuracy(data: Dataset, epochs: int = 4, order: torch.Tensor | None = No
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model, count = small_cnn(), len(data.train_images)
-        optimiser = torch.optim.AdamW(model.parameters())
+        optimizer = torch.optim.AdamW(model.parameters())
         steps = epochs * math.ceil(count / 64)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
         for _ in range(epochs):
             for batch in torch.randperm(count).split(64):
                 scores = model(prepared(data.train_images[batch]))
-                optimiser.zero_grad()
+                optimizer.zero_grad()
                 nn.functional.cross_entropy(scores, data.train_labels[batch]).backward()
-                optimiser.step()
+                optimizer.step()
                 schedule.step()
         with torch.no_grad():
             guesses = model.eval()(prepared(data.test_images)).argmax(1)
     return (guesses == data.test_labels).float().mean().item()
 
 
-def test_shapes_are_as_hard_as_the_lessons_say():
+def test_shapes_are_as_hard_as_promised():
     from sklearn.neighbors import KNeighborsClassifier
 
     data = datasets.load("shapes")
@@ -171,7 +171,7 @@ def test_shapes_are_as_hard_as_the_lessons_say():
 # What comes with scikit-learn and Matplotlib
 
 
-def test_digits_are_scikit_learn_s_from_0_to_255():
+def test_digits_equal_rescaled_scikit_learn():
     from sklearn.datasets import load_digits
 
     scans, data = load_digits(), datasets.load("digits")
@@ -184,18 +184,18 @@ def test_digits_are_scikit_learn_s_from_0_to_255():
     assert data.classes == tuple("0123456789")
 
 
-def test_resized_keeps_type_range_and_mean():
+def test_resize_keeps_dtype_and_mean():
     images = datasets.load("digits").train_images
-    large = datasets.resized(images, 28)
+    large = datasets.resize(images, 28)
     assert large.shape == (1000, 1, 28, 28)
     assert large.dtype == torch.uint8
     assert abs(large.float().mean() - images.float().mean()) < 6
-    assert datasets.resized(images, (5, 9)).shape == (1000, 1, 5, 9)
+    assert datasets.resize(images, (5, 9)).shape == (1000, 1, 5, 9)
     flat = torch.full((1, 3, 6, 6), 77, dtype=torch.uint8)
-    assert datasets.resized(flat, 4).unique().tolist() == [77]
+    assert datasets.resize(flat, 4).unique().tolist() == [77]
 
 
-def test_photographs_are_scikit_learn_s():
+def test_photographs_equal_scikit_learn():
     from sklearn.datasets import load_sample_image
 
     for name in ("china", "flower"):
@@ -204,29 +204,29 @@ def test_photographs_are_scikit_learn_s():
         assert picture.is_contiguous()
 
 
-def test_a_photograph_in_another_size_is_its_middle():
+def test_photograph_size_crops_middle():
     whole = datasets.photograph("flower")
     assert torch.equal(datasets.photograph("flower", 427), whole[:, :, 106:533])
     assert torch.equal(datasets.photograph("flower", (320, 640)), whole[:, 53:373])
     assert datasets.photograph("flower", 64).shape == (3, 64, 64)
 
 
-def test_a_grey_photograph_is_its_luminance():
+def test_gray_photograph_is_luminance():
     from PIL import Image
 
-    colour, grey = datasets.photograph(), datasets.photograph(grey=True)
+    colour, grey = datasets.photograph(), datasets.photograph(gray=True)
     oracle = np.asarray(Image.fromarray(colour.permute(1, 2, 0).numpy()).convert("L"), dtype=int)
     assert grey.shape == (1, 427, 640)
     assert grey.dtype == torch.uint8
     assert np.abs(grey[0].numpy() - oracle).max() <= 1
 
 
-def test_an_unknown_photograph_is_refused():
+def test_unknown_photograph_raises_data_error():
     with pytest.raises(DataError, match=r"no photograph 'chian'.*'china' or 'flower'"):
         datasets.photograph("chian")
 
 
-def test_the_mr_slice_is_a_head_on_a_dark_ground():
+def test_mr_slice_is_head_on_dark():
     head = datasets.mr_slice()
     assert (head.shape, head.dtype, head.max().item()) == ((1, 256, 256), torch.uint8, 215)
     assert head[0, 100:156, 100:156].float().mean() > 5 * head[0, :20].float().mean()
@@ -237,7 +237,7 @@ def test_the_mr_slice_is_a_head_on_a_dark_ground():
 # Files of one's own
 
 
-def test_a_file_of_one_s_own_loads_by_name_and_by_path(folder, monkeypatch):
+def test_own_file_loads_by_name_or_path(folder, monkeypatch):
     path = save(folder / "pets.npz")
     for name in ("pets", path, str(path), os.path.relpath(path)):
         data = datasets.load(name)
@@ -251,7 +251,7 @@ def test_a_file_of_one_s_own_loads_by_name_and_by_path(folder, monkeypatch):
     assert datasets.load("pets", root=folder).name == "pets"
 
 
-def test_columns_first_arrays_and_grey_images_load(folder):
+def test_fortran_order_and_grey_images_load(folder):
     images = RNG.integers(0, 256, (7, 4, 5), dtype=np.uint8)
     path = save(folder / "grey.npz", train_images=np.asfortranarray(images), test_images=images[:3])
     np.testing.assert_array_equal(datasets.load(path).train_images[:, 0], images)
@@ -265,9 +265,7 @@ def test_columns_first_arrays_and_grey_images_load(folder):
     st.sampled_from([1, 3]),
     st.randoms(),
 )
-def test_writing_and_reading_changes_nothing(
-    tmp_path_factory, count, height, width, channels, random
-):
+def test_write_then_read_is_identity(tmp_path_factory, count, height, width, channels, random):
     generator = torch.Generator().manual_seed(random.randrange(2**31))
     form = (count, channels, height, width)
     images = torch.randint(0, 256, form, dtype=torch.uint8, generator=generator)
@@ -281,7 +279,7 @@ def test_writing_and_reading_changes_nothing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read in the unit of Linux")
-def test_reading_holds_the_images_once(folder):
+def test_read_holds_images_once(folder):
     images = np.zeros((20_000, 32, 32, 3), np.uint8)
     labels = np.zeros(20_000, np.uint8)
     path = save(folder / "a.npz", train_images=images, train_labels=labels, test_images=images[:3])
@@ -320,7 +318,7 @@ def test_reading_holds_the_images_once(folder):
         ({"train_images": np.array([1, "a"], dtype=object)}, "'train_images' holds pickled"),
     ],
 )
-def test_a_file_in_another_form_is_refused(folder, changed, says):
+def test_malformed_file_raises_data_error(folder, changed, says):
     path = save(folder / "pets.npz", **changed)
     with pytest.raises(DataError, match=says) as caught:
         datasets.load("pets")
@@ -338,7 +336,7 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-def test_pickled_content_is_never_run(folder):
+def test_pickled_content_never_runs(folder):
     save(folder / "pets.npz", classes=np.array([Bomb(folder / "exploded")], dtype=object))
     with pytest.raises(DataError, match="pickled Python objects"):
         datasets.load("pets")
@@ -346,13 +344,13 @@ def test_pickled_content_is_never_run(folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04", b"\x93NUMPY\x01\x00"])
-def test_what_is_no_archive_is_refused(folder, content):
+def test_non_archive_raises_data_error(folder, content):
     (folder / "pets.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"pets\.npz is damaged, or no \.npz file"):
         datasets.load("pets")
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(folder):
+def test_missing_file_differs_from_folder(folder):
     with pytest.raises(DataError, match=r"no file .*pets\.npz"):
         datasets.load(folder / "pets.npz")
     (folder / "cats.npz").mkdir()
@@ -374,7 +372,7 @@ def same(data: Dataset) -> bool:
 
 @settings(max_examples=200, deadline=None)
 @given(st.booleans(), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
-def test_one_altered_byte_is_refused_or_harmless(tmp_path_factory, compressed, place, change):
+def test_altered_byte_is_refused_or_harmless(tmp_path_factory, compressed, place, change):
     content = bytearray(archive(compressed))
     content[int(place * len(content))] ^= change
     path = tmp_path_factory.getbasetemp() / "altered.npz"
@@ -385,7 +383,7 @@ def test_one_altered_byte_is_refused_or_harmless(tmp_path_factory, compressed, p
 
 @settings(max_examples=60, deadline=None)
 @given(st.booleans(), st.floats(0, 1, exclude_max=True))
-def test_a_truncated_file_is_refused(tmp_path_factory, compressed, share):
+def test_truncated_file_raises_data_error(tmp_path_factory, compressed, share):
     content = archive(compressed)
     path = tmp_path_factory.getbasetemp() / "truncated.npz"
     path.write_bytes(content[: int(share * len(content))])
@@ -394,7 +392,7 @@ def test_a_truncated_file_is_refused(tmp_path_factory, compressed, share):
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_pixels_altered_without_a_new_checksum_are_refused(folder, compression):
+def test_wrong_checksum_raises_data_error(folder, compression):
     with zipfile.ZipFile(folder / "pets.npz", "w", compression, compresslevel=0) as packed:
         for key, value in GOOD.items():
             with packed.open(f"{key}.npy", "w") as member:
@@ -407,7 +405,7 @@ def test_pixels_altered_without_a_new_checksum_are_refused(folder, compression):
         datasets.load("pets")
 
 
-def test_bytes_after_an_array_are_refused(folder):
+def test_trailing_bytes_raise_data_error(folder):
     with zipfile.ZipFile(folder / "pets.npz", "w") as packed:
         for key, value in GOOD.items():
             with packed.open(f"{key}.npy", "w") as member:
@@ -420,20 +418,20 @@ def test_bytes_after_an_array_are_refused(folder):
 # Names, and the two variables
 
 
-def test_an_unknown_name_gets_a_suggestion():
-    with pytest.raises(DataError, match=r"no data set 'cifar'\. Did you mean 'cifar10'\? .*shapes"):
+def test_unknown_name_gets_suggestion():
+    with pytest.raises(DataError, match=r"no data set 'cifar'\. Did you mean cifar10\? .*shapes"):
         datasets.load("cifar")
     with pytest.raises(DataError, match=r"no data set 'zebra'\. Known: shapes, digits"):
         datasets.load("zebra")
 
 
 @pytest.mark.parametrize(("name", "instead"), [("cifar10", "shapes"), ("mnist", "digits")])
-def test_a_set_that_was_not_downloaded_names_the_command(name, instead):
+def test_missing_set_names_download_command(name, instead):
     with pytest.raises(DataError, match=rf"course_utils data {name}. .*load\('{instead}'\)"):
         datasets.load(name)
 
 
-def test_cifar10_is_the_default_where_it_is_on_disk(folder, monkeypatch):
+def test_cifar10_on_disk_is_default(folder, monkeypatch):
     assert datasets.load().name == datasets.load("auto").name == "shapes"
     save(folder / "cifar10.npz")
     assert datasets.load().name == datasets.load("auto").name == "cifar10"
@@ -443,15 +441,15 @@ def test_cifar10_is_the_default_where_it_is_on_disk(folder, monkeypatch):
     assert datasets.load("shapes").name == "shapes"  # whoever names a set gets that set
 
 
-def test_course_dataset_may_be_a_file_and_may_be_wrong(folder, monkeypatch):
+def test_course_dataset_variable_takes_file(folder, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", str(save(folder / "pets.npz")))
     assert datasets.load().name == "pets"
     monkeypatch.setenv("COURSE_DATASET", "pet")
-    with pytest.raises(DataError, match="Did you mean 'pets'"):
+    with pytest.raises(DataError, match="Did you mean pets"):
         datasets.load()
 
 
-def test_available_tells_what_load_can_give(folder):
+def test_available_lists_loadable_sets(folder):
     nothing = {"shapes": True, "digits": True, "cifar10": False, "mnist": False}
     assert datasets.available() == nothing
     save(folder / "mnist.npz")
@@ -460,19 +458,19 @@ def test_available_tells_what_load_can_give(folder):
     assert datasets.available(folder / "elsewhere") == nothing
 
 
-def test_the_folder_is_the_course_s_own_by_default(monkeypatch):
+def test_data_dir_defaults_to_course(monkeypatch):
     monkeypatch.delenv("COURSE_DATA")
-    assert files.folder() == Path(__file__).resolve().parents[1] / "data"
+    assert files.data_dir() == Path(__file__).resolve().parents[1] / "data"
     monkeypatch.setenv("COURSE_DATA", "~/pictures")
-    assert files.folder() == Path.home() / "pictures"
+    assert files.data_dir() == Path.home() / "pictures"
 
 
-def test_a_data_set_prints_in_one_line(folder):
+def test_dataset_repr_is_one_line(folder):
     line = repr(datasets.load(save(folder / "pets.npz")))
     assert line == "pets: 7 training and 3 test images of 3×4×5, 3 classes"
 
 
-def test_importing_datasets_imports_no_heavy_library_but_torch():
+def test_importing_datasets_stays_light():
     code = (
         "import sys, course_utils.datasets as d; d.load('shapes')\n"
         "print([m for m in ('sklearn', 'scipy', 'matplotlib', 'torchvision') if m in sys.modules])"
@@ -486,7 +484,7 @@ def test_importing_datasets_imports_no_heavy_library_but_torch():
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "form"), [("cifar10", (3, 32, 32)), ("mnist", (1, 28, 28))])
-def test_the_real_sets_load(name, form):
+def test_real_sets_load(name, form):
     if not datasets.available(REAL)[name]:
         pytest.skip(f"{name} is not on disk: python -m course_utils data {name}")
     data = datasets.load(name, root=REAL)

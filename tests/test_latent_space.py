@@ -13,7 +13,7 @@ from course_utils.figures import Figure
 from course_utils.figures.latent_space import DIRECTIONS, LatentSpace, principal
 from course_utils.figures.network import unpacked
 
-IMAGES = shapes.dataset(train=12, test=1).train_images
+IMAGES = shapes.make_shapes(train=12, test=1).train_images
 DIGITS = load("digits").train_images[:20]
 STATE = set(LatentSpace.class_trait_names(sync=True)) - set(Figure.class_trait_names())
 

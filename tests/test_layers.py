@@ -125,7 +125,7 @@ def test_long_functions_say_why():
     assert {name: found for name, found in long.items() if found} == {}
 
 
-def test_a_long_function_is_seen_unless_it_says_why():
+def test_long_function_needs_reason():
     body = "    x = 1\n" * 31
     assert long_functions(f"def f():\n{body}") == ["f"]
     assert long_functions(f'def f():\n    """Words."""\n{body}') == ["f"]
@@ -145,14 +145,14 @@ def code_lines(source: str) -> int:
     return sum(bool(row.strip()) and not row.lstrip().startswith("#") for row in rows)
 
 
-def test_lines_of_code_are_counted():
+def test_code_lines_are_counted():
     source = (
         '"""Words.\n\nMore."""\n\n# why\nx = 1  # what\n\ndef f():\n    """Words."""\n    pass\n'
     )
     assert code_lines(source) == 3
 
 
-def test_what_a_student_may_read_is_short():
+def test_student_readable_code_is_short():
     readable = [path for path in MODULES if part(path) not in NOT_FOR_READING]
     assert sum(code_lines(path.read_text("utf-8")) for path in readable) <= READABLE_LINES
 
@@ -165,13 +165,13 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_does_no_work():
+def test_importing_package_does_no_work():
     """Nothing beyond itself is imported, so it costs what reading one small file costs."""
     more = modules_after("import course_utils") - modules_after("")
     assert more == {"course_utils"}
 
 
-def test_the_commands_start_without_heavy_packages():
+def test_commands_start_without_heavy_packages():
     more = modules_after("import course_utils.__main__")
     assert not more & set(HEAVY)
     assert "torch" in modules_after("import course_utils.exercise")  # what this test would see

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import models
-from course_utils.models import FUNCTION, ledger, size
-from course_utils.models.counting import WHOLE
+from course_utils.models import FUNCTION, format_bytes, ledger
+from course_utils.models.counting import ATOMIC
 
 import torchvision  # isort: skip  (works once course_utils.models is there)
 
@@ -52,7 +52,7 @@ NETWORKS = {
     models.meml_mlp: ((1, 28, 28), 178_110),
     models.meml_convnet: ((1, 28, 28), 5_386),
     models.keras_convnet: ((1, 28, 28), 34_826),
-    models.logistic: ((3, 32, 32), 30_730),
+    models.logistic_regression: ((3, 32, 32), 30_730),
     models.course_convnet: ((3, 32, 32), 34_538),
 }
 
@@ -77,7 +77,7 @@ def row(book, name):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_parameter_is_counted_once(name):
+def test_ledger_counts_parameters_once(name):
     model = built(name)
     book = ledger(model, (3, ARCHITECTURES[name], ARCHITECTURES[name]))
     assert book.parameters == numel(model)
@@ -89,7 +89,7 @@ def test_twenty_architectures_are_compared():
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_figures_that_torchvision_publishes(name):
+def test_ledger_equals_torchvisions_figures(name):
     published = getattr(torchvision.models, PUBLISHED[name]).DEFAULT.meta
     book = ledger(built(name), (3, 224, 224))
     assert book.parameters == published["num_params"]
@@ -111,15 +111,15 @@ def test_the_figures_that_torchvision_publishes(name):
         (nn.ReLU(), (3, 4, 4), 0),
     ],
 )
-def test_multiply_adds_by_hand(layer, shape, expected):
+def test_multiply_adds_equal_hand_count(layer, shape, expected):
     assert ledger(layer, shape).multiply_adds == expected
 
 
-def test_attention_is_one_layer():
+def test_attention_is_one_row():
     layer = nn.MultiheadAttention(16, 2, batch_first=True)
     tokens = torch.zeros(1, 3, 16)
     book = ledger(layer, (tokens, tokens, tokens))
-    assert isinstance(layer, WHOLE)
+    assert isinstance(layer, ATOMIC)
     assert [r.type for r in book.rows] == ["", "MultiheadAttention"]
     assert book.parameters == numel(layer)
     assert book.multiply_adds == 3 * 4 * 16 * 16 + 2 * 2 * 3 * 3 * 8
@@ -128,7 +128,7 @@ def test_attention_is_one_layer():
 # ------------------------------------------------------------ what is counted once
 
 
-def test_a_module_called_twice_works_twice_but_counts_once():
+def test_reused_module_has_two_rows():
     class Twice(nn.Module):
         def __init__(self):
             super().__init__()
@@ -145,7 +145,7 @@ def test_a_module_called_twice_works_twice_but_counts_once():
     ]
 
 
-def test_shared_modules_and_shared_weights_count_once():
+def test_shared_weights_count_once():
     shared = nn.Linear(4, 4)
     assert ledger(nn.Sequential(shared, nn.ReLU(), shared), (4,)).parameters == 20
     tied = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4))
@@ -174,7 +174,7 @@ class Functional(nn.Module):
         return F.linear(torch.flatten(x, 1), self.weight.T.T)
 
 
-def test_functions_between_layers_have_rows_of_their_own():
+def test_functions_between_layers_have_rows():
     book = ledger(Functional(), (1, 8, 8))
     made = [(r.name, r.shape, r.memory) for r in book.rows if r.type == FUNCTION]
     assert made == [
@@ -193,18 +193,18 @@ def test_functions_between_layers_have_rows_of_their_own():
     assert book.buffers == 5
 
 
-def test_functions_inside_a_part_carry_its_name():
+def test_function_row_is_named_by_module():
     book = ledger(nn.Sequential(Functional(), nn.ReLU()), (1, 8, 8))
     assert row(book, "0.max_pool2d").type == FUNCTION
     assert row(book, "0.conv").multiply_adds == 4 * 8 * 8 * 9
 
 
-def test_what_works_in_place_or_is_a_view_takes_no_memory():
+def test_views_and_inplace_take_no_memory():
     layers = nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(), nn.Flatten(), nn.ReLU())
     assert [r.memory for r in ledger(layers, (3, 2, 2)).rows] == [48, 0, 0, 0, 48]
 
 
-def test_memory_follows_the_type_of_the_weights():
+def test_memory_follows_weight_dtype():
     half = nn.Linear(10, 5).to(torch.float16)
     assert [r.memory for r in ledger(half, (10,)).rows] == [20, 10]
 
@@ -212,7 +212,7 @@ def test_memory_follows_the_type_of_the_weights():
 # ------------------------------------------------------------ it leaves no traces
 
 
-def test_the_model_is_left_as_it_was():
+def test_ledger_leaves_model_unchanged():
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(), nn.Linear(3, 2))
     model[1].eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -230,21 +230,21 @@ def test_the_model_is_left_as_it_was():
         assert not part._forward_pre_hooks
 
 
-def test_a_network_of_38_gigabytes_is_never_allocated():
+def test_meta_model_is_never_allocated():
     with torch.device("meta"):
         speech = nn.Sequential(
             nn.Linear(960_000, 10_000), nn.ReLU(), nn.Linear(10_000, 1_000), nn.Linear(1_000, 1)
         )
     book = ledger(speech, (960_000,))
     assert book.parameters == numel(speech) == 9_610_012_001
-    assert size(4 * book.parameters) == "38.4 GB"
+    assert format_bytes(4 * book.parameters) == "38.4 GB"
     assert all(parameter.is_meta for parameter in speech.parameters())
 
 
 # ------------------------------------------------------------ what it says
 
 
-def test_its_text_is_a_table_with_marks():
+def test_ledger_text_is_marked_table():
     assert str(ledger(models.MLPNet(), (1, 28, 28))).splitlines() == [
         "layer    type      output   parameters  share  multiply-adds  share  memory",
         "input              1×28×28                                           3.1 kB",
@@ -260,7 +260,7 @@ def test_its_text_is_a_table_with_marks():
     assert "buffers, not trained: 7" in str(ledger(nn.BatchNorm1d(3), (3,)))
 
 
-def test_its_html_holds_the_same_cells_as_its_text():
+def test_ledger_html_equals_text():
     book = ledger(Functional(), (1, 8, 8))
     page = ElementTree.fromstring(f"<div>{book._repr_html_()}</div>")
     cells = [["".join(cell.itertext()) for cell in line] for line in page.iter("tr")]
@@ -270,13 +270,13 @@ def test_its_html_holds_the_same_cells_as_its_text():
     assert {cell.get("scope") for cell in page.iter("th")} == {"row", "col", None}
 
 
-def test_its_shares_and_its_picture():
+def test_ledger_shares_and_plot():
     book = ledger(built("alexnet"), (3, 224, 224))
-    assert book.most("parameters").name == "classifier.1"
-    assert book.most("multiply_adds").name == "features.3"
+    assert book.largest("parameters").name == "classifier.1"
+    assert book.largest("multiply_adds").name == "features.3"
     assert 0.955 < book.share("parameters", "Linear") < 0.965
     assert book.share("parameters", "Linear", "Conv2d") == 1
-    figure = book.picture()
+    figure = book.plot()
     titles = [panel.get_title(loc="left") for panel in figure.axes]
     assert titles == ["parameters: 61,100,840", "multiply-adds: 714,188,480", "memory: 3.0 MB"]
     names = [label.get_text().split()[0] for label in figure.axes[0].get_yticklabels()]
@@ -285,12 +285,12 @@ def test_its_shares_and_its_picture():
     assert figure.axes[0].patches[2].get_width() == pytest.approx(61.8, abs=0.1)
 
 
-def test_nothing_to_count_is_no_error():
+def test_empty_model_has_empty_ledger():
     book = ledger(nn.ReLU(), (3,))
     assert (book.parameters, book.multiply_adds, book.memory) == (0, 0, 24)
     assert book.share("parameters", "Linear") == 0
     assert "total" in str(book)
-    assert len(book.picture().axes) == 3
+    assert len(book.plot().axes) == 3
 
 
 @pytest.mark.parametrize(
@@ -303,37 +303,37 @@ def test_nothing_to_count_is_no_error():
         (2e15, "2000.0 TB"),
     ],
 )
-def test_bytes_as_people_write_them(count, text):
-    assert size(count) == text
+def test_format_bytes(count, text):
+    assert format_bytes(count) == text
 
 
 # ------------------------------------------------------------ bad questions
 
 
 @pytest.mark.parametrize("shape", [3, "3", (), (0,), (3.0, 2), (True, 2), None, [(1, 2)]])
-def test_what_is_no_shape_is_refused(shape):
+def test_ledger_refuses_bad_shape(shape):
     with pytest.raises(ValueError, match="shape of one example, whole numbers such as"):
         ledger(nn.Linear(2, 3), shape)
 
 
-def test_what_is_no_network_is_refused():
-    with pytest.raises(TypeError, match=r"wants an nn.Module.* not 'Linear'"):
+def test_ledger_refuses_non_module():
+    with pytest.raises(TypeError, match=r"needs an nn.Module.* got 'Linear'"):
         ledger("Linear", (3,))
 
 
-def test_a_shape_that_does_not_pass_names_the_layer():
+def test_unfit_shape_error_names_layer():
     with pytest.raises(ValueError, match=r"\(3, 28, 28\) does not pass conv1: .*1 channels"):
         ledger(models.lenet(), (3, 28, 28))
     with pytest.raises(ValueError, match=r"\(1, 11, 11\) does not pass the model: "):
         ledger(Functional(), (1, 11, 11))
 
 
-def test_a_lazy_layer_must_have_met_its_input():
+def test_ledger_refuses_lazy_layer():
     with pytest.raises(ValueError, match="weight has no size yet: run the model once"):
         ledger(nn.LazyLinear(3), (4,))
 
 
-def test_tensors_serve_where_a_shape_is_not_enough():
+def test_ledger_takes_tensors_as_input():
     words = torch.tensor([[1, 2, 0]])
     book = ledger(nn.Embedding(5, 4), words)
     assert (book.rows[1].shape, book.parameters) == ((3, 4), 20)
@@ -344,7 +344,7 @@ def test_tensors_serve_where_a_shape_is_not_enough():
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.__name__)
-def test_the_networks_of_the_lectures(network):
+def test_lecture_networks_have_published_sizes(network):
     shape, parameters = NETWORKS[network]
     model = network()
     assert numel(model) == ledger(model, shape).parameters == parameters
@@ -357,7 +357,7 @@ def test_the_networks_of_the_lectures(network):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_the_cnn_of_the_course_has_the_forms_it_promises(batch_norm):
+def test_course_convnet_options(batch_norm):
     model = models.course_convnet(4, classes=7, channels=1, batch_norm=batch_norm, blocks=3)
     names = ["conv", "norm", "relu", "pool"] if batch_norm else ["conv", "relu", "pool"]
     blocks = [f"{name}{number}" for number in (1, 2, 3) for name in names]
@@ -369,12 +369,12 @@ def test_the_cnn_of_the_course_has_the_forms_it_promises(batch_norm):
 
 
 def test_logistic_regression_takes_any_shape():
-    model = models.logistic((1, 28, 28), classes=3)
+    model = models.logistic_regression((1, 28, 28), classes=3)
     assert numel(model) == 3 * 784 + 3
     assert model(torch.rand(2, 1, 28, 28)).shape == (2, 3)
 
 
-def test_standardised_images_have_mean_0_and_deviation_1():
+def test_standardize_gives_zero_mean_unit_deviation():
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 200, (50, 3, 8, 6), dtype=torch.uint8, generator=generator)
     images[:, 1] //= 3
@@ -396,6 +396,6 @@ def test_standardised_images_have_mean_0_and_deviation_1():
         (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "channel 0 is constant"),
     ],
 )
-def test_what_cannot_be_standardised_is_refused(images, words):
+def test_standardize_refuses_bad_images(images, words):
     with pytest.raises(ValueError, match=words):
         models.Standardize.like(images)

@@ -13,7 +13,7 @@ def numel(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_the_workshops_sizes_and_counts():
+def test_autoencoder_has_workshop_sizes():
     model = models.autoencoder()
     images = torch.rand(2, 3, 32, 32)
     code = model.encoder(images)
@@ -24,7 +24,7 @@ def test_the_workshops_sizes_and_counts():
     assert models.ledger(model, (3, 32, 32)).parameters == 21_331
 
 
-def test_every_layer_starts_with_the_variance_of_what_it_gets():
+def test_initial_weights_keep_variance():
     """Biases at 0; one output of a transposed layer adds 4 products for each channel, not 16."""
     torch.manual_seed(0)
     model = models.autoencoder(200)
@@ -35,7 +35,7 @@ def test_every_layer_starts_with_the_variance_of_what_it_gets():
         assert not layer.bias.any()
 
 
-def test_each_layer_halves_or_doubles():
+def test_layers_halve_or_double_sides():
     book = models.ledger(models.autoencoder(), (3, 32, 32))
     kinds = ("Conv2d", "ConvTranspose2d")
     shapes = [row.shape for row in book.rows if row.type in kinds]
@@ -43,13 +43,13 @@ def test_each_layer_halves_or_doubles():
     assert shapes == there + back
 
 
-def test_the_number_of_code_channels():
+def test_code_channels_set_code_size():
     code = models.autoencoder(5).encoder(torch.rand(1, 3, 32, 32))
     assert code.shape == (1, 5, 4, 4)
     assert models.autoencoder(5)(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
 
 
-def test_a_first_layer_sees_the_images_and_adds_no_names():
+def test_first_layer_sees_images():
     class Halved(nn.Module):
         def forward(self, images):
             return images / 2
@@ -68,7 +68,7 @@ def test_a_first_layer_sees_the_images_and_adds_no_names():
     [(models.autoencoder(), (3, 32, 32)), (models.dense_autoencoder(3), (1, 8, 8))],
     ids=["convolutional", "dense"],
 )
-def test_images_come_out_that_every_weight_has_a_part_in(model, shape):
+def test_every_weight_has_gradient(model, shape):
     images = torch.rand(8, *shape)
     rebuilt = model(images)
     assert rebuilt.shape == images.shape
@@ -80,7 +80,7 @@ def test_images_come_out_that_every_weight_has_a_part_in(model, shape):
     assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
 
 
-def test_the_dense_one_has_a_signed_code():
+def test_dense_autoencoder_code_is_signed():
     torch.manual_seed(0)
     model = models.dense_autoencoder(4, side=6, hidden=10)
     code = model.encoder(torch.rand(50, 1, 6, 6))
@@ -90,8 +90,8 @@ def test_the_dense_one_has_a_signed_code():
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.0, "8", None, True])
-def test_no_code_is_refused(wrong):
-    with pytest.raises(ValueError, match="code_channels is a whole number from 1, not"):
+def test_autoencoder_refuses_bad_code(wrong):
+    with pytest.raises(ValueError, match="code_channels must be a whole number from 1, got"):
         models.autoencoder(wrong)
     with pytest.raises(ValueError, match="code is a whole number from 1, not"):
         models.dense_autoencoder(wrong)

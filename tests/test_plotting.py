@@ -24,7 +24,7 @@ def shown(monkeypatch):
 
 
 @pytest.mark.parametrize("alt", ["", "  \n", None])
-def test_show_refuses_a_picture_without_words(alt, shown):
+def test_show_refuses_empty_alt(alt, shown):
     figure, _ = plt.subplots()
     with pytest.raises(ValueError, match="needs words"):
         plotting.show(figure, alt=alt)
@@ -33,7 +33,7 @@ def test_show_refuses_a_picture_without_words(alt, shown):
     assert shown == []
 
 
-def test_show_keeps_the_words_and_closes_the_figure(shown):
+def test_show_keeps_alt_and_closes_figure(shown):
     _, ax = plt.subplots(figsize=(4, 2))
     ax.plot([1, 3, 2])
     plotting.show(ax, alt='A "peak" <in>\n the middle')
@@ -50,7 +50,7 @@ def test_show_keeps_the_words_and_closes_the_figure(shown):
     assert np.asarray(picture.convert("L")).min() < 128  # something is drawn
 
 
-def test_lines_take_petroff6_and_images_grey():
+def test_style_sets_petroff6_and_gray():
     petroff = mpl.style.library["petroff6"]["axes.prop_cycle"]
     assert plt.rcParams["axes.prop_cycle"] == petroff
     assert plt.rcParams["image.cmap"] == "gray"
@@ -64,7 +64,7 @@ def test_lines_take_petroff6_and_images_grey():
         (torch.zeros(5, 8, 8, requires_grad=True), (8, 8)),
     ],
 )
-def test_images_lays_a_batch_out(batch, shape):
+def test_images_lays_out_batch(batch, shape):
     figure = plotting.images(batch, titles=list("abcde"), columns=3)
     assert len(figure.axes) == 6
     drawn = [ax.images[0].get_array().shape for ax in figure.axes if ax.images]
@@ -73,7 +73,7 @@ def test_images_lays_a_batch_out(batch, shape):
     plt.close(figure)
 
 
-def test_images_shows_bytes_and_floats_alike():
+def test_images_shows_bytes_like_floats():
     grey = torch.tensor([[[0, 51], [255, 102]]], dtype=torch.uint8)
     for batch in (grey, grey / 255):
         figure = plotting.images(batch)
@@ -83,7 +83,7 @@ def test_images_shows_bytes_and_floats_alike():
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (2, 2, 8, 8), (0, 3, 8, 8)])
-def test_images_refuses_another_shape(shape):
+def test_images_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match=r"images wants \(N, C, H, W\)"):
         plotting.images(torch.zeros(shape))
 
@@ -93,7 +93,7 @@ def test_images_refuses_missing_titles():
         plotting.images(torch.zeros(2, 4, 4), titles=["a"])
 
 
-def test_grid_writes_every_number_and_outlines_the_window():
+def test_grid_writes_numbers_and_box():
     ax = plotting.grid([[1, -2, 0.125], [3, 4, 1000]], title="input", box=(0, 1, 2, 2))
     words = [text.get_text() for text in ax.texts]
     assert words == ["1", "−2", "0.125", "3", "4", "1000"]
@@ -104,7 +104,7 @@ def test_grid_writes_every_number_and_outlines_the_window():
 
 
 @pytest.mark.parametrize("draw", [plotting.signed_map, lambda m: plotting.grid(m, signed=True)])
-def test_signed_maps_are_centred_on_zero(draw):
+def test_signed_map_is_centred_on_zero(draw):
     ax = draw(torch.tensor([[-1.0, 0.0], [2.0, 5.0]]))
     drawn = ax.images[0]
     assert drawn.cmap.name == "PuOr"
@@ -112,7 +112,7 @@ def test_signed_maps_are_centred_on_zero(draw):
     plt.close(ax.figure)
 
 
-def test_a_map_of_zeros_is_drawn():
+def test_signed_map_draws_zeros():
     ax = plotting.signed_map(torch.zeros(2, 2))
     assert ax.images[0].norm(0) == 0.5
     plt.close(ax.figure)

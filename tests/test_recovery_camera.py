@@ -24,7 +24,7 @@ from course_utils.figures.recovery_camera import (
 )
 
 NONE, DCT, HAAR, VARIATION = PRIORS
-SMALL = photograph(size=16, grey=True)
+SMALL = photograph(size=16, gray=True)
 STATE = ("image", "prior", "pattern", "sampled", "strength", "noise", "seed")
 
 
@@ -69,7 +69,7 @@ def test_numbers_are_spread_as_murmurhash_spreads_them():
 
 
 def test_noise_is_normal_and_only_on_what_is_measured():
-    camera = RecoveryCamera(photograph(size=128, grey=True), sampled=60, noise=20)
+    camera = RecoveryCamera(photograph(size=128, gray=True), sampled=60, noise=20)
     difference = camera.measurements() - np.array(camera.image) * camera.mask()
     assert (difference[camera.mask() == 0] == 0).all()
     noise = difference[camera.mask() == 1] / 20
@@ -147,7 +147,7 @@ def test_the_dct_prior_is_the_lasso():
 @pytest.mark.parametrize(("strength", "noise"), [(1, 0), (10, 25), (50, 0)])
 def test_the_variation_has_settled(monkeypatch, strength, noise):
     camera = RecoveryCamera(
-        photograph(size=32, grey=True), prior=VARIATION, strength=strength, noise=noise, sampled=40
+        photograph(size=32, gray=True), prior=VARIATION, strength=strength, noise=noise, sampled=40
     )
     mask, values = camera.mask(), camera.measurements()
 
@@ -201,7 +201,7 @@ def test_whole_rows_are_harder():
 
 @pytest.mark.parametrize("side", [16, 32, 64, 128])
 def test_the_browser_computes_the_same(side):
-    camera = RecoveryCamera(photograph("flower", size=side, grey=True))
+    camera = RecoveryCamera(photograph("flower", size=side, gray=True))
     states, expected = [], []
     for prior in PRIORS:
         for changes in (

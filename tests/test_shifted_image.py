@@ -10,7 +10,7 @@ from scripts import numbers_in_javascript, same
 from torch import nn
 
 from course_utils.figures.shifted_image import FILLS, ShiftedImage, shifted, stages_of
-from course_utils.models import Standardize, course_convnet, logistic, named
+from course_utils.models import Standardize, course_convnet, logistic_regression, named_sequential
 
 IMAGES = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(3)).byte()
 LABELS, CLASSES = [1, 0, 2, 1], ["car", "cat", "ship"]
@@ -20,7 +20,9 @@ def models(batch_norm=False):
     """A linear model and a small CNN with random weights, standardising their input."""
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        linear = named(standardize=Standardize.like(IMAGES), net=logistic(classes=3))
+        linear = named_sequential(
+            standardize=Standardize.like(IMAGES), net=logistic_regression(classes=3)
+        )
         convnet = course_convnet(3, classes=3, batch_norm=batch_norm)
         with torch.no_grad():
             for values in convnet.buffers():
@@ -28,7 +30,7 @@ def models(batch_norm=False):
                     values.uniform_(0.5, 2)
         return {
             "linear": linear.eval(),
-            "CNN": named(standardize=Standardize.like(IMAGES), net=convnet).eval(),
+            "CNN": named_sequential(standardize=Standardize.like(IMAGES), net=convnet).eval(),
         }
 
 
@@ -161,7 +163,7 @@ def test_it_refuses_places_that_do_not_exist(traits, message):
         ({"labels": [0, 1, 2, 3]}, "labels from 0 to 2"),
         ({"classes": ["a", "b", "c", "d"]}, r"linear gives \(3,\), not 4 scores"),
         ({"images": IMAGES[..., :28]}, r"linear does not take \(3, 32, 28\) images"),
-        ({"models": {"linear": logistic(classes=3)}}, "there are no maps"),
+        ({"models": {"linear": logistic_regression(classes=3)}}, "there are no maps"),
         ({"models": {}}, "there are no maps"),
     ],
 )

@@ -327,7 +327,7 @@ def test_sparse_signals_have_k_nonzeros():
 
 @pytest.fixture(scope="module")
 def picture():
-    return datasets.photograph("china", 64, grey=True)[0].float() / 255
+    return datasets.photograph("china", 64, gray=True)[0].float() / 255
 
 
 def test_psnr_counts_decibels():
@@ -337,7 +337,7 @@ def test_psnr_counts_decibels():
 
 
 def test_fista_inpainting_equals_basis_pursuit():
-    image = datasets.photograph("china", 48, grey=True)[0].float() / 255
+    image = datasets.photograph("china", 48, gray=True)[0].float() / 255
     pixels, cosines = Restriction(image.shape, 0.5), DCT(image.shape)
     operator, y = pixels @ cosines.H, pixels(image)
     quick = psnr(cosines.H(fista(operator, y, geometric_schedule(1, 1e-3, 100))), image)

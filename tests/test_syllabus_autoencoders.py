@@ -173,11 +173,11 @@ def test_a_linear_autoencoder_finds_the_subspace_but_not_the_axes():
     axes = scipy.linalg.svd(x.numpy(), full_matrices=False)[2][:6].T
     torch.manual_seed(1)
     encode, decode = nn.Linear(64, 6, bias=False), nn.Linear(6, 64, bias=False)
-    optimiser = torch.optim.Adam([*encode.parameters(), *decode.parameters()], lr=1e-2)
+    optimizer = torch.optim.Adam([*encode.parameters(), *decode.parameters()], lr=1e-2)
     for _ in range(1000):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         F.mse_loss(decode(encode(x)), x).backward()
-        optimiser.step()
+        optimizer.step()
     found = decode.weight.detach().numpy()
     assert np.degrees(scipy.linalg.subspace_angles(axes, found)).max() < 0.5
     cosines = abs(axes.T @ (found / np.linalg.norm(found, axis=0)))

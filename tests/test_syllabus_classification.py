@@ -23,7 +23,7 @@ def held(model):
 
 
 def convnet(images):
-    return models.named(
+    return models.named_sequential(
         standard=models.Standardize.like(images),
         conv1=nn.Conv2d(3, 8, 3, padding=1),
         pool1=nn.MaxPool2d(4),
@@ -244,6 +244,6 @@ def test_pools_change_places_with_increasing_functions(contest):
     assert all((norm.weight > 0).all() for norm in (cnn.norm1, cnn.norm2))
     blocks = [f"{kind}{i}" for i in (1, 2) for kind in ("conv", "norm", "relu", "pool")]
     order = ["standard", *blocks, "flatten", "dense"]
-    lecture = models.named(**{name: cnn.get_submodule(name) for name in order})
+    lecture = models.named_sequential(**{name: cnn.get_submodule(name) for name in order})
     x = test[0][:50] / 255
     assert torch.allclose(lecture(x), cnn(x), atol=1e-4)

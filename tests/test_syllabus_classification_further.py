@@ -148,9 +148,9 @@ def test_what_the_truth_scores_on_the_labels_given():
 def test_l2_by_hand_and_weight_decay(penalty, decay, after):
     assert 2 - 0.1 * (0.5 + 2 * penalty * 2 + decay * 2) == pytest.approx(after)
     w = torch.tensor(2.0, requires_grad=True)
-    optimiser = torch.optim.SGD([w], lr=0.1, weight_decay=decay)
+    optimizer = torch.optim.SGD([w], lr=0.1, weight_decay=decay)
     (0.5 * w + penalty * w**2).backward()
-    optimiser.step()
+    optimizer.step()
     assert w.item() == pytest.approx(after)
 
 

@@ -184,9 +184,9 @@ def test_the_misplaced_square_depends_on_the_zero_of_the_loss():
 def test_first_steps_of_rmsprop():
     for rho, first in ((0.9, 3.16), (0.99, 10.0)):
         w = torch.zeros(1, requires_grad=True)
-        optimiser = torch.optim.RMSprop([w], lr=1.0, alpha=rho)
+        optimizer = torch.optim.RMSprop([w], lr=1.0, alpha=rho)
         w.grad = torch.ones(1)
-        optimiser.step()
+        optimizer.step()
         assert -w.item() == pytest.approx(first, abs=3e-3) == 1 / math.sqrt(1 - rho)
 
 
@@ -224,10 +224,10 @@ def test_the_misprinted_adam_stops(g):
 
 def test_adam_itself_goes_on():
     w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([w], lr=1.0)
+    optimizer = torch.optim.Adam([w], lr=1.0)
     for _ in range(100):
         w.grad = torch.ones_like(w)
-        optimiser.step()
+        optimizer.step()
     assert -w.item() == pytest.approx(100, rel=1e-6)
 
 
@@ -292,11 +292,11 @@ def test_own_steps_are_pytorchs_to_1e_6_over_50_steps(name, dtype):
     step, memory, make = RULES[name]
     ours = torch.linspace(-1, 1, 7, dtype=dtype)
     theirs = ours.clone().requires_grad_()
-    optimiser = make([theirs])
+    optimizer = make([theirs])
     for gradient in GRADIENTS.to(dtype):
         ours, memory = step(ours, gradient, memory, eta=0.01)
         theirs.grad = gradient.clone()
-        optimiser.step()
+        optimizer.step()
         assert (ours - theirs).abs().max().item() < 1e-6
     moved = (ours - torch.linspace(-1, 1, 7, dtype=dtype)).abs()
     assert moved[:5].min() > 0.02

@@ -181,7 +181,7 @@ def contrast(values) -> np.ndarray:
 
 
 def test_a_photograph_is_compressible_unless_it_is_shuffled():
-    photo = datasets.photograph("flower", size=128, grey=True)[0].double().numpy() / 255
+    photo = datasets.photograph("flower", size=128, gray=True)[0].double().numpy() / 255
     waves = fft.dctn(photo, norm="ortho")
     kept = np.where(abs(waves) >= np.quantile(abs(waves), 0.95), waves, 0)
     error = ((fft.idctn(kept, norm="ortho") - photo) ** 2).mean()
@@ -230,7 +230,7 @@ def test_steps_of_ista_go_where_the_lasso_lies():
 
 def half_of_china():
     """(48, 48) photograph, its cosines as columns, a mask of half of it; for two masks."""
-    tiny = datasets.photograph("china", size=48, grey=True)[0].double() / 255
+    tiny = datasets.photograph("china", size=48, gray=True)[0].double() / 255
     cosines = ex.cosine_pictures(48)
     for seed in (0, 1):
         half = torch.rand(tiny.numel(), generator=torch.Generator().manual_seed(seed)) < 0.5
@@ -253,7 +253,7 @@ def test_the_lost_intercept_costs_eighteen_decibels_and_ridge_fills_with_the_mea
 
 
 def test_noisier_data_want_a_larger_weight_on_the_prior():
-    photo = datasets.photograph("flower", size=64, grey=True)[0].float() / 255
+    photo = datasets.photograph("flower", size=64, gray=True)[0].float() / 255
     cosine, tried = DCT(photo.shape), [0.01, 0.03, 0.1, 0.2, 0.4]
     for seed in (0, 1):
         pixels = Restriction(photo.shape, 0.3, seed=seed)
@@ -275,7 +275,7 @@ def test_noisier_data_want_a_larger_weight_on_the_prior():
 
 
 def test_a_photograph_from_a_third_of_its_pixels_and_how_many_steps_it_takes():
-    photo = datasets.photograph("flower", size=128, grey=True)[0].float() / 255
+    photo = datasets.photograph("flower", size=128, gray=True)[0].float() / 255
     mask = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0)) < 0.3
     pixels, cosine = Restriction(photo.shape, mask), DCT(photo.shape)
 
@@ -309,7 +309,7 @@ def test_a_slice_from_a_third_of_k_space(pattern):
 
 
 def test_three_priors_at_one_mask():
-    photo = datasets.photograph("flower", size=64, grey=True)[0].float() / 255
+    photo = datasets.photograph("flower", size=64, gray=True)[0].float() / 255
     pixels, cosine = Restriction(photo.shape, 0.3, seed=0), DCT(photo.shape)
     seen, lams = pixels(photo), geometric_schedule(0.3, 3e-3, 40)
     by_cosines = psnr(
@@ -323,7 +323,7 @@ def test_three_priors_at_one_mask():
 
 
 def test_whole_rows_cost_every_prior_decibels():
-    photo = datasets.photograph("flower", size=64, grey=True)
+    photo = datasets.photograph("flower", size=64, gray=True)
     for prior in PRIORS[1:]:
         scores = {
             pattern: RecoveryCamera(photo, prior=prior, pattern=pattern).numbers()["psnr"]

@@ -40,7 +40,7 @@ def defined(monkeypatch) -> list[str]:
 @pytest.mark.parametrize(
     "before", ["", "try: import torchvision\nexcept RuntimeError: pass\n"], ids=["first", "retried"]
 )
-def test_torchvision_imports_and_works_after_datasets(before):
+def test_torchvision_imports_after_datasets(before):
     done = python(
         before + "import course_utils.datasets, torch, torchvision\n"
         "print(tuple(torchvision.transforms.functional.hflip(torch.ones(3, 4, 5)).shape))"
@@ -48,7 +48,7 @@ def test_torchvision_imports_and_works_after_datasets(before):
     assert (done.returncode, done.stdout.strip()) == (0, "(3, 4, 5)"), done.stderr
 
 
-def test_torchvision_fails_without_the_shim_only_where_the_pair_is_mismatched():
+def test_shim_is_needed_for_mismatched_pair():
     done = python("import torchvision")
     assert (done.returncode != 0) == MISMATCHED, done.stderr
     assert ("torchvision::nms does not exist" in done.stderr) == MISMATCHED
@@ -85,16 +85,16 @@ TORCH_USERS = [
 
 
 @pytest.mark.parametrize("path", TORCH_USERS, ids=lambda path: path.stem)
-def test_every_module_that_uses_torch_brings_the_shim(path):
+def test_torch_modules_import_shim(path):
     assert "course_utils._torchvision" in all_imports(path)
 
 
-def test_the_shim_does_not_import_torchvision():
+def test_shim_does_not_import_torchvision():
     done = python("import sys, course_utils._torchvision; print('torchvision' in sys.modules)")
     assert done.stdout.strip() == "False", done.stderr
 
 
-def test_reloading_the_shim_defines_nothing_twice():
+def test_reloaded_shim_defines_nothing_twice():
     done = python(
         "import importlib, course_utils._torchvision as shim; importlib.reload(shim);"
         "print(shim.define_missing_operators()); import torchvision"
@@ -112,27 +112,25 @@ def test_reloading_the_shim_defines_nothing_twice():
         (None, None),
     ],
 )
-def test_nothing_is_defined_unless_only_torchvision_is_built_for_cuda(
-    monkeypatch, tmp_path, defined, torchvision, cuda
-):
+def test_matching_builds_define_nothing(monkeypatch, tmp_path, defined, torchvision, cuda):
     monkeypatch.setattr(torch.version, "cuda", cuda)
     pretend_installed(monkeypatch, tmp_path, torchvision)
     assert _torchvision.define_missing_operators() == [] == defined
 
 
-def test_both_schemas_are_defined_for_a_mismatched_pair(monkeypatch, tmp_path, defined):
+def test_mismatched_pair_defines_both_schemas(monkeypatch, tmp_path, defined):
     monkeypatch.setattr(torch.version, "cuda", None)
     pretend_installed(monkeypatch, tmp_path, "0.28.0+cu130")
     assert _torchvision.define_missing_operators() == ["nms", "qnms"]
     assert defined == ["torchvision::nms", "torchvision::qnms"]
 
 
-def test_nothing_is_defined_where_torchvision_is_not_installed(monkeypatch, defined):
+def test_absent_torchvision_defines_nothing(monkeypatch, defined):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert _torchvision.define_missing_operators() == [] == defined
 
 
-def test_operators_that_torchvision_has_registered_are_left_alone(monkeypatch, tmp_path, defined):
+def test_registered_operators_are_kept(monkeypatch, tmp_path, defined):
     genuine = type("Namespace", (), {"nms": object(), "qnms": object()})
     monkeypatch.setattr(torch, "ops", type("Ops", (), {"torchvision": genuine}))
     monkeypatch.setattr(torch.version, "cuda", None)

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import datasets, models, training
-from course_utils.training import History, evaluate, fit, predict, repeat
+from course_utils import datasets, models
+from course_utils.training import History, evaluate, fit, loop, predict, repeat
 
 
 def toy(count=60, seed=1, size=8):
@@ -30,7 +30,7 @@ def toy(count=60, seed=1, size=8):
 
 def linear(size=8):
     torch.manual_seed(5)
-    return models.logistic((3, size, size), classes=3)
+    return models.logistic_regression((3, size, size), classes=3)
 
 
 def convnet(dropout=0.0):
@@ -57,7 +57,7 @@ def sgd(rate, **options):
 # ------------------------------------------------------------ the step
 
 
-def test_it_takes_the_steps_of_a_plain_loop():
+def test_fit_equals_plain_loop():
     """Full batches, so that order does not matter: momentum, schedule and all, step by step."""
     images, labels = toy()
     model, plain = convnet(), convnet()
@@ -84,7 +84,7 @@ def test_it_takes_the_steps_of_a_plain_loop():
     assert history.train_loss == history.step_loss
 
 
-def test_every_epoch_sees_every_image_once_in_another_order():
+def test_fit_shuffles_every_epoch():
     seen = []
 
     class Spy(nn.Linear):
@@ -103,7 +103,7 @@ def test_every_epoch_sees_every_image_once_in_another_order():
     assert len(history.step_loss) == 6
 
 
-def test_the_model_trains_in_training_mode_and_is_judged_in_evaluation_mode():
+def test_fit_sets_model_modes():
     modes = []
 
     class Spy(nn.Module):
@@ -122,7 +122,7 @@ def test_the_model_trains_in_training_mode_and_is_judged_in_evaluation_mode():
     assert not model.training
 
 
-def test_the_last_smaller_batch_counts_by_its_size():
+def test_last_batch_is_weighted_by_size():
     images, labels = toy(50)
     model = linear()
     before = evaluate(model, (images, labels))
@@ -131,7 +131,7 @@ def test_the_last_smaller_batch_counts_by_its_size():
     assert history.train_accuracy == pytest.approx([before.accuracy], abs=1e-6)
 
 
-def test_the_default_optimiser_is_the_documented_one():
+def test_default_optimizer_is_adamw():
     model, other = linear(), linear()
     fit(model, toy(), epochs=2)
     fit(other, toy(), epochs=2, optimizer=lambda p: torch.optim.AdamW(p, lr=0.002))
@@ -141,7 +141,7 @@ def test_the_default_optimiser_is_the_documented_one():
 # ------------------------------------------------------------ schedules, optimisers, augmentation
 
 
-def test_one_cycle_goes_up_and_then_down_to_nothing():
+def test_one_cycle_rises_then_falls():
     rates = []
 
     class Recorder(torch.optim.SGD):
@@ -168,7 +168,7 @@ def test_one_cycle_goes_up_and_then_down_to_nothing():
 
 
 @pytest.mark.parametrize("schedule", [None, "one-cycle"])
-def test_an_optimiser_can_be_used_again_for_more_epochs(schedule):
+def test_optimizer_can_be_reused(schedule):
     model = linear()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.25)
     fit(model, toy(), epochs=2, optimizer=optimizer, schedule=schedule)
@@ -178,17 +178,17 @@ def test_an_optimiser_can_be_used_again_for_more_epochs(schedule):
     assert not torch.equal(weights(model), before)
 
 
-def test_one_step_is_enough_for_one_cycle():
+def test_one_cycle_takes_single_step():
     assert fit(linear(), toy(), epochs=1, schedule="one-cycle").epochs == 1
 
 
-def test_an_optimiser_of_another_model_is_refused():
+def test_fit_refuses_other_models_optimizer():
     optimizer = torch.optim.SGD(linear().parameters(), lr=0.1)
     with pytest.raises(ValueError, match="holds no parameter of this model"):
         fit(linear(), toy(), optimizer=optimizer)
 
 
-def test_augmentation_changes_training_images_only():
+def test_augment_changes_training_images_only():
     seen = []
 
     def dark(batch):
@@ -230,7 +230,7 @@ def overfitting(patience, epochs=60, **options):
     return model, history, states
 
 
-def test_early_stopping_puts_the_best_weights_back():
+def test_early_stopping_restores_best_weights():
     model, history, states = overfitting(patience=4)
     assert history.epochs == history.best_epoch + 4 < 60
     assert history.stopped == "no lower validation loss for 4 epochs"
@@ -241,14 +241,14 @@ def test_early_stopping_puts_the_best_weights_back():
     assert again.loss == pytest.approx(min(history.valid_loss), abs=1e-6)
 
 
-def test_without_patience_the_last_weights_stay():
+def test_without_patience_last_weights_stay():
     model, history, states = overfitting(patience=None, epochs=20)
     assert history.epochs == 20 > history.best_epoch
     assert history.stopped == ""
     assert all(torch.equal(value, states[-1][name]) for name, value in model.state_dict().items())
 
 
-def test_the_best_weights_come_back_even_if_the_epochs_run_out():
+def test_best_weights_return_after_last_epoch():
     _, history, _ = overfitting(patience=4)
     model, short, states = overfitting(patience=4, epochs=history.best_epoch + 2)
     assert short.stopped == ""
@@ -259,7 +259,7 @@ def test_the_best_weights_come_back_even_if_the_epochs_run_out():
 # ------------------------------------------------------------ random numbers
 
 
-def test_the_same_seed_gives_the_same_model_to_the_last_bit():
+def test_same_seed_gives_same_weights():
     runs = [convnet(dropout=0.3) for _ in range(3)]
     for model, seed in zip(runs, (0, 0, 1), strict=True):
         torch.rand(int(model[0].weight.abs().sum()))  # whatever was drawn before
@@ -268,7 +268,7 @@ def test_the_same_seed_gives_the_same_model_to_the_last_bit():
     assert not torch.allclose(weights(runs[0]), weights(runs[2]))
 
 
-def test_the_random_numbers_outside_go_on_as_if_nothing_had_happened():
+def test_training_keeps_global_random_state():
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -281,10 +281,10 @@ def test_the_random_numbers_outside_go_on_as_if_nothing_had_happened():
 
 
 def linear_anew():
-    return models.logistic((3, 8, 8), classes=3)
+    return models.logistic_regression((3, 8, 8), classes=3)
 
 
-def test_repeat_draws_weights_and_order_from_each_seed():
+def test_repeat_seeds_weights_and_order():
     runs = repeat(linear_anew, toy(), toy(20), seeds=[3, 4, 3], epochs=2, batch_size=16)
     (one, first), (other, second), (same, third) = runs
     assert torch.equal(weights(one), weights(same))
@@ -297,7 +297,7 @@ def test_repeat_draws_weights_and_order_from_each_seed():
     assert all(len(history.valid_loss) == 2 for _, history in runs)
 
 
-def test_repeat_wants_an_optimiser_for_each_model():
+def test_repeat_refuses_shared_optimizer():
     optimizer = torch.optim.SGD(linear().parameters(), lr=0.1)
     with pytest.raises(ValueError, match="holds no parameter of this model"):
         repeat(linear_anew, toy(), optimizer=optimizer)
@@ -323,7 +323,7 @@ def interrupting(step):
     return schedule
 
 
-def test_an_interruption_loses_nothing():
+def test_interrupted_fit_returns_history():
     model = convnet()
     history = fit(model, toy(), toy(20), epochs=50, batch_size=20, schedule=interrupting(8))
     assert history.interrupted
@@ -335,7 +335,7 @@ def test_an_interruption_loses_nothing():
     assert fit(model, toy(), epochs=1).epochs == 1
 
 
-def test_an_interruption_keeps_the_best_weights():
+def test_interrupted_fit_restores_best_weights():
     stop = 3 * 30 + 1
     model = convnet()
     data, valid = (toy(12)[0], toy(12, seed=9)[1]), toy(40, seed=2)
@@ -346,7 +346,7 @@ def test_an_interruption_keeps_the_best_weights():
     assert evaluate(model, valid).loss == pytest.approx(min(history.valid_loss), abs=1e-6)
 
 
-def test_a_real_signal_ends_a_long_training_and_a_series():
+def test_sigint_ends_fit_and_repeat():
     steps, is_going, is_over = itertools.count(), threading.Event(), threading.Event()
 
     def make():
@@ -370,7 +370,7 @@ def test_a_real_signal_ends_a_long_training_and_a_series():
     assert sum(len(history.step_loss) for _, history in runs) > 10
 
 
-def test_an_interruption_between_two_trainings_keeps_the_first():
+def test_interrupted_repeat_keeps_finished_runs():
     def make():
         if next(made):
             raise KeyboardInterrupt
@@ -384,7 +384,7 @@ def test_an_interruption_between_two_trainings_keeps_the_first():
 
 
 @pytest.mark.parametrize("valid", [None, toy(20)])
-def test_a_loss_that_is_no_number_ends_the_training(valid):
+def test_infinite_loss_ends_training(valid):
     history = fit(linear(), toy(), valid, epochs=1000, batch_size=20, optimizer=sgd(1e38))
     assert history.epochs <= 3
     assert not math.isfinite(history.step_loss[-1])
@@ -397,7 +397,7 @@ def test_a_loss_that_is_no_number_ends_the_training(valid):
 # ------------------------------------------------------------ what it says
 
 
-def test_history_in_words():
+def test_history_repr():
     history = fit(linear(), toy(), toy(20), epochs=3)
     assert (history.epochs, history.device) == (3, "cpu")
     assert 0 < history.seconds < 60
@@ -409,7 +409,7 @@ def test_history_in_words():
     assert repr(History()) == "0 epochs in 0.0 s on cpu"
 
 
-def test_the_bar_is_shown_when_asked_for_and_says_why_it_stopped(capsys):
+def test_progress_bar_is_shown_on_request(capsys):
     fit(linear(), toy(), epochs=2, batch_size=20, progress=True)
     shown = capsys.readouterr()
     assert "| 0/6 [" in shown.err
@@ -430,22 +430,22 @@ def test_the_bar_is_shown_when_asked_for_and_says_why_it_stopped(capsys):
         (True, True, "COURSE_EXPECT", False),
     ],
 )
-def test_who_sees_a_bar(monkeypatch, terminal, kernel, variable, shown):
+def test_progress_bar_needs_an_onlooker(monkeypatch, terminal, kernel, variable, shown):
     for name in ("CI", "COURSE_EXPECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel.zmqshell", raising=False)
     if kernel:
-        monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", training)
+        monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", loop)
     if variable:
         monkeypatch.setenv(variable, "1")
-    assert training._watched() is shown
+    assert loop._show_progress() is shown
 
 
 # ------------------------------------------------------------ evaluate, predict
 
 
-def test_evaluate_and_predict_agree_with_arithmetic():
+def test_evaluate_and_predict_equal_plain_arithmetic():
     images, labels = toy(50)
     model = convnet(dropout=0.5)
     fit(model, (images, labels), epochs=2)
@@ -464,7 +464,7 @@ def test_evaluate_and_predict_agree_with_arithmetic():
     assert not scores.requires_grad
 
 
-def test_bytes_and_floats_are_the_same_images():
+def test_bytes_and_floats_train_alike():
     images, labels = toy()
     runs = [linear(), linear()]
     fit(runs[0], (images, labels), epochs=2)
@@ -472,7 +472,7 @@ def test_bytes_and_floats_are_the_same_images():
     assert torch.equal(weights(runs[0]), weights(runs[1]))
 
 
-def test_images_reach_the_model_channels_last_unless_it_uses_view():
+def test_images_are_channels_last_where_possible():
     seen = []
 
     class Viewing(nn.Module):
@@ -497,7 +497,7 @@ def test_images_reach_the_model_channels_last_unless_it_uses_view():
     assert all(layouts)
 
 
-def test_targets_may_be_images():
+def test_fit_takes_images_as_targets():
     images = toy(20)[0]
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Sigmoid())
@@ -510,7 +510,7 @@ def test_targets_may_be_images():
     assert result.loss == pytest.approx(expected, abs=1e-6)
 
 
-def test_labels_may_be_bytes_and_data_need_not_be_images():
+def test_fit_takes_byte_labels_and_vectors():
     images, labels = toy()
     model, other = linear(), linear()
     fit(model, (images, labels), epochs=1)
@@ -523,7 +523,7 @@ def test_labels_may_be_bytes_and_data_need_not_be_images():
     assert history.train_accuracy == []
 
 
-def test_lazy_layers_learn_their_size():
+def test_fit_takes_lazy_layers():
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
     assert fit(model, toy(), epochs=1).epochs == 1
     assert model[1].in_features == 192
@@ -539,20 +539,20 @@ TWENTY = "20 images and 19 labels"
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (IMAGES, TypeError, r"pair of tensors, \(images, labels\), not \(Tensor\)"),
-        ((IMAGES.numpy(), LABELS.numpy()), TypeError, r"not \(ndarray, ndarray\)"),
-        ((IMAGES, LABELS.tolist()), TypeError, r"not \(Tensor, list\)"),
-        ((IMAGES, LABELS, LABELS), TypeError, r"not \(Tensor, Tensor, Tensor\)"),
-        ((IMAGES.double(), LABELS), TypeError, r"uint8 or float32, not torch.float64"),
-        ((IMAGES.long(), LABELS), TypeError, r"uint8 or float32, not torch.int64"),
+        (IMAGES, TypeError, r"two tensors, \(images, labels\), got \(Tensor\)"),
+        ((IMAGES.numpy(), LABELS.numpy()), TypeError, r"got \(ndarray, ndarray\)"),
+        ((IMAGES, LABELS.tolist()), TypeError, r"got \(Tensor, list\)"),
+        ((IMAGES, LABELS, LABELS), TypeError, r"got \(Tensor, Tensor, Tensor\)"),
+        ((IMAGES.double(), LABELS), TypeError, r"uint8 or float32, got torch.float64"),
+        ((IMAGES.long(), LABELS), TypeError, r"uint8 or float32, got torch.int64"),
         ((IMAGES, LABELS[1:]), ValueError, TWENTY),
         ((IMAGES[:0], LABELS[:0]), ValueError, "0 images and 0 labels"),
-        ((IMAGES, LABELS + 1), ValueError, "label 3, but 3 scores"),
-        ((IMAGES, LABELS - 1), ValueError, "label -1, but 3 scores"),
+        ((IMAGES, LABELS + 1), ValueError, "label 3, but the model has 3 logits"),
+        ((IMAGES, LABELS - 1), ValueError, "label -1, but the model has 3 logits"),
         ((IMAGES[:, :2], LABELS), RuntimeError, "mat1 and mat2 shapes"),
     ],
 )
-def test_bad_data_are_refused_with_what_was_wrong(data, error, words):
+def test_bad_data_raise_error(data, error, words):
     for call in (
         lambda: fit(linear(), data, epochs=1),
         lambda: fit(linear(), toy(), data, epochs=1),
@@ -562,7 +562,7 @@ def test_bad_data_are_refused_with_what_was_wrong(data, error, words):
             call()
 
 
-def test_the_message_says_which_set_is_bad():
+def test_error_names_the_bad_set():
     with pytest.raises(ValueError, match=f"^train: {TWENTY}"):
         fit(linear(), (IMAGES, LABELS[1:]))
     with pytest.raises(ValueError, match=f"^valid: {TWENTY}"):
@@ -572,29 +572,29 @@ def test_the_message_says_which_set_is_bad():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"batch_size": 0}, "batch_size: a whole number from 1, not 0"),
-        ({"batch_size": 2.5}, "batch_size: a whole number from 1, not 2.5"),
-        ({"epochs": 0}, "epochs: a whole number from 1, not 0"),
-        ({"epochs": True}, "epochs: a whole number from 1, not True"),
-        ({"patience": 0}, "patience: a whole number from 1, not 0"),
-        ({"patience": 3}, "give valid too"),
-        ({"schedule": "onecycle"}, "\"one-cycle\" or a function, not 'onecycle'"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number from 1, got 2.5"),
+        ({"epochs": 0}, "epochs must be a whole number from 1, got 0"),
+        ({"epochs": True}, "epochs must be a whole number from 1, got True"),
+        ({"patience": 0}, "patience must be a whole number from 1, got 0"),
+        ({"patience": 3}, "pass valid as well"),
+        ({"schedule": "onecycle"}, "\"one-cycle\" or a function, got 'onecycle'"),
     ],
 )
-def test_bad_options_are_refused(options, words):
+def test_bad_options_raise_value_error(options, words):
     with pytest.raises(ValueError, match=words):
         fit(linear(), toy(), **options)
 
 
-def test_a_class_is_not_a_model():
-    with pytest.raises(TypeError, match=r"trains an nn.Module, .* not <class"):
+def test_fit_refuses_model_class():
+    with pytest.raises(TypeError, match=r"trains an nn.Module, .* got <class"):
         fit(models.MLPNet, toy())
 
 
 # ------------------------------------------------------------ it learns, and costs little
 
 
-def test_a_convnet_learns_shapes_where_logistic_regression_does_not():
+def test_convnet_beats_logistic_regression_on_shapes():
     data = datasets.load("shapes")
     train = data.train_images[:2000], data.train_labels[:2000]
     test = data.test_images, data.test_labels
@@ -603,12 +603,12 @@ def test_a_convnet_learns_shapes_where_logistic_regression_does_not():
     options = {"epochs": 4, "batch_size": 32, "schedule": "one-cycle"}
     fast = {"optimizer": lambda p: torch.optim.AdamW(p, lr=5e-3)}
     convnet = fit(nn.Sequential(*layers), train, test, **options, **fast)
-    linear = fit(models.logistic(), train, test, **options)
+    linear = fit(models.logistic_regression(), train, test, **options)
     assert convnet.valid_accuracy[-1] > 0.5
     assert linear.valid_accuracy[-1] < 0.35
 
 
-def test_images_are_not_copied_to_floats():
+def test_fit_copies_no_images_to_float():
     """8,000 colour images take 25 MB as bytes and 98 MB as floats."""
     code = """
 import resource, torch
@@ -617,9 +617,10 @@ from course_utils import models, training
 torch.set_num_threads(1)
 images = torch.zeros(8_000, 3, 32, 32, dtype=torch.uint8)
 labels = torch.zeros(8_000, dtype=torch.int64)
-training.fit(models.logistic(), (images[:500], labels[:500]), epochs=1)
+training.fit(models.logistic_regression(), (images[:500], labels[:500]), epochs=1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-training.fit(models.logistic(), (images, labels), (images[:1000], labels[:1000]), epochs=1)
+valid = images[:1000], labels[:1000]
+training.fit(models.logistic_regression(), (images, labels), valid, epochs=1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     if sys.platform != "linux":

@@ -1,9 +1,10 @@
 """`python -m course_utils data`: download the real image sets, or list what is there.
 
-Torchvision fetches the files, from its own addresses and against its own checksums: tests point
-`torchvision.datasets.CIFAR10.url` and its kin at a server of their own. Nothing but a finished
-file is ever put in place: everything else happens in a temporary folder beside it, which goes when
-the command ends; if the command was killed outright, the next one clears it away.
+Torchvision fetches the files, from its own addresses and their mirrors, against its own checksums:
+tests point `torchvision.datasets.CIFAR10.url` and its kin at a server of their own. (Pooch would
+replace that one call, without the mirrors, and its unfinished file too outlives a kill.) Nothing
+but a finished file is ever put in place: everything else happens in a temporary folder beside it,
+which goes when the command ends; if the command was killed outright, the next one clears it away.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import urllib.error
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +31,7 @@ from course_utils import datasets
 from course_utils.datasets import files
 from course_utils.datasets.files import DataError, Dataset
 
-PATIENCE = 30  # seconds that a server may stay silent
+TIMEOUT = 30  # seconds that a server may stay silent
 PREFIX = ".download-"
 
 
@@ -60,8 +62,14 @@ ORIGINS = {
 }
 
 
-def main(argv: list[str]) -> int:  # long: every way in which a download can end
-    """Download the named sets, or list all; return 0, 2 if one could not be had, 130 if stopped."""
+def main(argv: list[str]) -> int:
+    """Download the named sets, or list all; return 0, 2 if one could not be had, 130 if stopped.
+
+    Raises
+    ------
+    DataError
+        If a name is not known; nothing was downloaded.
+    """
     parser = argparse.ArgumentParser(
         prog="course_utils data",
         description="Download image sets, checked, into the folder of data sets "
@@ -70,32 +78,25 @@ def main(argv: list[str]) -> int:  # long: every way in which a download can end
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(datasets.DOWNLOADS))
     names = list(dict.fromkeys(parser.parse_args(argv).names))
     known = datasets.available()
-    wrong = [name for name in names if name not in known]
-    if wrong:
-        hint = files.suggestion(wrong[0], list(known))
-        print(
-            f"There is no data set {wrong[0]!r}. {hint}Known: {', '.join(known)}.", file=sys.stderr
-        )
-        return 2
+    for name in names:
+        if name not in known:
+            raise DataError(datasets.unknown(name, known))
     if not names:
-        print(listing())
+        print(describe_all())
         return 0
-    failed = False
-    with _stopped_politely():
-        try:
-            for name in names:
-                try:
-                    print(provide(name))
-                except DataError as error:
-                    print(error, file=sys.stderr)
-                    failed = True
-        except KeyboardInterrupt:
-            print(
-                f"\nStopped: {name} was not downloaded, and nothing was left behind.",
-                file=sys.stderr,
-            )
-            return 130
-    return 2 if failed else 0
+    code = 0
+    with _sigterm_as_interrupt():
+        for name in names:
+            try:
+                print(provide(name))
+            except DataError as error:  # the others may still be had
+                print(error, file=sys.stderr)
+                code = 2
+            except KeyboardInterrupt:
+                message = f"\nStopped: {name} was not downloaded, and nothing was left behind."
+                print(message, file=sys.stderr)
+                return 130
+    return code
 
 
 def provide(name: str) -> str:
@@ -108,12 +109,12 @@ def provide(name: str) -> str:
     """
     if name in datasets.BUILT_IN:
         return f"{name} needs no download: load({name!r}) always works."
-    target = files.folder() / f"{name}.npz"
+    target = files.data_dir() / f"{name}.npz"
     try:
         if not target.exists():
             return f"{_fetch(name, target)}. Saved in {target}."
     except (OSError, RuntimeError, http.client.HTTPException) as error:
-        raise DataError(f"{name} was not downloaded: {explain(error, name)}") from error
+        raise DataError(f"{name} was not downloaded: {explain_failure(error, name)}") from error
     try:
         return f"{files.read(target)}. Already in {target}, and left as it is."
     except DataError as error:
@@ -123,30 +124,30 @@ def provide(name: str) -> str:
 def _fetch(name: str, target: Path) -> Dataset:
     folder = target.parent
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    _remove_abandoned(folder)
     if shutil.disk_usage(folder).free < ORIGINS[name].needed * 1e6:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=folder) as temporary:
         finished = Path(temporary) / target.name
-        files.write(_downloaded(name, temporary), finished)
-        dataset = files.read(finished)
+        files.write(_download(name, temporary), finished)
+        dataset = files.read(finished)  # nothing is put in place that cannot be read back
         os.replace(finished, target)
     return dataset
 
 
-def _downloaded(name: str, temporary: str) -> Dataset:
+def _download(name: str, temporary: str) -> Dataset:
     """Let torchvision download a set, with a progress bar, and compare its checksums."""
     import torchvision
 
     kind = {"cifar10": torchvision.datasets.CIFAR10, "mnist": torchvision.datasets.MNIST}[name]
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)  # torchvision sets none
+    previous_timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
     try:
         with warnings.catch_warnings(action="ignore"):  # the files were pickled long ago
             train = kind(temporary, train=True, download=True)
             test = kind(temporary, train=False)
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous_timeout)
     images = [torch.as_tensor(part.data) for part in (train, test)]
     images = [part[:, None] if part.ndim == 3 else part.permute(0, 3, 1, 2) for part in images]
     labels = [torch.as_tensor(part.targets) for part in (train, test)]
@@ -154,10 +155,10 @@ def _downloaded(name: str, temporary: str) -> Dataset:
     return Dataset(name, images[0], labels[0], images[1], labels[1], classes, source="")
 
 
-def explain(error: Exception, name: str) -> str:
+def explain_failure(error: Exception, name: str) -> str:
     """Return what went wrong and what to do about it; MNIST's errors come as one text."""
     text, number = str(error), getattr(error, "errno", None)
-    folder = files.folder()
+    folder = files.data_dir()
     another = "or name another folder in COURSE_DATA"
     if number in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full. Free {ORIGINS[name].needed} MB for {folder}, {another}."
@@ -174,23 +175,23 @@ def explain(error: Exception, name: str) -> str:
         return f"the server answered {answer[1]!r}. That is its fault, not yours: try again later."
     network = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)
     if isinstance(error, network) or "urlopen error" in text:
-        reason = re.search(r"urlopen error ([^>\n]*)", text)
-        reason = reason[1] if reason else text or type(error).__name__
+        match = re.search(r"urlopen error ([^>\n]*)", text)
+        reason = match[1] if match else text or type(error).__name__
         return f"the server cannot be reached ({reason}). Check your network, or try later."
     return f"{type(error).__name__}: {text.strip()}"
 
 
-def listing() -> str:
+def describe_all() -> str:
     """Return all sets, each with what it is, its size, source and licence."""
-    folder = files.folder()
-    _sweep(folder)
+    folder = files.data_dir()
+    _remove_abandoned(folder)
     lines = [f"Data sets; those on disk are in {folder}", ""]
-    for name, there in datasets.available().items():
+    for name, is_available in datasets.available().items():
         path = folder / f"{name}.npz"
         origin = ORIGINS.get(name, Origin("your own file", "yours to know"))
         if name in datasets.BUILT_IN:
             state = "always there"
-        elif there:
+        elif is_available:
             state = f"on disk, {path.stat().st_size / 1e6:.0f} MB"
         else:
             state = f"not on disk; `data {name}` makes it, {origin.megabytes} MB"
@@ -202,19 +203,19 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _sweep(folder: Path) -> None:
+def _remove_abandoned(folder: Path) -> None:
     """Remove the temporary folders of commands that were killed."""
-    for left in folder.glob(f"{PREFIX}*-*"):
-        owner = left.name.removeprefix(PREFIX).split("-")[0]
+    for temporary in folder.glob(f"{PREFIX}*-*"):
+        owner = temporary.name.removeprefix(PREFIX).split("-")[0]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
-def _stopped_politely():
+def _sigterm_as_interrupt() -> Iterator[None]:
     """Treat a request to end (SIGTERM) like Ctrl+C, so that temporary files are removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)

@@ -1,6 +1,5 @@
 """Image sets kept as .npz files: where they lie, and how one is read and checked."""
 
-import difflib
 import os
 import zipfile
 from dataclasses import dataclass
@@ -10,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.errors import UserError
+
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "classes")
 HELP = "data/README.md describes the form and how to write it."
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """An image set that cannot be had; the message says why and what to do."""
 
 
@@ -50,24 +51,17 @@ class Dataset:
         )
 
 
-def folder(root: str | Path | None = None) -> Path:
+def data_dir(root: str | Path | None = None) -> Path:
     """Return the folder of image sets: `root`, else $COURSE_DATA, else the course's data/."""
-    chosen = root or os.environ.get("COURSE_DATA")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    if named := root or os.environ.get("COURSE_DATA"):
+        return Path(named).expanduser().absolute()
     course = Path(__file__).parents[2]  # the checkout, unless the package was installed by itself
     return (course if (course / "pyproject.toml").is_file() else Path.cwd()) / "data"
 
 
-def names(root: str | Path | None = None) -> list[str]:
+def list_names(root: str | Path | None = None) -> list[str]:
     """Return the names of the sets in the folder."""
-    return sorted(path.stem for path in folder(root).glob("*.npz"))
-
-
-def suggestion(name: str, known: list[str]) -> str:
-    """Return "Did you mean 'mnist'? ", or nothing where no known name comes close."""
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"Did you mean {close[0]!r}? " if close else ""
+    return sorted(path.stem for path in data_dir(root).glob("*.npz"))
 
 
 def read(path: Path, source: str | None = None) -> Dataset:
@@ -81,7 +75,7 @@ def read(path: Path, source: str | None = None) -> Dataset:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            arrays = {key: _array(archive, key, path) for key in KEYS}
+            arrays = {key: _read_array(archive, key, path) for key in KEYS}
     except DataError:
         raise
     except FileNotFoundError:
@@ -92,7 +86,7 @@ def read(path: Path, source: str | None = None) -> Dataset:
         raise DataError(
             f"{path} is damaged, or no .npz file ({error}). Download or save it again."
         ) from error
-    _check(arrays, path)
+    _validate(arrays, path)
     return Dataset(
         name=path.stem,
         train_images=_channels_first(arrays.pop("train_images")),
@@ -106,25 +100,27 @@ def read(path: Path, source: str | None = None) -> Dataset:
 
 def write(dataset: Dataset, path: Path) -> None:
     """Write `dataset` in the form `read` reads, and wait until it is on the disk."""
-    arrays = {key: getattr(dataset, key) for key in KEYS[:4]}
-    for key in ("train_images", "test_images"):
-        arrays[key] = arrays[key].permute(0, 2, 3, 1)
     with open(path, "wb") as file:
         np.savez(
-            file, **{key: value.numpy() for key, value in arrays.items()}, classes=dataset.classes
+            file,
+            train_images=dataset.train_images.permute(0, 2, 3, 1).numpy(),
+            train_labels=dataset.train_labels.numpy(),
+            test_images=dataset.test_images.permute(0, 2, 3, 1).numpy(),
+            test_labels=dataset.test_labels.numpy(),
+            classes=np.array(dataset.classes),
         )
         file.flush()
         os.fsync(file.fileno())
 
 
-def _array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     """Read one array of the archive, to its last byte, where zipfile compares the checksum."""
-    held = [name.removesuffix(".npy") for name in archive.namelist()]
-    if key not in held:
-        raise DataError(f"{path} lacks {key!r}; it holds {', '.join(held) or 'nothing'}. {HELP}")
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    if key not in keys:
+        raise DataError(f"{path} lacks {key!r}; it holds {', '.join(keys) or 'nothing'}. {HELP}")
     with archive.open(f"{key}.npy") as member:
         try:
-            array = np.lib.format.read_array(member, allow_pickle=False)
+            array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
         except ValueError as error:
             if "allow_pickle" not in str(error):
                 raise
@@ -137,29 +133,28 @@ def _array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     return array
 
 
-def _check(arrays: dict[str, np.ndarray], path: Path) -> None:
+def _validate(arrays: dict[str, np.ndarray], path: Path) -> None:
     """Raise DataError unless the arrays are in the form that data/README.md describes."""
 
-    def require(held: bool, key: str, expected: str) -> None:
-        if not held:
-            found = f"{arrays[key].dtype} of shape {arrays[key].shape}"
-            raise DataError(f"{path}: {key!r} should be {expected}, and is {found}. {HELP}")
+    def require(condition: bool, key: str, expected: str) -> None:
+        if not condition:
+            actual = f"{arrays[key].dtype} of shape {arrays[key].shape}"
+            raise DataError(f"{path}: {key!r} should be {expected}, and is {actual}. {HELP}")
 
     classes = arrays["classes"]
-    named = classes.dtype.kind == "U" and classes.ndim == 1 and len(classes) > 0
-    require(named, "classes", "one string per class")
+    are_names = classes.dtype.kind == "U" and classes.ndim == 1 and len(classes) > 0
+    require(are_names, "classes", "one string per class")
     for split in ("train", "test"):
         key, labels = f"{split}_images", arrays[f"{split}_labels"]
         images = arrays[key]
         require(images.dtype == np.uint8, key, "uint8, 0 to 255")
-        form = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
-        require(
-            form and images.size > 0, key, "(N, H, W) grey or (N, H, W, 3) colour, channels last"
-        )
-        same = images.shape[1:] == arrays["train_images"].shape[1:]
-        require(same, key, f"of the training images' size {arrays['train_images'].shape[1:]}")
-        whole = labels.dtype.kind in "iu" and labels.shape == images.shape[:1]
-        require(whole, f"{split}_labels", f"one integer for each of {len(images)} images")
+        are_images = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+        expected = "(N, H, W) grey or (N, H, W, 3) colour, channels last"
+        require(are_images and images.size > 0, key, expected)
+        same_size = images.shape[1:] == arrays["train_images"].shape[1:]
+        require(same_size, key, f"of the training images' size {arrays['train_images'].shape[1:]}")
+        are_labels = labels.dtype.kind in "iu" and labels.shape == images.shape[:1]
+        require(are_labels, f"{split}_labels", f"one integer for each of {len(images)} images")
         low, high = labels.min(), labels.max()
         if low < 0 or high >= len(classes):
             raise DataError(

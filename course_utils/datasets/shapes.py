@@ -27,10 +27,10 @@ CLASSES = (
 )  # fmt: skip
 SIZE = 32  # pixels a side
 RADIUS = 8.5, 12.5  # pixels
-TURN = 0.5  # radians to either side
-GROUND, INSIDE, GRAIN = 0.2, 0.08, 0.03  # strengths of both textures and of the noise, of 1
-LIGHTER = 0.6  # how much a shape leans to colours lighter than its ground
-APART = 0.4  # least distance of both colours, red, green and blue running from 0 to 1
+MAX_ROTATION = 0.5  # radians to either side
+GROUND_TEXTURE, SHAPE_TEXTURE, NOISE = 0.2, 0.08, 0.03  # their amplitudes, colours being 0 to 1
+LIGHTNESS_BIAS = 0.6  # how much a shape leans to colours lighter than its ground
+MIN_DISTANCE = 0.4  # least distance of both colours, red, green and blue running from 0 to 1
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 
 
@@ -75,7 +75,7 @@ OUTLINES = {
 }
 
 
-class _Dice:
+class _Sampler:
     """Random numbers for `count` pictures, from one seeded generator."""
 
     def __init__(self, generator: np.random.Generator, count: int):
@@ -90,40 +90,40 @@ class _Dice:
         return self.generator.standard_normal((self.count, *shape), dtype=np.float32)
 
 
-def _cover(labels: ndarray, dice: _Dice) -> ndarray:
+def _coverage(labels: ndarray, sampler: _Sampler) -> ndarray:
     """(N,) class numbers -> (N, 1, 32, 32): the share of each pixel that the shape covers."""
-    radius, turn = dice.uniform(*RADIUS), dice.uniform(-TURN, TURN)
+    radius, angle = sampler.uniform(*RADIUS), sampler.uniform(-MAX_ROTATION, MAX_ROTATION)
     rows, columns = (
-        (axis - (SIZE - 1) / 2 - (SIZE / 2 - radius) * dice.uniform(-1, 1)) / radius
+        (axis - (SIZE - 1) / 2 - (SIZE / 2 - radius) * sampler.uniform(-1, 1)) / radius
         for axis in (ROWS, COLUMNS)
     )
-    x = columns * np.cos(turn) + rows * np.sin(turn)
-    y = rows * np.cos(turn) - columns * np.sin(turn)
+    x = columns * np.cos(angle) + rows * np.sin(angle)
+    y = rows * np.cos(angle) - columns * np.sin(angle)
     distance = np.empty_like(x)
     for number, name in enumerate(CLASSES):
-        mine = labels == number
-        distance[mine] = OUTLINES[name](x[mine], y[mine])
+        mask = labels == number
+        distance[mask] = OUTLINES[name](x[mask], y[mask])
     return (0.5 - distance * radius).clip(0, 1)[:, None]
 
 
-def _texture(waves: int, dice: _Dice) -> ndarray:
+def _texture(waves: int, sampler: _Sampler) -> ndarray:
     """(N, 3, 32, 32): gratings of random direction, pitch and colour, about -1 to 1."""
-    total = np.zeros((dice.count, 3, SIZE, SIZE), np.float32)
+    total = np.zeros((sampler.count, 3, SIZE, SIZE), np.float32)
     for _ in range(waves):
-        turn, pitch = dice.uniform(0, math.pi), dice.uniform(3, 16)
-        cycles = (ROWS * np.sin(turn) + COLUMNS * np.cos(turn)) / pitch
-        wave = np.sin(2 * math.pi * (cycles + dice.uniform(0, 1)))
-        total += dice.uniform(-1, 1, 3, 1, 1) * wave[:, None]
+        angle, pitch = sampler.uniform(0, math.pi), sampler.uniform(3, 16)
+        cycles = (ROWS * np.sin(angle) + COLUMNS * np.cos(angle)) / pitch
+        wave = np.sin(2 * math.pi * (cycles + sampler.uniform(0, 1)))
+        total += sampler.uniform(-1, 1, 3, 1, 1) * wave[:, None]
     return total / math.sqrt(waves)
 
 
-def _colours(dice: _Dice) -> tuple[ndarray, ndarray]:
-    """Two (N, 3, 1, 1) colours, of the ground and of the shape, at least APART from each other."""
-    ground, offers = dice.uniform(0.15, 0.85, 3), dice.uniform(0, 1, 4, 3)
-    gaps = offers - ground[:, None]
-    best = (gaps**2 + LIGHTER * gaps).sum(2).argmax(1)
-    gap = gaps[np.arange(dice.count), best]
-    gap *= np.maximum(1, APART / np.linalg.norm(gap, axis=1, keepdims=True))
+def _colors(sampler: _Sampler) -> tuple[ndarray, ndarray]:
+    """Two (N, 3, 1, 1) colours, of ground and shape, at least MIN_DISTANCE from each other."""
+    ground, candidates = sampler.uniform(0.15, 0.85, 3), sampler.uniform(0, 1, 4, 3)
+    gaps = candidates - ground[:, None]
+    best = (gaps**2 + LIGHTNESS_BIAS * gaps).sum(2).argmax(1)
+    gap = gaps[np.arange(sampler.count), best]
+    gap *= np.maximum(1, MIN_DISTANCE / np.linalg.norm(gap, axis=1, keepdims=True))
     return ground[..., None, None], (ground + gap)[..., None, None]
 
 
@@ -133,18 +133,18 @@ def render(labels: ndarray, seed: int) -> ndarray:
     pictures = np.empty((len(labels), 3, SIZE, SIZE), np.uint8)
     for start in range(0, len(labels), 100):  # a megabyte of float32 at a time stays in the cache
         part = labels[start : start + 100]
-        dice = _Dice(generator, len(part))
-        cover = _cover(part, dice)
-        ground, paint = _colours(dice)
-        ground = ground + GROUND * _texture(2, dice)
-        paint = paint + INSIDE * _texture(1, dice)
-        picture = ground + cover * (paint - ground) + GRAIN * dice.normal(3, SIZE, SIZE)
+        sampler = _Sampler(generator, len(part))
+        coverage = _coverage(part, sampler)
+        ground, color = _colors(sampler)
+        ground = ground + GROUND_TEXTURE * _texture(2, sampler)
+        color = color + SHAPE_TEXTURE * _texture(1, sampler)
+        picture = ground + coverage * (color - ground) + NOISE * sampler.normal(3, SIZE, SIZE)
         pictures[start : start + 100] = np.rint(picture.clip(0, 1) * 255)
     return pictures
 
 
 @functools.cache
-def _made(seed: int, train: int, test: int) -> Dataset:
+def _generate(seed: int, train: int, test: int) -> Dataset:
     order = np.random.default_rng(seed).permutation(train + test)
     labels = torch.from_numpy(order) % len(CLASSES)
     images = torch.from_numpy(render(labels.numpy(), seed))
@@ -159,8 +159,26 @@ def _made(seed: int, train: int, test: int) -> Dataset:
     )
 
 
-def dataset(seed: int = 0, train: int = 5000, test: int = 1000) -> Dataset:
-    """Return shapes in random order; made once per process, copied for each caller."""
-    made = _made(seed, train, test)
-    kept = ("train_images", "train_labels", "test_images", "test_labels")
-    return replace(made, **{key: getattr(made, key).clone() for key in kept})
+def make_shapes(seed: int = 0, train: int = 5000, test: int = 1000) -> Dataset:
+    """Return shapes in random order; generated once per process, copied for each caller.
+
+    Parameters
+    ----------
+    seed : int
+        Decides every picture and its place in the order.
+    train, test : int
+        Numbers of training and test images.
+
+    Examples
+    --------
+    >>> make_shapes(train=20, test=10)
+    shapes: 20 training and 10 test images of 3×32×32, 10 classes
+    """
+    original = _generate(seed, train, test)
+    return replace(
+        original,
+        train_images=original.train_images.clone(),
+        train_labels=original.train_labels.clone(),
+        test_images=original.test_images.clone(),
+        test_labels=original.test_labels.clone(),
+    )

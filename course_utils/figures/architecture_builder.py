@@ -7,7 +7,7 @@ import traitlets
 from torch import nn
 
 from course_utils.figures import Figure, inside
-from course_utils.models import ledger, named
+from course_utils.models import ledger, named_sequential
 
 # One convolution: filters, kernel, stride, padding, then its pool's window (0: none) and stride.
 CONV = ("filters", "kernel", "stride", "padding", "pool", "pool stride")
@@ -156,7 +156,7 @@ class ArchitectureBuilder(Figure):
                 made[f"dense{number}"] = nn.Linear(inputs, width, bias=self.bias)
                 inputs = width
             made["scores"] = nn.Linear(inputs, self.classes, bias=self.bias)
-        return named(**made)
+        return named_sequential(**made)
 
     def numbers(self) -> dict:
         """Write the ledger's rows and totals, and which rows hold most."""
@@ -166,8 +166,8 @@ class ArchitectureBuilder(Figure):
             "parameters": book.parameters,
             "multiply_adds": book.multiply_adds,
             "memory": book.memory,
-            "most_parameters": book.rows.index(book.most("parameters")),
-            "most_multiply_adds": book.rows.index(book.most("multiply_adds")),
+            "most_parameters": book.rows.index(book.largest("parameters")),
+            "most_multiply_adds": book.rows.index(book.largest("multiply_adds")),
             "chosen": book.rows[self.row].name,
         }
 

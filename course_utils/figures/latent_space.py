@@ -145,7 +145,7 @@ class LatentSpace(Figure):
         with torch.no_grad():
             for weights in model.parameters():
                 weights *= 2  # else everything decodes to nearly the same grey
-        return cls(model, shapes.dataset(train=12, test=1).train_images)
+        return cls(model, shapes.make_shapes(train=12, test=1).train_images)
 
 
 def as_bytes(images: Tensor) -> Tensor:

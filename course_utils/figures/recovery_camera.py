@@ -71,7 +71,7 @@ class RecoveryCamera(Figure):
         if image.shape[0] != image.shape[1] or image.shape[0] not in SIDES:
             raise traitlets.TraitError(
                 f"image wants a side of 16, 32, 64 or 128 pixels, got {image.shape}; "
-                "datasets.photograph(size=64, grey=True) has such a form"
+                "datasets.photograph(size=64, gray=True) has such a form"
             )
         if image.min() < 0 or image.max() > 255:
             raise traitlets.TraitError(
@@ -123,7 +123,7 @@ class RecoveryCamera(Figure):
         """Build a camera before a photograph of 64 × 64 pixels."""
         from course_utils.datasets import photograph
 
-        return cls(photograph(size=64, grey=True))
+        return cls(photograph(size=64, gray=True))
 
 
 def hashed(numbers: ndarray, seed: int) -> ndarray:

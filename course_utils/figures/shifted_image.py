@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from course_utils.figures import Figure, inside
 from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
-from course_utils.models import course_convnet, logistic
+from course_utils.models import course_convnet, logistic_regression
 
 FILLS = ("edge", "wrap", "black")  # what comes in from outside
 STAGES = {"relu": "ReLU", "max_pool2d": "pool"}  # layers whose maps are shown
@@ -238,6 +238,9 @@ class ShiftedImage(Figure):
         planes = torch.stack([(place * k) % 256 for place in places for k in (1, 2, 3)])
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            models = {"logistic regression": logistic(classes=3), "CNN": course_convnet(classes=3)}
+            models = {
+                "logistic regression": logistic_regression(classes=3),
+                "CNN": course_convnet(classes=3),
+            }
         names = ("stripes", "saddle", "rings")
         return cls(planes.view(3, 3, 32, 32).to(torch.uint8), range(3), names, models, image=2)

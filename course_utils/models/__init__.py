@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from course_utils.models.autoencoders import autoencoder, dense_autoencoder
-from course_utils.models.costs import FUNCTION, Ledger, Row, size
+from course_utils.models.costs import FUNCTION, Ledger, Row, format_bytes
 from course_utils.models.counting import ledger
 
 __all__ = [
@@ -21,21 +22,33 @@ __all__ = [
     "autoencoder",
     "course_convnet",
     "dense_autoencoder",
+    "format_bytes",
     "keras_convnet",
     "ledger",
     "lenet",
-    "logistic",
+    "logistic_regression",
     "meml_convnet",
     "meml_mlp",
-    "named",
-    "size",
+    "named_sequential",
     "workshop_convnet",
     "workshop_mlp",
 ]
 
 
-def named(**layers: nn.Module) -> nn.Sequential:
-    """Layers one after the other, under these names."""
+Numbers = float | Sequence[float] | torch.Tensor
+
+
+def named_sequential(**layers: nn.Module) -> nn.Sequential:
+    """Layers one after the other, under these names.
+
+    Examples
+    --------
+    >>> named_sequential(flatten=nn.Flatten(), dense=nn.Linear(4, 2))
+    Sequential(
+      (flatten): Flatten(start_dim=1, end_dim=-1)
+      (dense): Linear(in_features=4, out_features=2, bias=True)
+    )
+    """
     return nn.Sequential(OrderedDict(layers))
 
 
@@ -43,9 +56,22 @@ class Standardize(nn.Module):
     """(N, C, H, W) -> the same, each channel minus its `mean`, then divided by its `std`.
 
     First layer of a model, so that whoever loads the weights has the two numbers with them.
+
+    Parameters
+    ----------
+    mean, std : number or sequence of numbers
+        One for each channel.
+
+    Examples
+    --------
+    >>> Standardize(0.5, 0.25)(torch.ones(1, 1, 1, 1)).item()
+    2.0
     """
 
-    def __init__(self, mean, std):
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: Numbers, std: Numbers):
         super().__init__()
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
@@ -61,7 +87,7 @@ class Standardize(nn.Module):
         """
         if images.ndim != 4 or images.dtype != torch.uint8:
             what = f"{images.dtype} of shape {tuple(images.shape)}"
-            raise ValueError(f"like wants (N, C, H, W) uint8 images, not {what}")
+            raise ValueError(f"images must be (N, C, H, W) uint8, got {what}")
         counts = torch.stack(
             [channel.flatten().bincount(minlength=256) for channel in images.unbind(1)]
         )
@@ -72,20 +98,22 @@ class Standardize(nn.Module):
             raise ValueError(f"channel {int(std.argmin())} is constant: it has no deviation")
         return cls(mean, std)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> the same shape."""
         return (x - self.mean) / self.std
 
 
 class MLPNet(nn.Module):
-    """(N, 1, 28, 28) -> (N, 10) scores by three dense layers (Mathematics of AI)."""
+    """(N, 1, 28, 28) -> (N, 10) logits by three dense layers (Mathematics of AI)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.fc0 = nn.Linear(28 * 28, 256)
         self.fc1 = nn.Linear(256, 84)
         self.fc2 = nn.Linear(84, 10)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 1, 28, 28) -> (N, 10)."""
         x = torch.flatten(x, start_dim=1)
         x = torch.relu(self.fc0(x))
         x = torch.relu(self.fc1(x))
@@ -93,8 +121,8 @@ class MLPNet(nn.Module):
 
 
 def lenet() -> nn.Sequential:
-    """(N, 1, 28, 28) -> (N, 10) scores: a variant of LeNet (Mathematics of AI)."""
-    return named(
+    """(N, 1, 28, 28) -> (N, 10) logits: a variant of LeNet (Mathematics of AI)."""
+    return named_sequential(
         **_block(1, 1, 6, 5),
         **_block(2, 6, 16, 5),
         flatten=nn.Flatten(),
@@ -105,8 +133,8 @@ def lenet() -> nn.Sequential:
 
 
 def workshop_convnet() -> nn.Sequential:
-    """(N, 3, 32, 32) -> (N, 10) scores: the convnet for CIFAR-10 (COMP90051, workshop 6)."""
-    return named(
+    """(N, 3, 32, 32) -> (N, 10) logits: the convnet for CIFAR-10 (COMP90051, workshop 6)."""
+    return named_sequential(
         **_block(1, 3, 8, 5),
         **_block(2, 8, 16, 5),
         flatten=nn.Flatten(),
@@ -117,8 +145,8 @@ def workshop_convnet() -> nn.Sequential:
 
 
 def workshop_mlp() -> nn.Sequential:
-    """(N, 3, 32, 32) -> (N, 10) scores by dense layers only (COMP90051, workshop 6)."""
-    return named(
+    """(N, 3, 32, 32) -> (N, 10) logits by dense layers only (COMP90051, workshop 6)."""
+    return named_sequential(
         flatten=nn.Flatten(),
         dense1=nn.Linear(3 * 32 * 32, 256),
         relu1=nn.ReLU(),
@@ -129,11 +157,11 @@ def workshop_mlp() -> nn.Sequential:
 
 
 def meml_mlp() -> nn.Sequential:
-    """(N, 1, 28, 28) -> (N, 10) scores: the first of the two networks in MEML, chapter 5.
+    """(N, 1, 28, 28) -> (N, 10) logits: the first of the two networks in MEML, chapter 5.
 
-    The book ends it with a softmax; here, as usual in PyTorch, the loss takes the scores.
+    The book ends it with a softmax; here, as usual in PyTorch, the loss takes the logits.
     """
-    return named(
+    return named_sequential(
         flatten=nn.Flatten(),
         dense1=nn.Linear(28 * 28, 200),
         relu=nn.ReLU(),
@@ -144,8 +172,8 @@ def meml_mlp() -> nn.Sequential:
 
 
 def meml_convnet() -> nn.Sequential:
-    """(N, 1, 28, 28) -> (N, 10) scores: the second of the two networks in MEML, chapter 5."""
-    return named(
+    """(N, 1, 28, 28) -> (N, 10) logits: the second of the two networks in MEML, chapter 5."""
+    return named_sequential(
         **_block(1, 1, 8, 5),
         **_block(2, 8, 16, 3),
         flatten=nn.Flatten(),
@@ -154,8 +182,8 @@ def meml_convnet() -> nn.Sequential:
 
 
 def keras_convnet() -> nn.Sequential:
-    """(N, 1, 28, 28) -> (N, 10) scores: the Keras model of the lecture, without its softmax."""
-    return named(
+    """(N, 1, 28, 28) -> (N, 10) logits: the Keras model of the lecture, without its softmax."""
+    return named_sequential(
         **_block(1, 1, 32, 3),
         **_block(2, 32, 64, 3),
         flatten=nn.Flatten(),
@@ -164,20 +192,32 @@ def keras_convnet() -> nn.Sequential:
     )
 
 
-def logistic(shape: tuple[int, ...] = (3, 32, 32), classes: int = 10) -> nn.Sequential:
-    """(N, *shape) -> (N, classes) scores: logistic regression, one dense layer on the pixels."""
-    return named(flatten=nn.Flatten(), dense=nn.Linear(math.prod(shape), classes))
+def logistic_regression(shape: tuple[int, ...] = (3, 32, 32), classes: int = 10) -> nn.Sequential:
+    """(N, *shape) -> (N, classes) logits: logistic regression, one dense layer on the pixels."""
+    return named_sequential(flatten=nn.Flatten(), dense=nn.Linear(math.prod(shape), classes))
 
 
 def course_convnet(
     width: int = 16, classes: int = 10, channels: int = 3, batch_norm: bool = False, blocks: int = 2
 ) -> nn.Sequential:
-    """(N, channels, 32, 32) -> (N, classes) scores: the CNN of the course.
+    """(N, channels, 32, 32) -> (N, classes) logits: the CNN of the course.
 
-    Each block is a 5×5 convolution, ReLU and a pool that halves both sides; the first has `width`
-    filters, every other twice as many as the one before. One dense layer ends it.
+    Each block is a 5×5 convolution, ReLU and a pool that halves both sides; one dense layer ends
+    it.
+
+    Parameters
+    ----------
+    width : int
+        Filters of the first block; every other has twice as many as the one before.
+    classes, channels : int
+        Numbers of logits and of the image's channels.
+    batch_norm : bool
+        Normalise each convolution's output.
+    blocks : int
+        From 1 to 5.
     """
-    layers, inputs = {}, channels
+    layers: dict[str, nn.Module] = {}
+    inputs = channels
     for number in range(1, blocks + 1):
         filters = width * 2 ** (number - 1)
         layers[f"conv{number}"] = nn.Conv2d(inputs, filters, 5, padding=2)
@@ -186,7 +226,9 @@ def course_convnet(
         layers |= {f"relu{number}": nn.ReLU(), f"pool{number}": nn.MaxPool2d(2)}
         inputs = filters
     side = 32 // 2**blocks
-    return named(**layers, flatten=nn.Flatten(), dense=nn.Linear(inputs * side * side, classes))
+    return named_sequential(
+        **layers, flatten=nn.Flatten(), dense=nn.Linear(inputs * side * side, classes)
+    )
 
 
 def _block(number: int, inputs: int, filters: int, kernel: int) -> dict[str, nn.Module]:

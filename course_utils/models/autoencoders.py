@@ -18,17 +18,21 @@ def autoencoder(code_channels: int = 32, first: nn.Module | None = None) -> nn.S
 
     Parameters
     ----------
-    code_channels : maps of 4×4 numbers in the code; 32, the workshop's, makes 512 numbers.
-    first : layer before the first convolution, such as ``Standardize.like(images)``: the workshop
-        has none, but the network learns in half the time with it.
+    code_channels : int
+        Maps of 4×4 numbers in the code; 32, the workshop's, makes 512 numbers.
+    first : nn.Module, optional
+        Layer before the first convolution, such as ``Standardize.like(images)``: the workshop has
+        none, but the network learns in half the time with it.
 
     Raises
     ------
     ValueError
         If there is no code channel.
     """
-    _positive(code_channels=code_channels)
-    encoder = OrderedDict(first=first) if first is not None else OrderedDict()
+    _require_positive(code_channels=code_channels)
+    encoder: OrderedDict[str, nn.Module] = OrderedDict()
+    if first is not None:
+        encoder["first"] = first
     for number, (inputs, outputs) in enumerate([(3, 8), (8, 16), (16, code_channels)], start=1):
         encoder[f"conv{number}"] = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
         encoder[f"relu{number}"] = nn.ReLU()
@@ -36,15 +40,16 @@ def autoencoder(code_channels: int = 32, first: nn.Module | None = None) -> nn.S
     for number, (inputs, outputs) in enumerate([(code_channels, 16), (16, 8), (8, 3)], start=1):
         decoder[f"up{number}"] = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
         decoder[f"relu{number}"] = nn.ReLU()
-    decoder.popitem()
+    decoder.popitem()  # no ReLU at the end
     decoder["sigmoid"] = nn.Sigmoid()
-    model = _both(encoder, decoder)
+    model = _join(encoder, decoder)
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             overlap = 16 if isinstance(layer, nn.Conv2d) else 4  # products in one output
-            bound = (3 / (overlap * layer.in_channels)) ** 0.5
+            bound = (3 / (overlap * layer.in_channels)) ** 0.5  # uniform: variance bound² / 3
             nn.init.uniform_(layer.weight, -bound, bound)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return model
 
 
@@ -53,36 +58,47 @@ def dense_autoencoder(code: int, side: int = 8, hidden: int = 128) -> nn.Sequent
 
     The code is linear in the last hidden layer (no ReLU on it), as that of PCA may be negative.
 
+    Parameters
+    ----------
+    code : int
+        Numbers between encoder and decoder.
+    side : int
+        Pixels a side.
+    hidden : int
+        Width of the layer on either side of the code.
+
     Raises
     ------
     ValueError
         If a size is not at least 1.
     """
-    _positive(code=code, side=side, hidden=hidden)
+    _require_positive(code=code, side=side, hidden=hidden)
     pixels = side * side
-    encoder = OrderedDict(
+    encoder: OrderedDict[str, nn.Module] = OrderedDict(
         flatten=nn.Flatten(),
         dense1=nn.Linear(pixels, hidden),
         relu=nn.ReLU(),
         dense2=nn.Linear(hidden, code),
     )
-    decoder = OrderedDict(
+    decoder: OrderedDict[str, nn.Module] = OrderedDict(
         dense1=nn.Linear(code, hidden),
         relu=nn.ReLU(),
         dense2=nn.Linear(hidden, pixels),
         sigmoid=nn.Sigmoid(),
         image=nn.Unflatten(1, (1, side, side)),
     )
-    return _both(encoder, decoder)
+    return _join(encoder, decoder)
 
 
-def _both(encoder: OrderedDict, decoder: OrderedDict) -> nn.Sequential:
+def _join(
+    encoder: OrderedDict[str, nn.Module], decoder: OrderedDict[str, nn.Module]
+) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(encoder=nn.Sequential(encoder), decoder=nn.Sequential(decoder))
     )
 
 
-def _positive(**sizes: int) -> None:
+def _require_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if type(size) is not int or size < 1:
-            raise ValueError(f"{name} is a whole number from 1, not {size!r}")
+            raise ValueError(f"{name} must be a whole number from 1, got {size!r}")

@@ -12,15 +12,25 @@ from matplotlib.figure import Figure
 
 from course_utils import plotting  # noqa: F401  (its style)
 
-FUNCTION = "function"  # type of the rows that no layer, but a function between layers makes
+FUNCTION = "function"  # type of the rows of functions called between layers
 MARKS = {"parameters": "▲", "multiply_adds": "●"}  # beside the largest number of each
 
 
 class Row(NamedTuple):
     """One line of a ledger: a layer, or a function called between layers.
 
-    `shape` is that of the output for one example, or None if the layer was never called;
-    `memory` is what that output newly occupies, in bytes.
+    Attributes
+    ----------
+    name, type : str
+        Its path in the model and its class, such as "conv1" and "Conv2d".
+    shape : tuple of int or None
+        Of the output for one example; None if the layer was never called.
+    parameters : int
+        Trainable numbers that no earlier row holds.
+    multiply_adds : int
+        Multiplications, each with its addition, for one example.
+    memory : int
+        What the output newly occupies, in bytes.
     """
 
     name: str
@@ -35,7 +45,11 @@ class Row(NamedTuple):
 class Ledger:
     """What a network costs, line by line: print it, or let a notebook show it as a table.
 
-    `buffers` counts numbers that are kept but not trained, such as running means.
+    Attributes
+    ----------
+    rows : tuple of Row
+    buffers : int
+        Numbers that are kept but not trained, such as running means.
     """
 
     rows: tuple[Row, ...]
@@ -56,7 +70,7 @@ class Ledger:
         """Bytes of one example's input and of all outputs."""
         return sum(row.memory for row in self.rows)
 
-    def most(self, column: str) -> Row:
+    def largest(self, column: str) -> Row:
         """Row with the largest number in `column`: parameters, multiply_adds or memory."""
         return max(self.rows, key=lambda row: getattr(row, column))
 
@@ -65,28 +79,28 @@ class Ledger:
         part = sum(getattr(row, column) for row in self.rows if row.type in types)
         return part / (getattr(self, column) or 1)
 
-    def picture(self) -> Figure:
+    def plot(self) -> Figure:
         """Bars for each row's share of parameters, multiply-adds and memory, in %.
 
         Rows with less than half a percent of each are left out; the longest bars are marked.
         """
         columns = ("parameters", "multiply_adds", "memory")
-        kept = {
+        percentages = {
             row: [100 * getattr(row, column) / (getattr(self, column) or 1) for column in columns]
             for row in reversed(self.rows)
         }
-        kept = {row: shares for row, shares in kept.items() if max(shares) >= 0.5}
-        figure, panels = plt.subplots(1, 3, figsize=(10, 0.8 + 0.28 * len(kept)), sharey=True)
+        shown = {row: shares for row, shares in percentages.items() if max(shares) >= 0.5}
+        figure, panels = plt.subplots(1, 3, figsize=(10, 0.8 + 0.28 * len(shown)), sharey=True)
         for i, (panel, column) in enumerate(zip(panels, columns, strict=True)):
-            shares = [values[i] for values in kept.values()]
-            bars = panel.barh(range(len(kept)), shares, color=f"C{i}")
+            shares = [values[i] for values in shown.values()]
+            bars = panel.barh(range(len(shown)), shares, color=f"C{i}")
             labels = [f"{share:.0f} %" if share == max(shares) else "" for share in shares]
             panel.bar_label(bars, labels, padding=3)
             total = getattr(self, column)
-            written = size(total) if column == "memory" else f"{total:,}"
-            panel.set(title=f"{column.replace('_', '-')}: {written}", xlabel="share of total, %")
+            total_text = format_bytes(total) if column == "memory" else f"{total:,}"
+            panel.set(title=f"{column.replace('_', '-')}: {total_text}", xlabel="share of total, %")
             panel.set_xlim(0, 1.25 * max(shares) or 1)
-        panels[0].set_yticks(range(len(kept)), [f"{row.name}  {row.type}" for row in kept])
+        panels[0].set_yticks(range(len(shown)), [f"{row.name}  {row.type}" for row in shown])
         return figure
 
     def _lines(self) -> list[list[str]]:
@@ -107,25 +121,31 @@ class Ledger:
             line = [row.name, row.type, shape]
             for column, mark in MARKS.items():
                 value, total = getattr(row, column), getattr(self, column)
-                sign = f"{mark} " if value and row is self.most(column) else ""
+                sign = f"{mark} " if value and row is self.largest(column) else ""
                 line += [f"{sign}{value:,}", f"{value / total:.1%}"] if value else ["", ""]
-            lines.append([*line, size(row.memory) if row.memory else ""])
-        totals = [f"{self.parameters:,}", "", f"{self.multiply_adds:,}", "", size(self.memory)]
+            lines.append([*line, format_bytes(row.memory) if row.memory else ""])
+        totals = [
+            f"{self.parameters:,}",
+            "",
+            f"{self.multiply_adds:,}",
+            "",
+            format_bytes(self.memory),
+        ]
         return [*lines, ["total", "", "", *totals]]
 
-    def _key(self) -> str:
-        kept = f"   buffers, not trained: {self.buffers:,}" if self.buffers else ""
-        return f"▲ most parameters   ● most multiply-adds{kept}"
+    def _legend(self) -> str:
+        buffers = f"   buffers, not trained: {self.buffers:,}" if self.buffers else ""
+        return f"▲ most parameters   ● most multiply-adds{buffers}"
 
     def __str__(self) -> str:
         lines = self._lines()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        sides = "<<<>>>>>"
+        alignments = "<<<>>>>>"
         text = [
-            "  ".join(f"{c:{side}{w}}" for c, side, w in zip(line, sides, widths, strict=True))
+            "  ".join(f"{c:{side}{w}}" for c, side, w in zip(line, alignments, widths, strict=True))
             for line in lines
         ]
-        return "\n".join([*(line.rstrip() for line in text), self._key()])
+        return "\n".join([*(line.rstrip() for line in text), self._legend()])
 
     __repr__ = __str__
 
@@ -133,22 +153,28 @@ class Ledger:
         sides = ["left"] * 3 + ["right"] * 5
 
         def line(cells: list[str], tags: list[str]) -> str:
-            each = zip(cells, tags, sides, strict=True)
-            made = [
+            elements = [
                 f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag[:2]}>'
-                for cell, tag, side in each
+                for cell, tag, side in zip(cells, tags, sides, strict=True)
             ]
-            return f"<tr>{''.join(made)}</tr>"
+            return f"<tr>{''.join(elements)}</tr>"
 
         head, *rows, total = self._lines()
-        columns, named = ['th scope="col"'] * 8, 'th scope="row"'
-        body = "".join(line(cells, [named] + ["td"] * 7) for cells in rows)
-        foot = line(total, [named] + ["th"] * 7)
-        table = f"<thead>{line(head, columns)}</thead><tbody>{body}</tbody><tfoot>{foot}</tfoot>"
-        return f"<table>{table}</table><p>{self._key()}</p>"
+        column_heads, row_head = ['th scope="col"'] * 8, 'th scope="row"'
+        thead = line(head, column_heads)
+        tbody = "".join(line(cells, [row_head] + ["td"] * 7) for cells in rows)
+        tfoot = line(total, [row_head] + ["th"] * 7)
+        table = f"<thead>{thead}</thead><tbody>{tbody}</tbody><tfoot>{tfoot}</tfoot>"
+        return f"<table>{table}</table><p>{self._legend()}</p>"
 
 
-def size(count: int) -> str:
-    """Bytes as people write them, in steps of a thousand: 38.4 GB."""
+def format_bytes(count: int) -> str:
+    """Bytes as people write them, in steps of a thousand.
+
+    Examples
+    --------
+    >>> format_bytes(38_400_000_000)
+    '38.4 GB'
+    """
     power = min(int(math.log10(max(count, 1)) // 3), 4)
     return f"{count / 1000**power:.{min(power, 1)}f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

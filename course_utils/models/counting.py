@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -12,10 +15,12 @@ from torch.utils.flop_counter import flop_registry
 from course_utils import _torchvision  # noqa: F401  (makes a plain `import torchvision` work)
 from course_utils.models.costs import FUNCTION, Ledger, Row
 
-WHOLE = (nn.MultiheadAttention,)  # a layer although it has a part: it never calls that part
+ATOMIC = (nn.MultiheadAttention,)  # a layer although it has a part: it never calls that part
 
 
-def ledger(model: nn.Module, input_shape) -> Ledger:
+def ledger(
+    model: nn.Module, input_shape: Sequence[int] | torch.Tensor | tuple[torch.Tensor, ...]
+) -> Ledger:
     """Send one example through `model` and write down what each layer costs.
 
     **Parameters** are counted once, in the first row that holds them: a layer called twice, or
@@ -36,9 +41,16 @@ def ledger(model: nn.Module, input_shape) -> Ledger:
 
     Parameters
     ----------
-    model : any network.
-    input_shape : shape of one example without the batch axis, such as (3, 224, 224); or the input
-        itself, a batch of one: a tensor, or a tuple of tensors for several arguments.
+    model : nn.Module
+        Any network.
+    input_shape : tuple of int, Tensor or tuple of Tensors
+        Shape of one example without the batch axis, such as (3, 224, 224); or the input itself, a
+        batch of one: a tensor, or a tuple of tensors for several arguments.
+
+    Returns
+    -------
+    Ledger
+        One row for each layer or function called, and for each layer never called.
 
     Raises
     ------
@@ -46,47 +58,52 @@ def ledger(model: nn.Module, input_shape) -> Ledger:
         If `model` is no nn.Module.
     ValueError
         If `input_shape` is no shape, or the model cannot take it; the layer is named.
+
+    Examples
+    --------
+    >>> ledger(nn.Conv2d(3, 8, 5), (3, 32, 32)).parameters
+    608
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"ledger wants an nn.Module, such as nn.Linear(2, 3), not {model!r}")
+        raise TypeError(f"ledger needs an nn.Module, such as nn.Linear(2, 3), got {model!r}")
     for name, parameter in model.named_parameters():
         if is_lazy(parameter):
             raise ValueError(f"{name} has no size yet: run the model once, then count")
     inputs = _inputs(model, input_shape)
     modes = {part: part.training for part in model.modules()}
-    watch = _Watch(model, inputs)
+    recorder = _Recorder(model, inputs)
     try:
         model.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), watch, watch.work:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), recorder, recorder.work:
             model(*inputs)
     except Exception as error:
-        shapes = ", ".join(str(tuple(one.shape[1:])) for one in inputs)
-        raise ValueError(f"{shapes} does not pass {watch.where()}: {error}") from error
+        shapes = ", ".join(str(tuple(tensor.shape[1:])) for tensor in inputs)
+        raise ValueError(f"{shapes} does not pass {recorder.where()}: {error}") from error
     finally:
-        watch.remove()
+        recorder.remove()
         for part, mode in modes.items():
             part.training = mode
     buffers = sum(buffer.numel() for buffer in model.buffers())
-    return Ledger((*watch.rows, *watch.never_called()), buffers)
+    return Ledger((*recorder.rows, *recorder.never_called()), buffers)
 
 
-def _inputs(model: nn.Module, given) -> tuple[torch.Tensor, ...]:
+def _inputs(model: nn.Module, input_shape: Any) -> tuple[torch.Tensor, ...]:
     """The given tensors, or zeros of the given shape, where the model lives."""
     state = [*model.parameters(), *model.buffers()]
     device = state[0].device if state else torch.device("cpu")
-    if isinstance(given, torch.Tensor):
-        return (given.to(device),)
-    parts = tuple(given) if isinstance(given, tuple | list) else ()
-    if parts and all(isinstance(one, torch.Tensor) for one in parts):
-        return tuple(one.to(device) for one in parts)
+    if isinstance(input_shape, torch.Tensor):
+        return (input_shape.to(device),)
+    parts = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
+    if parts and all(isinstance(part, torch.Tensor) for part in parts):
+        return tuple(part.to(device) for part in parts)
     if not parts or not all(type(side) is int and side > 0 for side in parts):
-        words = "input_shape is the shape of one example, whole numbers such as (3, 32, 32)"
-        raise ValueError(f"{words}, not {given!r}")
-    kind = next((one.dtype for one in state if one.is_floating_point()), None)
-    return (torch.zeros(1, *parts, dtype=kind, device=device),)
+        expected = "the shape of one example, whole numbers such as (3, 32, 32)"
+        raise ValueError(f"input_shape must be {expected}, got {input_shape!r}")
+    dtype = next((tensor.dtype for tensor in state if tensor.is_floating_point()), None)
+    return (torch.zeros(1, *parts, dtype=dtype, device=device),)
 
 
-class _Work(TorchDispatchMode):
+class _MultiplyAddCounter(TorchDispatchMode):
     """Counts the multiply-adds of whatever PyTorch computes."""
 
     count = 0
@@ -98,14 +115,16 @@ class _Work(TorchDispatchMode):
         return result
 
 
-class _Watch(TorchFunctionMode):
+class _Recorder(TorchFunctionMode):
     """Writes a row for every layer called (by hooks) and for every function between layers."""
 
-    def __init__(self, model: nn.Module, inputs):
+    def __init__(self, model: nn.Module, inputs: tuple[torch.Tensor, ...]):
         super().__init__()
-        self.work, self.rows, self.counted = _Work(), [], set()
+        self.work = _MultiplyAddCounter()
+        self.rows: list[Row] = []
+        self.counted: set[int] = set()  # ids of the parameters that a row holds
         self.names = {part: name for name, part in model.named_modules()}
-        self.running = []  # (module, multiply-adds before it), outermost first
+        self.running: list[tuple[nn.Module, int]] = []  # with multiply-adds before, outermost first
         self._write("input", "", inputs, ())
         self.hooks = [part.register_forward_pre_hook(self._enter) for part in self.names]
         self.hooks += [
@@ -119,7 +138,7 @@ class _Watch(TorchFunctionMode):
 
     def where(self) -> str:
         """Name of the module that is running now."""
-        return (self.running and self.names[self.running[-1][0]]) or "the model"
+        return (self.names[self.running[-1][0]] if self.running else "") or "the model"
 
     def never_called(self) -> list[Row]:
         """Rows of modules that hold parameters but took no part."""
@@ -131,49 +150,51 @@ class _Watch(TorchFunctionMode):
 
     def _leave(self, part, args, kwargs, output):
         work = self.work.count - self.running.pop()[1]
-        if self._inside_a_layer():
+        if self._in_layer():
             return
-        whole = _is_layer(part)
-        new = self._new(part.parameters(recurse=whole))
-        if whole or new:
+        is_layer = _is_layer(part)
+        new = self._new(part.parameters(recurse=is_layer))
+        if is_layer or new:
             name = self.names[part] or type(part).__name__
-            given = (args, kwargs) if whole else output
-            self._write(name, type(part).__name__, output, given, new, work if whole else 0)
+            known = (args, kwargs) if is_layer else output
+            self._write(name, type(part).__name__, output, known, new, work if is_layer else 0)
 
-    def _inside_a_layer(self) -> bool:
+    def _in_layer(self) -> bool:
         return any(_is_layer(part) for part, _ in self.running)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        before, given = self.work.count, _tensors((args, kwargs))
+        before, inputs = self.work.count, _tensors((args, kwargs))
         result = func(*args, **(kwargs or {}))
-        made, work = _tensors(result), self.work.count - before
+        outputs, work = _tensors(result), self.work.count - before
         called = func.__name__ != "__get__"  # x.T is an attribute
-        if called and made and made[0].is_floating_point() and not self._inside_a_layer():
-            reshaped = not given or made[0].shape != given[0].shape
-            if work or reshaped or _new_memory(made, given):
+        if called and outputs and outputs[0].is_floating_point() and not self._in_layer():
+            reshaped = not inputs or outputs[0].shape != inputs[0].shape
+            if work or reshaped or _new_memory(outputs, inputs):
                 path = self.names[self.running[-1][0]] if self.running else ""
                 name = f"{path}.{func.__name__.strip('_')}".lstrip(".")
-                self._write(name, FUNCTION, result, given, 0, work)
+                self._write(name, FUNCTION, result, inputs, 0, work)
         return result
 
-    def _new(self, parameters) -> int:
+    def _new(self, parameters: Iterable[nn.Parameter]) -> int:
         """How many numbers these parameters hold that no row has counted."""
-        new = {id(one): one.numel() for one in parameters if id(one) not in self.counted}
+        new = {id(p): p.numel() for p in parameters if id(p) not in self.counted}
         self.counted.update(new)
         return sum(new.values())
 
-    def _write(self, name, kind, output, given, parameters=0, work=0):
-        made = _tensors(output)
-        shape = tuple(made[0].shape[1:]) if made else ()
-        memory = _new_memory(made, _tensors(given))
+    def _write(
+        self, name: str, kind: str, output: Any, inputs: Any, parameters: int = 0, work: int = 0
+    ) -> None:
+        outputs = _tensors(output)
+        shape = tuple(outputs[0].shape[1:]) if outputs else ()
+        memory = _new_memory(outputs, _tensors(inputs))
         self.rows.append(Row(name, kind, shape, parameters, work, memory))
 
 
 def _is_layer(part: nn.Module) -> bool:
-    return isinstance(part, WHOLE) or next(part.children(), None) is None
+    return isinstance(part, ATOMIC) or next(part.children(), None) is None
 
 
-def _tensors(value) -> list[torch.Tensor]:
+def _tensors(value: Any) -> list[torch.Tensor]:
     """Every tensor in nested tuples, lists and dictionaries."""
     if isinstance(value, torch.Tensor):
         return [value]
@@ -185,8 +206,8 @@ def _tensors(value) -> list[torch.Tensor]:
     )
 
 
-def _new_memory(made: list[torch.Tensor], given: list[torch.Tensor]) -> int:
-    """Bytes of the tensors in `made` that share no memory with those in `given`."""
-    old = {one.untyped_storage()._cdata for one in given}
-    fresh = {one.untyped_storage()._cdata: one.nbytes for one in made}
-    return sum(bytes_ for key, bytes_ in fresh.items() if key not in old)
+def _new_memory(outputs: list[torch.Tensor], inputs: list[torch.Tensor]) -> int:
+    """Bytes of the `outputs` that share no memory with the `inputs`."""
+    old = {tensor.untyped_storage()._cdata for tensor in inputs}
+    sizes = {tensor.untyped_storage()._cdata: tensor.nbytes for tensor in outputs}
+    return sum(size for storage, size in sizes.items() if storage not in old)

@@ -6,7 +6,7 @@ training, `coates_ng` classifies images by sparse codes.
 >>> from course_utils import datasets
 >>> from course_utils.sensing.operators import DCT, Restriction
 >>> from course_utils.sensing.solvers import fista, geometric_schedule, psnr
->>> image = datasets.photograph(size=64, grey=True)[0] / 255
+>>> image = datasets.photograph(size=64, gray=True)[0] / 255
 >>> pixels, cosines = Restriction((64, 64), 0.3), DCT((64, 64))
 >>> codes = fista(pixels @ cosines.H, pixels(image), geometric_schedule(1, 1e-2, 100))
 >>> 20 < psnr(cosines.H(codes), image) < 30
