@@ -12,6 +12,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,41 +34,45 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 
     Parameters
     ----------
-    figure : Matplotlib figure, or any axes of it.
-    alt : what a reader who cannot see the picture must know: one or two sentences.
+    figure : Figure or Axes
+        Matplotlib's figure, or any axes of it.
+    alt : str
+        What a reader who cannot see the picture must know: one or two sentences.
 
     Raises
     ------
     ValueError
-        If `alt` is empty.
+        If `alt` is empty, or the axes were removed from their figure.
     """
     if not isinstance(alt, str) or not alt.strip():
-        raise ValueError('show needs words too: show(figure, alt="what the picture tells")')
-    figure = figure.figure
+        raise ValueError('show needs an alt text: show(figure, alt="what the picture tells")')
+    whole = figure.get_figure(root=True)
+    if whole is None:
+        raise ValueError("these axes were removed from their figure")
     png = io.BytesIO()
-    figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
-    plt.close(figure)
+    whole.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
+    plt.close(whole)
     data = png.getvalue()
     width = int.from_bytes(data[16:20], "big")  # from the PNG's header, in its own fine pixels
     css_width = round(width * 100 / plt.rcParams["savefig.dpi"])
-    words = html.escape(" ".join(alt.split()))
+    escaped_alt = html.escape(" ".join(alt.split()))
     picture = (
         f'<figure class="course-picture" style="margin:0.5em 0">'
-        f'<img alt="{words}" width="{css_width}" style="max-width:100%;height:auto" '
+        f'<img alt="{escaped_alt}" width="{css_width}" style="max-width:100%;height:auto" '
         f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></figure>'
     )
     display({"text/html": picture, "text/plain": f"[picture] {alt}"}, raw=True)
 
 
-def as_array(values) -> np.ndarray:
+def as_array(values: Any) -> np.ndarray:
     """Tensor, array or nested list -> NumPy array on the CPU, without gradient."""
-    if hasattr(values, "detach"):
+    if hasattr(values, "detach"):  # a tensor, told without importing torch
         values = values.detach().cpu()
     return np.asarray(values)
 
 
 def images(
-    batch,
+    batch: Any,
     titles: Sequence[str] | None = None,
     columns: int | None = None,
     *,
@@ -78,11 +83,21 @@ def images(
 
     Parameters
     ----------
-    batch : (N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [0, 1].
-    titles : one short text per image.
-    columns : images per row; by default all in one row, up to 8.
-    size : side of one image, in inches.
-    cmap : colour map of one-channel images.
+    batch : Tensor, array or list
+        (N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [0, 1].
+    titles : sequence of str, optional
+        One short text per image.
+    columns : int, optional
+        Images per row; by default all in one row, up to 8.
+    size : float
+        Side of one image, in inches.
+    cmap : str
+        Colour map of one-channel images.
+
+    Returns
+    -------
+    Figure
+        To be handed to `show`.
 
     Raises
     ------
@@ -94,7 +109,7 @@ def images(
         batch = batch[:, None]
     if batch.ndim != 4 or batch.shape[1] not in (1, 3) or not len(batch):
         raise ValueError(
-            f"images wants (N, C, H, W) with C = 1 or 3, or (N, H, W), got {batch.shape}"
+            f"batch must be (N, C, H, W) with C = 1 or 3, or (N, H, W), got {batch.shape}"
         )
     if titles is not None and len(titles) != len(batch):
         raise ValueError(f"{len(batch)} images but {len(titles)} titles")
@@ -117,23 +132,39 @@ def images(
 
 
 def grid(
-    matrix, *, ax: Axes | None = None, title: str = "", box=None, signed: bool = False
+    matrix: Any,
+    *,
+    ax: Axes | None = None,
+    title: str = "",
+    box: tuple[int, int, int, int] | None = None,
+    signed: bool = False,
 ) -> Axes:
     """Draw a matrix as a table of numbers, each cell shaded by its value.
 
     Parameters
     ----------
-    matrix : (H, W) numbers.
-    ax : where to draw; a new figure by default.
-    title : short text above the table.
-    box : (row, column, height, width) of a window to outline.
-    signed : shade with PuOr centred on 0 (orange below, purple above) instead of grey.
+    matrix : Tensor, array or list
+        (H, W) numbers.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+    title : str
+        Short text above the table.
+    box : tuple of int, optional
+        (row, column, height, width) of a window to outline.
+    signed : bool
+        Shade with PuOr centred on 0 (orange below, purple above) instead of grey.
+
+    Returns
+    -------
+    Axes
+        What was drawn on, to be handed to `show`.
     """
     matrix = as_array(matrix).astype(float)
     rows, columns = matrix.shape
     if ax is None:
         _, ax = plt.subplots(figsize=(0.5 * columns + 0.1, 0.5 * rows + 0.35))
     span = np.abs(matrix).max() or 1
+    # shades stop far from the colour map's dark ends, so that black numbers stay readable
     if signed:
         ax.imshow(matrix, cmap="PuOr", vmin=-2.2 * span, vmax=2.2 * span)
     else:
@@ -156,23 +187,32 @@ def grid(
 
 
 def signed_map(
-    matrix, *, ax: Axes | None = None, title: str = "", limit: float | None = None
+    matrix: Any, *, ax: Axes | None = None, title: str = "", limit: float | None = None
 ) -> Axes:
     """Draw a matrix of signed numbers in PuOr: orange below 0, white at 0, purple above.
 
     Parameters
     ----------
-    matrix : (H, W) numbers.
-    ax : where to draw; a new figure by default.
-    title : short text above the map.
-    limit : value of the deepest colour; by default the largest magnitude in the matrix.
+    matrix : Tensor, array or list
+        (H, W) numbers.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+    title : str
+        Short text above the map.
+    limit : float, optional
+        Value of the deepest colour; by default the largest magnitude in the matrix.
+
+    Returns
+    -------
+    Axes
+        What was drawn on, to be handed to `show`.
     """
     matrix = as_array(matrix).astype(float)
     if ax is None:
         _, ax = plt.subplots(figsize=(4.2, 3.4))
     limit = limit or np.abs(matrix).max() or 1
-    drawn = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
-    ax.figure.colorbar(drawn, ax=ax, fraction=0.05, aspect=16)
+    image = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
+    ax.figure.colorbar(image, ax=ax, fraction=0.05, aspect=16)
     ax.spines[:].set_visible(False)
     ax.set_xticks([])
     ax.set_yticks([])

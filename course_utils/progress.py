@@ -8,29 +8,45 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any, TypedDict
 
-from course_utils.workbooks import write_atomic
+from course_utils.workbooks import ROOT, write_atomic
 
-_HOME = Path(__file__).resolve().parent.parent
+
+class Try(TypedDict):
+    """One distinct wrong answer: its digest, and what was said about it."""
+
+    digest: str
+    verdict: str
+    message: str
+
+
+class Entry(TypedDict):
+    """What is known of one exercise."""
+
+    name: str
+    verdict: str
+    passed: bool
+    tries: list[Try]
 
 
 def path() -> Path:
     """Where the progress is kept."""
     if named := os.environ.get("COURSE_PROGRESS"):
         return Path(named)
-    in_checkout = (_HOME / "start.py").exists()
-    return (_HOME / "my_work" if in_checkout else Path.cwd()) / "progress.json"
+    in_checkout = (ROOT / "start.py").exists()
+    return (ROOT / "my_work" if in_checkout else Path.cwd()) / "progress.json"
 
 
-def load() -> dict:
-    """Exercise number → {"name", "verdict", "passed", "tries": [{"digest", "verdict", "message"}]}.
+def load() -> dict[str, Entry]:
+    """Return the entry of each exercise by its number, such as "2.3".
 
     A damaged file is set aside under the name `progress.damaged.json`, never deleted.
     """
     file = path()
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        return {number: entry for number, entry in held.items() if _well_formed(entry)}
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        return {number: entry for number, entry in entries.items() if _is_entry(entry)}
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError):
@@ -38,38 +54,46 @@ def load() -> dict:
         return {}
 
 
-def _well_formed(entry) -> bool:
-    return isinstance(entry, dict) and {"name", "verdict", "passed", "tries"} <= entry.keys()
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, dict) and Entry.__required_keys__ <= value.keys()
 
 
-def record(number: str, name: str, verdict: str, message: str, digest: str) -> dict:
-    """Note one try and return the exercise's entry; a try like an earlier one counts once."""
-    held = load()
-    entry = held.setdefault(number, {"name": name, "verdict": "todo", "passed": False, "tries": []})
+def record(number: str, name: str, verdict: str, message: str, digest: str) -> Entry:
+    """Note one try and return the exercise's entry; a try like an earlier one counts once.
+
+    Parameters
+    ----------
+    number, name : str
+        The exercise's, such as "2.3" and "conv2d".
+    verdict : str
+        "ok", "todo" (not attempted), or what was wrong, such as "mistake".
+    message : str
+        What the student was told.
+    digest : str
+        The same for the same answer.
+    """
+    entries = load()
+    new: Entry = {"name": name, "verdict": "todo", "passed": False, "tries": []}
+    entry = entries.setdefault(number, new)
     entry["verdict"] = verdict
     if verdict == "ok":
         entry["passed"] = True
-    elif verdict != "todo" and digest not in [one["digest"] for one in entry["tries"]]:
+    elif verdict != "todo" and digest not in [earlier["digest"] for earlier in entry["tries"]]:
         entry["tries"].append({"digest": digest, "verdict": verdict, "message": message})
-    _write(held)
+    # in one step, so that a crash or a full disk leaves the old file whole
+    write_atomic(path(), json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
     return entry
-
-
-def _write(held: dict) -> None:
-    """Replace the file in one step, so that a crash or a full disk leaves the old one whole."""
-    write_atomic(path(), json.dumps(held, indent=1, ensure_ascii=False))
 
 
 def export(out: str | Path) -> Path:
     """Write the progress as a CSV table, one exercise a row, and return its path."""
     out = Path(out)
+    columns = ["exercise", "name", "passed", "verdict", "distinct_tries", "misconceptions"]
     with open(out, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(
-            ["exercise", "name", "passed", "verdict", "distinct_tries", "misconceptions"]
-        )
+        table.writerow(columns)
         for number, entry in sorted(load().items()):
-            held = [one["message"] for one in entry["tries"] if one["verdict"] == "mistake"]
+            messages = [t["message"] for t in entry["tries"] if t["verdict"] == "mistake"]
             row = [number, entry["name"], entry["passed"], entry["verdict"], len(entry["tries"])]
-            table.writerow([*row, " | ".join(held)])
+            table.writerow([*row, " | ".join(messages)])
     return out

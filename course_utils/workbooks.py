@@ -117,14 +117,15 @@ def parse_args(
     return select_workbooks(args.names, further), ensure_empty_dir(args.out)
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Write a file at once: whoever reads it meanwhile sees the old one or the new one.
 
-    Its folder is made if needed. Text is written as UTF-8 with plain newlines.
+    Its folder is made if needed. Text is written as UTF-8 with plain newlines. `mode` says who may
+    read a new file; that of an old one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    mode = path.stat().st_mode if path.exists() else 0o644  # mkstemp lets nobody else read it
+    mode = path.stat().st_mode if path.exists() else mode  # mkstemp lets nobody else read it
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:

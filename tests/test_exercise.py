@@ -685,7 +685,7 @@ def test_a_full_disk_loses_nothing(monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(os, "replace", full)
     verdict = scale.check(lambda image, factor: image + factor)
     assert verdict.status == "mistake"
     assert "No space left" in verdict.notes[0]

@@ -26,11 +26,18 @@ def shown(monkeypatch):
 @pytest.mark.parametrize("alt", ["", "  \n", None])
 def test_show_refuses_empty_alt(alt, shown):
     figure, _ = plt.subplots()
-    with pytest.raises(ValueError, match="needs words"):
+    with pytest.raises(ValueError, match="needs an alt text"):
         plotting.show(figure, alt=alt)
     with pytest.raises(TypeError, match="alt"):
         plotting.show(figure)
     assert shown == []
+
+
+def test_show_refuses_removed_axes(shown):
+    _, ax = plt.subplots()
+    ax.remove()
+    with pytest.raises(ValueError, match="removed"):
+        plotting.show(ax, alt="nothing")
 
 
 def test_show_keeps_alt_and_closes_figure(shown):
@@ -84,7 +91,7 @@ def test_images_shows_bytes_like_floats():
 
 @pytest.mark.parametrize("shape", [(3, 3), (2, 2, 8, 8), (0, 3, 8, 8)])
 def test_images_refuses_other_shapes(shape):
-    with pytest.raises(ValueError, match=r"images wants \(N, C, H, W\)"):
+    with pytest.raises(ValueError, match=r"batch must be \(N, C, H, W\)"):
         plotting.images(torch.zeros(shape))
 
 
