@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--events", type=int, default=EVENTS, help="key presses (default: 40)")
     events = parser.parse_args(argv).events
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    figures = {one.__module__.rpartition(".")[2]: one for one in all_figures()}
+    figures = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
     shown = {}
     for module, figure in figures.items():
         source = FIGURE.format(module=module, name=figure.__name__)

@@ -87,30 +87,33 @@ def source(exercise: Exercise, what: str) -> str:
 def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[str]:
     """What of the marks and of the counts of misconceptions is not what was planted."""
     status = {RIGHT: "ok", EMPTY: "todo"}
-    wanted = {
+    expected = {
         (student, number): (status.get(what, "mistake"), "" if what in status else what)
         for student, answers in planned.items()
         for number, what in answers.items()
     }
-    got = {(row.student, row.exercise): (row.status, row.misconception) for row in rows}
-    found = [
-        f"{key}: planted {wanted.get(key)}, marked {got.get(key)}"
-        for key in wanted | got
-        if wanted.get(key) != got.get(key)
+    actual = {(row.student, row.exercise): (row.status, row.misconception) for row in rows}
+    faults = [
+        f"{key}: planted {expected.get(key)}, marked {actual.get(key)}"
+        for key in expected | actual
+        if expected.get(key) != actual.get(key)
     ]
-    found += [
+    faults += [
         f"{row}: points do not fit the status"
         for row in rows
         if row.points != (row.maximum if row.status == "ok" else 0)
     ]
-    told = Counter((row.exercise, row.misconception) for row in rows if row.misconception)
-    held = Counter(
-        (n, what) for one in planned.values() for n, what in one.items() if what not in status
+    reported = Counter((row.exercise, row.misconception) for row in rows if row.misconception)
+    planted = Counter(
+        (number, what)
+        for answers in planned.values()
+        for number, what in answers.items()
+        if what not in status
     )
-    return found + [
-        f"{key}: {held[key]} hold it, {told[key]} are told"
-        for key in held | told
-        if held[key] != told[key]
+    return faults + [
+        f"{key}: {planted[key]} hold it, {reported[key]} are told"
+        for key in planted | reported
+        if planted[key] != reported[key]
     ]
 
 
@@ -120,27 +123,27 @@ def main(argv: list[str]) -> int:
     parser.add_argument("name", nargs="?", default="02", help="the workbook")
     parser.add_argument("--students", type=int, default=STUDENTS)
     parser.add_argument("--jobs", type=int, default=2)
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     try:
         jail.check()
     except jail.JailError as error:
         print(error, file=sys.stderr)
         return 2
-    (workbook,) = select_workbooks([asked.name], further=False)
+    (workbook,) = select_workbooks([args.name], further=False)
     known = assignment.exercises_in(nbformat.read(workbook, as_version=4))
-    planned = plan(known, asked.students, seed=asked.students)
+    planned = plan(known, args.students, seed=args.students)
     with tempfile.TemporaryDirectory() as scratch:
         folder, out = Path(scratch, "submitted"), Path(scratch, "out")
         write_class(workbook, planned, folder)
         out.mkdir()
         started = time.perf_counter()
         rows = mark.mark(
-            submissions.find(folder), out, seed=int(time.time()), jobs=asked.jobs, show=True
+            submissions.find(folder), out, seed=int(time.time()), jobs=args.jobs, show=True
         )
         seconds = time.perf_counter() - started
     wrong = misses(planned, rows)
     print("| submissions | exercises | at a time | seconds | wrong marks |\n|---|---|---|---|---|")
-    print(f"| {asked.students} | {len(known)} | {asked.jobs} | {seconds:.0f} | {len(wrong)} |")
+    print(f"| {args.students} | {len(known)} | {args.jobs} | {seconds:.0f} | {len(wrong)} |")
     for line in wrong:
         print(line, file=sys.stderr)
     return int(bool(wrong))

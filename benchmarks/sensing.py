@@ -50,12 +50,12 @@ FALL = {"start": 1, "end": 1e-3}  # of λ, for images in [0, 1]
 
 def timed(function: Callable[[], object], times: int = 1) -> tuple[object, float]:
     """What a function gives, and its median time in seconds after one run to warm up."""
-    found, each = function() if times > 1 else None, []
+    result, durations = function() if times > 1 else None, []
     for _ in range(times):
         start = time.perf_counter()
-        found = function()
-        each.append(time.perf_counter() - start)
-    return found, statistics.median(each)
+        result = function()
+        durations.append(time.perf_counter() - start)
+    return result, statistics.median(durations)
 
 
 def table(title: str, heads: str, rows: Iterable[Iterable[object]]) -> None:
@@ -77,11 +77,11 @@ def photo(quick: bool) -> None:
     image = photograph("china", size)
     pixels, cosines = Restriction(image.shape, 0.5), DCT(image.shape)
     operator, y = pixels @ cosines.H, pixels(image)
-    ours, seconds = timed(lambda: fista(operator, y, geometric_schedule(**FALL, steps=80)), 7)
-    rows = [["FISTA, 80 iterations, λ falling", ours, seconds]]
-    found = timed(lambda: douglas_rachford(operator, y, 300), 3)
-    rows.append(["Douglas–Rachford, 300 iterations", *found])
-    rows += [[name, *found] for name, found in matrix_free(operator, y).items()]
+    codes, seconds = timed(lambda: fista(operator, y, geometric_schedule(**FALL, steps=80)), 7)
+    rows = [["FISTA, 80 iterations, λ falling", codes, seconds]]
+    alternating = timed(lambda: douglas_rachford(operator, y, 300), 3)
+    rows.append(["Douglas–Rachford, 300 iterations", *alternating])
+    rows += [[name, *result] for name, result in matrix_free(operator, y).items()]
     units = torch.eye(size * size).reshape(-1, size, size)
     matrix = operator(units).mT.double().numpy()  # the Kronecker product's kept rows
     if size <= 24:
@@ -109,16 +109,16 @@ def matrix_free(operator, y) -> dict[str, tuple[torch.Tensor, float]]:
 
     size = operator.shape_in
     keep = pylops.Restriction(size[0] * size[1], operator.outer.index.numpy(), dtype="float32")
-    theirs = keep @ pylops.signalprocessing.DCT(dims=size, dtype="float32").H
+    composed = keep @ pylops.signalprocessing.DCT(dims=size, dtype="float32").H
     data, double = y.numpy(), y.double().numpy()
 
     def pylops_fista():
         options = {"niter": 300, "eps": 2e-3, "alpha": 1.0, "tol": 0}  # 200: 0.1 dB less
-        return torch.from_numpy(pylops.optimization.sparsity.fista(theirs, data, **options)[0])
+        return torch.from_numpy(pylops.optimization.sparsity.fista(composed, data, **options)[0])
 
     def spectral():
-        found = spgl1.spg_bp(theirs, double, opt_tol=1e-4, bp_tol=1e-4)[0]
-        return torch.from_numpy(found).float()
+        solution = spgl1.spg_bp(composed, double, opt_tol=1e-4, bp_tol=1e-4)[0]
+        return torch.from_numpy(solution).float()
 
     return {
         "PyLops' FISTA, 300 iterations": timed(pylops_fista, 5),
@@ -157,13 +157,13 @@ def slice_(quick: bool) -> None:
         for seed in seeds:
             scan = KSpace(kspace_mask(image.shape, 0.3, pattern, seed=seed))
             y = scan(image)
-            found = {
+            results = {
                 "zero-filling": scan.adjoint(y),
                 "wavelets": waves.H(fista(scan @ waves.H, y, lam)),
                 "shifted wavelets": fista(scan, y, lam, prox=cycle_spin(waves)),
                 "variation": fista(scan, y, lam, prox=total_variation),
             }
-            for name, picture in found.items():
+            for name, picture in results.items():
                 scores[name].append(psnr(picture.abs(), image))
         rows.append([pattern, *(spread(values) for values in scores.values())])
     heads = "pattern|zero-filling, dB|wavelets|shifted wavelets|total variation"
@@ -249,8 +249,8 @@ def pursuit(quick: bool) -> None:
         ),
         "sparse_encode, two jobs": lambda: sparse_encode(x, d.T, **options),
     }
-    found = {name: timed(way, 3) for name, way in ways.items()}
-    reference, seconds = found["own, all at once"]
+    results = {name: timed(way, 3) for name, way in ways.items()}
+    reference, seconds = results["own, all at once"]
     rows = [
         [
             name,
@@ -258,7 +258,7 @@ def pursuit(quick: bool) -> None:
             f"{t / seconds:.1f}",
             f"{((c != 0) == (reference != 0)).all(1).mean():.2%}",
         ]
-        for name, (c, t) in found.items()
+        for name, (c, t) in results.items()
     ]
     heads = "solver|seconds|times as long|equal supports"
     table(f"OMP: {signals_count} signals, 108×{atoms}, {taken} atoms", heads, rows)
@@ -266,9 +266,9 @@ def pursuit(quick: bool) -> None:
 
 def white_patches(images: torch.Tensor, count: int) -> torch.Tensor:
     """(N, C, H, W) uint8 -> (count, 36 C): random patches, whitened by their own statistics."""
-    some = sample_patches(images, count)
-    mean, matrix = zca(some)
-    return (some - mean) @ matrix
+    patches = sample_patches(images, count)
+    mean, matrix = zca(patches)
+    return (patches - mean) @ matrix
 
 
 def objective(operator: Matrix, y: torch.Tensor, x: torch.Tensor, lam: float) -> float:
@@ -284,11 +284,11 @@ def lassos(
     ways: dict[str, Callable[[], torch.Tensor]],
 ) -> None:
     """Print each way's objective and median time, as a multiple of the first way's."""
-    found = {name: timed(way, 3) for name, way in ways.items()}
-    first = next(iter(found.values()))[1]
+    results = {name: timed(way, 3) for name, way in ways.items()}
+    first = next(iter(results.values()))[1]
     rows = [
         [name, f"{objective(operator, y, x, lam):.5f}", f"{t:.2f}", f"{t / first:.1f}"]
-        for name, (x, t) in found.items()
+        for name, (x, t) in results.items()
     ]
     table(f"{title}, λ = {lam}", "solver|objective|seconds|times as long", rows)
 
@@ -334,9 +334,9 @@ def dictionary(quick: bool) -> None:
     """Sparse-coding dictionaries beside scikit-learn's."""
     data = datasets.load()
     patches, atoms, rounds = (500, 20, 1) if quick else (5000, 200, 10)
-    white, held = white_patches(data.train_images[:500], 2 * patches).split(patches)
+    white, validation = white_patches(data.train_images[:500], 2 * patches).split(patches)
 
-    def theirs():
+    def by_scikit_learn():
         options = {"alpha": 1.0, "batch_size": 500, "max_iter": 2 * rounds, "fit_algorithm": "cd"}
         model = MiniBatchDictionaryLearning(atoms, random_state=0, **options)
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # a few codes
@@ -344,15 +344,15 @@ def dictionary(quick: bool) -> None:
 
     def value(d):
         unit = Matrix(d / d.norm(dim=0))
-        return objective(unit, held, fista(unit, held, 1.0, 200), 1.0)
+        return objective(unit, validation, fista(unit, validation, 1.0, 200), 1.0)
 
     ways = {
         "random patches": lambda: random_patches(white, atoms),
         f"own, {rounds} rounds": lambda: learn_dictionary(white, atoms, sparse_codes, rounds),
-        f"MiniBatchDictionaryLearning, {2 * rounds} passes": theirs,
+        f"MiniBatchDictionaryLearning, {2 * rounds} passes": by_scikit_learn,
     }
-    found = {name: timed(way) for name, way in ways.items()}
-    rows = [[name, f"{value(d):.3f}", f"{t:.1f}"] for name, (d, t) in found.items()]
+    results = {name: timed(way) for name, way in ways.items()}
+    rows = [[name, f"{value(d):.3f}", f"{t:.1f}"] for name, (d, t) in results.items()]
     heads = "dictionary|objective on other patches|seconds"
     table(f"{atoms} atoms for {patches} patches of {data.name}, λ = 1", heads, rows)
 
@@ -376,10 +376,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
     parser.add_argument("--quick", action="store_true", help="tiny problems, to see that it runs")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch; default: 2")
-    given = parser.parse_args(argv)
-    torch.set_num_threads(given.threads)
-    for name in given.part or PARTS:
-        PARTS[name](given.quick)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    for name in args.part or PARTS:
+        PARTS[name](args.quick)
     return 0
 
 

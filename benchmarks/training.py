@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils import data as torch_data
 
 from course_utils import datasets
-from course_utils.models import Standardize, course_convnet, ledger, logistic
+from course_utils.models import Standardize, course_convnet, ledger, logistic_regression
 from course_utils.training import evaluate, fit
 
 
@@ -27,12 +27,12 @@ def adamw(rate: float):
     return lambda parameters: torch.optim.AdamW(parameters, lr=rate, fused=True)
 
 
-def flip_and_shift(batch: Tensor, most: int = 3) -> Tensor:
-    """Half of the images mirrored, every one moved by up to `most` pixels to each side."""
+def flip_and_shift(batch: Tensor, max_shift: int = 3) -> Tensor:
+    """Half of the images mirrored, every one moved by up to `max_shift` pixels to each side."""
     n, _, height, width = batch.shape
     mirrored = torch.rand(n, 1, 1, 1, device=batch.device) < 0.5
     batch = torch.where(mirrored, batch.flip(3), batch)
-    down, right = torch.randint(-most, most + 1, (2, n, 1))
+    down, right = torch.randint(-max_shift, max_shift + 1, (2, n, 1))
     rows = (torch.arange(height) + down).clamp(0, height - 1)
     columns = (torch.arange(width) + right).clamp(0, width - 1)
     moved = batch[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
         make = kind.pop("make", course_convnet)
         return nn.Sequential(Standardize.like(images), make(**kind))
 
-    def some(self, data: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def subset(self, data: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Take the recipe's share of images and labels."""
         count = math.ceil(self.share * len(data[0]))
         return data[0][:count], data[1][:count]
@@ -61,7 +61,9 @@ class Recipe(NamedTuple):
 
 CYCLE = {"batch_size": 64, "optimizer": adamw(5e-3), "schedule": "one-cycle"}
 RECIPES = {
-    "logistic": Recipe({"make": logistic}, CYCLE | {"epochs": 6, "optimizer": adamw(1e-3)}),
+    "logistic": Recipe(
+        {"make": logistic_regression}, CYCLE | {"epochs": 6, "optimizer": adamw(1e-3)}
+    ),
     "quick": Recipe(
         {"width": 8, "batch_norm": True}, CYCLE | {"epochs": 1, "batch_size": 32}, share=0.5
     ),
@@ -148,14 +150,14 @@ def time_by_fit(task: Task, recipe: Recipe, goals: list[float], seed: int) -> di
         return clocks[0]
 
     options = recipe.options | {"schedule": schedule, "seed": seed, "progress": False}
-    fit(model, recipe.some(task.train), **options)
+    fit(model, recipe.subset(task.train), **options)
     return clocks[0].passed
 
 
 def time_by_plain_loop(task: Task, recipe: Recipe, goals, seed: int) -> dict[float, float]:
     """The same from float tensors made beforehand, in the loop that anyone would write."""
     model, options = recipe.build(task.train[0], seed), recipe.options
-    images, labels = recipe.some(task.train)
+    images, labels = recipe.subset(task.train)
     images = images.float() / 255
     steps = options["epochs"] * math.ceil(len(images) / options["batch_size"])
     optimizer = options["optimizer"](model.parameters())
@@ -246,17 +248,19 @@ def against_tutorial(task: Task) -> list[Row]:
     for warm_up in (time_by_fit, time_by_plain_loop):  # PyTorch prepares what it meets first
         warm_up(few, recipe, [math.inf], 0)
     for seed in range(task.runs):
-        theirs, accuracy = tutorial(task, seed)
-        ours = time_by_fit(task, recipe, [accuracy], seed).get(accuracy, math.inf)
+        tutorial_seconds, accuracy = tutorial(task, seed)
+        our_seconds = time_by_fit(task, recipe, [accuracy], seed).get(accuracy, math.inf)
         plain = time_by_plain_loop(task, recipe, [accuracy], seed).get(accuracy, math.inf)
-        ratios.append(theirs / ours)
-        fair.append(plain / ours if ours < math.inf else 0.0)
-        loading.append(theirs / tutorial(task, seed, InMemory(*task.train))[0])
-        facts.append((accuracy, theirs, ours))
-    accuracy, theirs, ours = (median(column) for column in zip(*facts, strict=True))
+        ratios.append(tutorial_seconds / our_seconds)
+        fair.append(plain / our_seconds if our_seconds < math.inf else 0.0)
+        loading.append(tutorial_seconds / tutorial(task, seed, InMemory(*task.train))[0])
+        facts.append((accuracy, tutorial_seconds, our_seconds))
+    accuracy, tutorial_seconds, our_seconds = (
+        median(column) for column in zip(*facts, strict=True)
+    )
     ratio, learnt = median(ratios), accuracy >= 2 / 10  # twice what guessing gives
     goal = ("≥ 12", learnt and ratio >= 12) if task.real else ()
-    times = f"{accuracy:.1%} in {theirs:.1f} s against {seconds_or_never(ours)}"
+    times = f"{accuracy:.1%} in {tutorial_seconds:.1f} s against {seconds_or_never(our_seconds)}"
     return [
         Row(f"tutorial set-up's two epochs ÷ ours to its accuracy: {times}", f"{ratio:.1f}", *goal),
         Row(
