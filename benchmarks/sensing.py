@@ -24,6 +24,7 @@ from course_utils.sensing.dictionaries import (
     random_patches,
     sparse_codes,
 )
+from course_utils.sensing.masks import kspace_mask
 from course_utils.sensing.operators import (
     DCT,
     Gaussian,
@@ -31,7 +32,6 @@ from course_utils.sensing.operators import (
     Matrix,
     Restriction,
     Wavelet,
-    kspace_mask,
 )
 from course_utils.sensing.phase import donoho_tanner, is_recovered, sparse_signals
 from course_utils.sensing.solvers import (

@@ -93,5 +93,5 @@ def test_dense_autoencoder_code_is_signed():
 def test_autoencoder_refuses_bad_code(wrong):
     with pytest.raises(ValueError, match="code_channels must be a whole number from 1, got"):
         models.autoencoder(wrong)
-    with pytest.raises(ValueError, match="code is a whole number from 1, not"):
+    with pytest.raises(ValueError, match="code must be a whole number from 1, got"):
         models.dense_autoencoder(wrong)

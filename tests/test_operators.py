@@ -10,6 +10,7 @@ import torch
 from scipy import fft
 
 from course_utils.sensing import operators
+from course_utils.sensing.masks import kspace_mask, random_mask
 from course_utils.sensing.operators import (
     DCT,
     Fourier,
@@ -22,8 +23,6 @@ from course_utils.sensing.operators import (
     Restriction,
     SubsampledDCT,
     Wavelet,
-    kspace_mask,
-    random_mask,
 )
 
 LINES = kspace_mask((16, 12), 0.4)

@@ -15,6 +15,7 @@ from sklearn.linear_model import Lasso, OrthogonalMatchingPursuit
 
 from course_utils import datasets
 from course_utils.sensing.decoder import DeepDecoder, untrained_decoder
+from course_utils.sensing.masks import kspace_mask
 from course_utils.sensing.operators import (
     DCT,
     Gaussian,
@@ -24,7 +25,6 @@ from course_utils.sensing.operators import (
     Restriction,
     SubsampledDCT,
     Wavelet,
-    kspace_mask,
 )
 from course_utils.sensing.phase import donoho_tanner, is_recovered, sparse_signals
 from course_utils.sensing.solvers import (

@@ -20,7 +20,8 @@ from course_utils import datasets
 from course_utils.exercises import compressive as ex
 from course_utils.figures.recovery_camera import PRIORS, RecoveryCamera
 from course_utils.sensing.decoder import DeepDecoder, untrained_decoder
-from course_utils.sensing.operators import DCT, KSpace, Restriction, Wavelet, kspace_mask
+from course_utils.sensing.masks import kspace_mask
+from course_utils.sensing.operators import DCT, KSpace, Restriction, Wavelet
 from course_utils.sensing.solvers import (
     cycle_spin,
     fista,

@@ -16,6 +16,7 @@ from torch import Tensor
 from course_utils.sensing.operators import Gradient, Matrix, Operator
 
 Prox = Callable[[Tensor, float], Tensor]
+Lambda = float | Sequence[float]  # λ, or one for each iteration
 
 
 def soft_threshold(x: Tensor, threshold: float | Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def geometric_schedule(start: float, end: float, steps: int) -> list[float]:
 def ista(
     operator: Operator,
     y: Tensor,
-    lam: float | Sequence[float],
+    lam: Lambda,
     iterations: int = 200,
     *,
     prox: Prox = soft_threshold,
@@ -95,7 +96,7 @@ def ista(
 def fista(
     operator: Operator,
     y: Tensor,
-    lam: float | Sequence[float],
+    lam: Lambda,
     iterations: int = 200,
     *,
     prox: Prox = soft_threshold,
@@ -309,9 +310,7 @@ def basis_pursuit(matrix: Tensor, y: Tensor) -> Tensor:
     """
     require_finite(y)
     if y.shape != matrix.shape[:1]:
-        raise ValueError(
-            f"a matrix of {tuple(matrix.shape)} does not give {tuple(y.shape)} measurements"
-        )
+        raise ValueError(f"{tuple(matrix.shape)} matrix, but {tuple(y.shape)} measurements")
     A, b = np.asarray(matrix, dtype=float), y.double().numpy()
     A_eq = np.hstack([A, -A])
     result = linprog(np.ones(A_eq.shape[1]), A_eq=A_eq, b_eq=b, method="highs")
@@ -385,9 +384,7 @@ def psnr(image: Tensor, reference: Tensor) -> float:
     20.0
     """
     if image.shape != reference.shape:
-        raise ValueError(
-            f"image has shape {tuple(image.shape)}, reference {tuple(reference.shape)}"
-        )
+        raise ValueError(f"shapes differ: {tuple(image.shape)} and {tuple(reference.shape)}")
     return -10 * math.log10((image - reference).abs().double().square().mean() or 1e-30)
 
 
@@ -397,7 +394,7 @@ def require_finite(y: Tensor) -> None:
         raise ValueError(f"{(~y.isfinite()).sum()} measurements are infinite or not a number")
 
 
-def _schedule(lam: float | Sequence[float], iterations: int) -> Sequence[float]:
+def _schedule(lam: Lambda, iterations: int) -> Sequence[float]:
     """One λ for each iteration."""
     schedule = [lam] * iterations if isinstance(lam, (int, float, Tensor)) else lam
     for value in schedule:

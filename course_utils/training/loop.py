@@ -53,7 +53,7 @@ def fit(
     seed: int = 0,
     device: str | torch.device | None = None,
     progress: bool | None = None,
-) -> History:
+) -> History:  # long: set-up, loop and putting back
     """Train `model` in place and return what happened.
 
     Interrupting the kernel returns the history so far. The model comes back in evaluation mode,
