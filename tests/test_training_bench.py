@@ -170,7 +170,7 @@ def test_both_sides_of_the_fair_ratio_train_alike(bench):
 def test_the_augmentation_moves_and_mirrors_and_loses_nothing_else(bench):
     torch.manual_seed(0)
     batch = torch.rand(40, 3, 12, 12)
-    made = bench.flip_and_shift(batch, most=2)
+    made = bench.flip_and_shift(batch, max_shift=2)
     assert made.shape == batch.shape
     for before, after in zip(batch, made, strict=True):
         inner = after[:, 2:-2, 2:-2]

@@ -16,7 +16,7 @@ from torch import Tensor
 from course_utils.sensing.operators import Gradient, Matrix, Operator
 
 Prox = Callable[[Tensor, float], Tensor]
-Lambda = float | Sequence[float]  # λ, or one for each iteration
+Lam = float | Sequence[float]  # λ, or one for each iteration
 
 
 def soft_threshold(x: Tensor, threshold: float | Tensor) -> Tensor:
@@ -49,12 +49,7 @@ def geometric_schedule(start: float, end: float, steps: int) -> list[float]:
 
 
 def ista(
-    operator: Operator,
-    y: Tensor,
-    lam: Lambda,
-    iterations: int = 200,
-    *,
-    prox: Prox = soft_threshold,
+    operator: Operator, y: Tensor, lam: Lam, iterations: int = 200, *, prox: Prox = soft_threshold
 ) -> Tensor:
     """Minimise ½‖Ax − y‖² + λ‖x‖₁: step down the gradient, then shrink.
 
@@ -94,12 +89,7 @@ def ista(
 
 
 def fista(
-    operator: Operator,
-    y: Tensor,
-    lam: Lambda,
-    iterations: int = 200,
-    *,
-    prox: Prox = soft_threshold,
+    operator: Operator, y: Tensor, lam: Lam, iterations: int = 200, *, prox: Prox = soft_threshold
 ) -> Tensor:
     """Minimise what `ista` does, with momentum: the error falls as 1/k², not as 1/k.
 
@@ -394,7 +384,7 @@ def require_finite(y: Tensor) -> None:
         raise ValueError(f"{(~y.isfinite()).sum()} measurements are infinite or not a number")
 
 
-def _schedule(lam: Lambda, iterations: int) -> Sequence[float]:
+def _schedule(lam: Lam, iterations: int) -> Sequence[float]:
     """One λ for each iteration."""
     schedule = [lam] * iterations if isinstance(lam, (int, float, Tensor)) else lam
     for value in schedule:
