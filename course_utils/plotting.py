@@ -65,7 +65,7 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 
 
 def as_array(values: Any) -> np.ndarray:
-    """Tensor, array or nested list -> NumPy array on the CPU, without gradient."""
+    """Tensor, array or nested list -> NumPy array of the same shape, without gradient."""
     if hasattr(values, "detach"):  # a tensor, told without importing torch
         values = values.detach().cpu()
     return np.asarray(values)

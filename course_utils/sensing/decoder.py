@@ -36,7 +36,7 @@ class DeepDecoder(nn.Sequential):
         self.register_buffer("start", torch.rand(1, channels, small, small) - 0.5)
 
     def forward(self) -> Tensor:  # type: ignore[override]  # its input is its own
-        """Return the picture that the present weights make."""
+        """() -> (out, side, side): the picture that the present weights make."""
         return super().forward(self.start)[0]
 
 
@@ -51,6 +51,10 @@ def untrained_decoder(
         Measures (H, W); gradients must pass through it, as they do through pixels and k-space.
     y : Tensor
         (*operator.shape_out), or (C, *operator.shape_out) of an image with channels.
+    iterations : int
+        Steps of Adam.
+    seed : int
+        Decides the decoder's input and its first weights.
 
     Returns
     -------

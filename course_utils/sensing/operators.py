@@ -299,7 +299,10 @@ class Fourier(Operator):
 
 
 class SubsampledDCT(Compose):
-    """Some of a signal's or an image's DCT coefficients: a random fraction, or those of a mask."""
+    """Some of a signal's or an image's DCT coefficients: a random fraction, or those of a mask.
+
+    A mask is a boolean tensor of that shape, True where a coefficient is measured.
+    """
 
     def __init__(self, shape: Shape, fraction: float | Tensor, *, seed: int = 0):
         super().__init__(Restriction(shape, fraction, seed=seed), DCT(shape))

@@ -22,6 +22,8 @@ Lam = float | Sequence[float]  # λ, or one for each iteration
 def soft_threshold(x: Tensor, threshold: float | Tensor) -> Tensor:
     """Pull every number towards 0 by `threshold`, and no further; complex ones keep their phase.
 
+    The result has the shape of x; `threshold` may be one number, or broadcast against x.
+
     Examples
     --------
     >>> soft_threshold(torch.tensor([-3.0, 0.5, 2.0]), 1)
@@ -60,8 +62,9 @@ def ista(
     y : Tensor
         (..., *operator.shape_out) measurements.
     lam : float or sequence of floats
-        λ ≥ 0; a sequence (see `geometric_schedule`) gives one for each iteration, whatever
-        `iterations` says.
+        λ ≥ 0; a sequence (see `geometric_schedule`) gives one for each iteration.
+    iterations : int
+        Number of steps, unless λ is a sequence.
     prox : function of x and a threshold
         Other penalties' way of shrinking.
 
@@ -93,8 +96,8 @@ def fista(
 ) -> Tensor:
     """Minimise what `ista` does, with momentum: the error falls as 1/k², not as 1/k.
 
-    Parameters, result and errors are those of `ista`. A falling λ and a hundred iterations
-    recover a photograph.
+    Parameters, errors and the result's shape are those of `ista`. A falling λ and a hundred
+    iterations recover a photograph.
 
     References
     ----------
@@ -116,9 +119,8 @@ def admm(
 ) -> Tensor:
     """Minimise what `ista` does, for one matrix with few rows, sooner than `fista`.
 
-    Each iteration fits the measurements with an inverse of m × m, made once, where `fista` takes a
-    step no longer than the largest singular value allows. For dictionaries of patches a third of
-    the iterations will do.
+    Each iteration fits the measurements with an inverse of m × m, made once, where `fista` takes
+    short steps. For dictionaries of patches a third of the iterations will do.
 
     Parameters
     ----------
@@ -128,6 +130,8 @@ def admm(
         (..., m).
     lam : float
         λ ≥ 0.
+    iterations : int
+        Number of steps.
     rho : float
         ρ > 0, in units of ‖A‖²; it changes how soon, not where, the iteration ends.
 
@@ -167,7 +171,7 @@ def admm(
 
 
 def cycle_spin(transform: Operator, *, seed: int = 0) -> Prox:
-    """Make a `prox` that shrinks an image's coefficients, shifted at random each time.
+    """Make a `prox` that shrinks images' coefficients, (..., H, W), shifted at random each time.
 
     A wavelet transform sees edges differently at each place; averaged over shifts it does not.
 
@@ -189,9 +193,8 @@ def cycle_spin(transform: Operator, *, seed: int = 0) -> Prox:
 def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Tensor:
     """Smooth images, (..., H, W), between their edges: minimise ½‖x − image‖² + threshold·TV(x).
 
-    TV sums the lengths of the gradients at all pixels. As `prox=total_variation` it is the penalty
-    of `ista` and `fista`. The dual problem, solved here, fits vectors p, no longer than 1, by
-    FISTA once more: x = image − threshold·Gᵀp.
+    TV sums the lengths of all pixels' gradients; `prox=total_variation` makes it the penalty of
+    `fista`. The dual problem, solved here, fits vectors p, |p| ≤ 1: x = image − threshold·Gᵀp.
 
     Raises
     ------
@@ -321,6 +324,10 @@ def douglas_rachford(
     ----------
     operator : Operator
         A with AAᴴ = I (see `Operator.tight`), or a `Matrix`, whose rows are first made so.
+    y : Tensor
+        (..., *operator.shape_out) measurements.
+    iterations : int
+        Number of steps.
     threshold : float
         In units of the mean of |Aᴴy|; it changes how soon, not where, the iteration ends.
 
@@ -379,7 +386,7 @@ def psnr(image: Tensor, reference: Tensor) -> float:
 
 
 def require_finite(y: Tensor) -> None:
-    """Raise ValueError if some measurements are infinite or not a number."""
+    """Raise ValueError if some measurements, of any shape, are infinite or not a number."""
     if not y.isfinite().all():
         raise ValueError(f"{(~y.isfinite()).sum()} measurements are infinite or not a number")
 

@@ -57,8 +57,7 @@ class StandardizedFeatures(Operator):
 def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) -> Tensor:
     """Train one-against-the-rest classifiers: min ½‖w‖² + C Σ max(0, 1 − ±score)² for each.
 
-    Newton's method for all classes at once, every step solved by conjugate gradients. It ends when
-    no gradient is longer than `tolerance` times the one at w = 0.
+    Newton's method for all classes at once, every step solved by conjugate gradients.
 
     Parameters
     ----------
@@ -68,6 +67,8 @@ def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) 
         (N,) int64.
     C : float
         More than 0: how much errors count against the length of w, as in scikit-learn's LinearSVC.
+    tolerance : float
+        Longest gradient at the end, as a share of the first one.
 
     Returns
     -------

@@ -64,7 +64,7 @@ def iterate_batches(
     shuffle: bool = False,
     augment: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Pair]:
-    """Pairs of images and targets as the model and the loss take them."""
+    """Pairs of images, (size, C, H, W) float32, and targets as the model and the loss take them."""
     images, targets, layout = data
     order = torch.randperm(len(images)) if shuffle else torch.arange(len(images))
     for rows in order.to(images.device).split(size):
@@ -73,12 +73,12 @@ def iterate_batches(
 
 
 def to_float(batch: Tensor) -> Tensor:
-    """Bytes from 0 to 255 become float32 from 0 to 1; anything else stays what it is."""
+    """Bytes from 0 to 255 become float32 from 0 to 1 in the same shape; others stay as they are."""
     return batch.float() / 255 if batch.dtype == torch.uint8 else batch
 
 
 def logits_of(model: nn.Module, data: Data, size: int = 1) -> Tensor:
-    """The model's outputs for all images, in evaluation mode and without gradients."""
+    """The model's outputs (N, K) for all images, in evaluation mode and without gradients."""
     training = model.training
     inputs = data._replace(targets=data.images[:, :0])  # targets may be as large: leave them out
     try:

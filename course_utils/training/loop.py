@@ -270,6 +270,7 @@ def repeat(
     Returns
     -------
     list of (nn.Module, History)
+        One pair for each seed.
 
     Raises
     ------
