@@ -15,51 +15,138 @@ import json
 import os
 import pkgutil
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from course_utils import progress
-from course_utils.judging import feedback, guard, judge, source
+from course_utils.judging import feedback, guard, source
+from course_utils.judging import judge as judging
 from course_utils.judging.observation import digest
-from course_utils.judging.verdict import Verdict
+from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
+from course_utils.judging.verdict import Status, Verdict
 
 TRIES_BEFORE_SOLUTION = 3
-when = judge.When
+KINDS = ("function", "value", "choice", "module")
 _REGISTRY: dict[str, "Exercise"] = {}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A mistake students make: what is said of it, and how it is known.
+
+    Attributes
+    ----------
+    words : what the answer did, what was wanted, what to try
+    answer : an answer that makes exactly this mistake
+    when : predicate on an observation, where many answers make the mistake; `answer` is an example
+    switch : settings of the exercise's `switches` that make the mistake, so that it can be tried
+        together with others
+    """
+
+    words: str
+    answer: object = None
+    when: Callable[[Any], bool] | None = None
+    switch: dict[str, object] = field(default_factory=dict)
+
+
+def mistake(
+    words: str,
+    answer: object = None,
+    *,
+    when: Callable[[Any], bool] | None = None,
+    example: object = None,
+    **switch: object,
+) -> Mistake:
+    """A mistake of an exercise, to stand in `mistakes=` under its id.
+
+    Give an answer that makes it; or `when=` and an `example=`; or settings of the exercise's
+    `switches=`.
+    """
+    return Mistake(
+        words=words, answer=example if when is not None else answer, when=when, switch=switch
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class Exercise:
     """One exercise: model answer, independent oracle, cases, mistakes and hints.
 
-    Made by the decorator `exercise`, whose parameters it keeps as attributes.
+    Made by the decorator `exercise`, which has the same parameters.
+
+    Attributes
+    ----------
+    number, title, minutes : as the student sees them; the number begins with the workbook's
+    kind : "function", "value" (a function without arguments that returns it), "choice" or "module"
+    oracle : gives the right result independently of the model answer
+    cases : seeded generator of tuples of arguments: asymmetric, never constant, two to eight
+    mistakes : id → `mistake(words, …)`; ids are stable, words may change
+    switches : makes an answer from settings; mistakes that are settings are tried in pairs too
+    hints : from gentle to plain; one unlocks per distinct wrong answer
+    observe : (answer, case) → what is compared; by default the answer called on the case
+    accept : (observation, *case) → True, where many answers are right
+    start : a function or class given to be completed or repaired
+    choices : letter → text, for kind "choice"
+    parts : names of the parts of a result that is a tuple
+    argument_names : names of a case's parts, where they are not the model answer's parameters
+    formula : for a value: an expression over `quantities`, one for each number of the answer
+    quantities : name → number
+    exempt : generic mutant → reason why the proof of exercises leaves it out
+    seconds, tolerance : time for all cases together; largest difference, relative and absolute
     """
 
-    def __init__(self, model, number, title, minutes, kind, options):
-        self.model, self.number, self.title = model, number, title
-        self.minutes, self.kind = minutes, kind
-        self.name, self.doc = model.__name__, inspect.getdoc(model) or ""
-        self.oracle, self.cases = options["oracle"], options["cases"]
-        self.accept, self.start = options["accept"], options["start"]
-        self.mistakes, self.hints = dict(options["mistakes"]), tuple(options["hints"])
-        self.choices, self.exempt = dict(options["choices"]), dict(options["exempt"])
-        self.seconds, self.tolerance = options["seconds"], options["tolerance"]
-        self.observe = options["observe"] or (_take if self.is_value else _call)
+    model: Callable
+    number: str
+    title: str
+    minutes: float
+    kind: str = "function"
+    oracle: Callable | None = None
+    cases: Callable[[torch.Generator], Iterable] | None = None
+    mistakes: dict[str, Mistake] = field(default_factory=dict)
+    switches: Callable[..., object] | None = None
+    hints: Iterable[str] = ()
+    observe: Callable[[Any, Any], object] | None = None
+    accept: Callable[..., bool] | None = None
+    start: object = None
+    choices: dict[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    argument_names: tuple[str, ...] = ()
+    formula: str | tuple[str, ...] = ()
+    quantities: dict[str, float] = field(default_factory=dict)
+    exempt: dict[str, str] = field(default_factory=dict)
+    seconds: float = 5.0
+    tolerance: float = 1e-5
+
+    def __post_init__(self):
+        self.name, self.doc = self.model.__name__, inspect.getdoc(self.model) or ""
+        self.hints = tuple(self.hints)
+        self.formula = (self.formula,) if isinstance(self.formula, str) else tuple(self.formula)
+        self.observe = self.observe or (_take if self.is_value else _call)
+        self.mistakes = {name: self._complete(mistake) for name, mistake in self.mistakes.items()}
+        self._mistaken: dict[tuple, list] = {}
         if problem := self._problem():
-            raise ValueError(f"exercise {number}: {problem}")
+            raise ValueError(f"exercise {self.number}: {problem}")
+
+    def _complete(self, mistake: Mistake) -> Mistake:
+        """Make the answer of a mistake that is given as settings."""
+        if mistake.switch and self.switches is not None:
+            return replace(mistake, answer=self.switches(**mistake.switch))
+        return mistake
 
     def _problem(self) -> str | None:
-        kinds = ("function", "value", "choice", "module")
-        if self.kind not in kinds:
-            return f"kind is {self.kind!r}; expected one of {', '.join(kinds)}"
+        if self.kind not in KINDS:
+            return f"kind is {self.kind!r}; expected one of {', '.join(KINDS)}"
         if not self.is_value and self.cases is None:
             return f"a {self.kind} needs cases="
         if not self.is_value and self.oracle is None and self.accept is None:
             return "give an oracle= that is independent of the model answer, or accept="
+        if any(mistake.switch for mistake in self.mistakes.values()) and self.switches is None:
+            return "mistakes given as settings need switches="
         if self.kind == "choice" and self.answer not in self.choices:
             return f"the right choice {self.answer!r} is not among {list(self.choices)}"
-        told = set(self.mistakes.values()) if self.kind == "choice" else None
+        told = {mistake.answer for mistake in self.mistakes.values()} if self.is_choice else None
         if told is not None and told != set(self.choices) - {self.answer}:
             return f"every wrong choice needs a mistake of its own; told are {sorted(told)}"
         return None
@@ -68,6 +155,11 @@ class Exercise:
     def is_value(self) -> bool:
         """Whether the answer is a value (or a choice) and not something to run."""
         return self.kind in ("value", "choice")
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the answer is one of several letters."""
+        return self.kind == "choice"
 
     @property
     def heading(self) -> str:
@@ -83,6 +175,17 @@ class Exercise:
     def answer(self):
         """The model answer: the function, the class or the value itself."""
         return self.model() if self.is_value else self.model
+
+    @property
+    def next_step(self) -> str:
+        """What to do where nothing explains a wrong answer."""
+        if self.is_value:
+            return "Write down each step of your way to it, and check them one by one."
+        if self.accept:
+            return (
+                "Read the task once more, point by point, and try your answer on a small example."
+            )
+        return "Work through the small case below by hand, line by line, and compare."
 
     def __call__(self, *args, **kwargs):
         """Call the model answer, so that one exercise can build on another."""
@@ -104,28 +207,33 @@ class Exercise:
         AssertionError
             Only where `COURSE_EXPECT` (todo or ok) is set, as in CI, and the verdict is another.
         """
-        verdict, seen = self._judge(answer, None)
+        verdict, observations = self._judge(answer, None)
         if wanted := os.environ.get("COURSE_EXPECT"):
             if verdict.status != wanted:
                 raise AssertionError(
                     f"COURSE_EXPECT is {wanted}, but this is the verdict:\n{verdict}"
                 )
             return verdict
-        if verdict.status == "own":
+        if verdict.status is Status.OWN:
             return verdict
-        mark = digest([verdict.status, verdict.message, *seen])
+        mark = digest([str(verdict.status), verdict.message, *observations])
         try:
-            kept = progress.record(self.number, self.name, verdict.status, verdict.message, mark)
+            entry = progress.record(self.number, self.name, verdict, mark)
         except OSError as error:
             note = f"Your progress was not saved ({error}). Your notebook is not affected."
             return replace(verdict, notes=(*verdict.notes, note))
-        unlocked = 0 if verdict.status in ("ok", "todo") else len(kept["tries"])
-        return replace(verdict, hints=self.hints[:unlocked])
+        if verdict.status in (Status.OK, Status.TODO):
+            return replace(verdict, fix="")
+        tries = len(entry["tries"])
+        hints = (*self.hints[:tries], *([verdict.fix] if verdict.fix and tries > 1 else []))
+        return replace(verdict, hints=hints)
 
     def carry_on(self, answer):
         """Return `answer` if it passes, else the model answer, and say which."""
-        verdict = self.judge(answer)
-        if verdict.status in ("ok", "own"):
+        observations = observe(self, answer, None) if early_verdict(self, answer) is None else None
+        own = answer is self or (not self.is_value and answer is self.model)
+        passes = observations is not None and self.compare(observations.results).status is Status.OK
+        if own or passes:
             print(f"Going on with your own {self.name}.")
             return answer
         print(f"Going on with the course's {self.name}; run this again once yours passes.")
@@ -150,22 +258,29 @@ class Exercise:
 
     def _judge(self, answer, seed) -> tuple[Verdict, list]:
         changed = guard.restore()  # what an earlier cell may have patched
-        if early := judge.not_an_answer(self, answer):
+        if early := early_verdict(self, answer):
             return early, []
-        right = judge.expected(self, seed)  # before the answer runs
-        seen, notes, printed = judge.observe(self, answer, seed)
-        if changed:
-            notes.append(judge.put_back(changed))
-        verdict = judge.compare(self, seen, right, seed)
-        return replace(verdict, notes=tuple(notes), printed=printed), seen
+        expected = judging.expected(self, seed)  # before the answer runs
+        observed = observe(self, answer, seed)
+        notes = [*observed.notes, *([restored_note(changed)] if changed else [])]
+        verdict = judging.compare(
+            self, observed.results, expected, seed, answer=answer, printed=observed.printed
+        )
+        return replace(verdict, notes=tuple(notes), printed=observed.printed), observed.results
 
     def observe_all(self, answer, seed: int | None = None) -> list:
         """Run `answer` on the cases of `seed`; plain data, one observation a case."""
-        return judge.observe(self, answer, seed)[0]
+        return observe(self, answer, seed).results
 
     def compare(self, observations: list, seed: int | None = None) -> Verdict:
         """Judge observations that were made with the same seed."""
-        return judge.compare(self, observations, judge.expected(self, seed), seed)
+        return judging.compare(self, observations, judging.expected(self, seed), seed)
+
+    def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
+        """What the listed mistake `name` gives on the cases of a seed; kept for the next answer."""
+        if (name, seed) not in self._mistaken:
+            self._mistaken[name, seed] = observe_trusted(self, self.mistakes[name].answer, cases)
+        return self._mistaken[name, seed]
 
     # Editions ------------------------------------------------------------------------------------
 
@@ -185,67 +300,26 @@ class Exercise:
         return source.definition(self.model, self.name)
 
 
-def exercise(
-    number: str,
-    title: str,
-    *,
-    minutes: float,
-    kind: str = "function",
-    oracle: Callable | None = None,
-    cases: Callable[[torch.Generator], Iterable[tuple]] | None = None,
-    mistakes: dict[str, object] | None = None,
-    hints: Iterable[str] = (),
-    observe: Callable | None = None,
-    accept: Callable[..., bool] | None = None,
-    start: object = None,
-    choices: dict[str, str] | None = None,
-    exempt: dict[str, str] | None = None,
-    seconds: float = 5.0,
-    tolerance: float = 1e-5,
-) -> Callable[[object], Exercise]:
+def exercise(number: str, title: str, **options: Any) -> Callable[[Callable], Exercise]:
     """Declare the decorated function, class or value as an exercise's model answer.
 
     Parameters
     ----------
-    number, title, minutes : as the student sees them; the number begins with the workbook's
-    kind : "function", "value" (a function without arguments that returns it), "choice" or "module"
-    oracle : gives the right result independently of the model answer
-    cases : seeded generator of tuples of arguments: asymmetric, never constant, two to six
-    mistakes : message → an answer that makes exactly this mistake, or `when(predicate, example)`
-    hints : from gentle to plain; one unlocks per distinct wrong answer
-    observe : (answer, case) → what is compared; by default the answer called on the case
-    accept : (observation, *case) → True, where many answers are right
-    start : a function or class given to be completed or repaired
-    choices : letter → text, for kind "choice"
-    exempt : generic mutant → reason why the proof of exercises leaves it out
-    seconds, tolerance : time for all cases together; largest difference, relative and absolute
+    number, title, **options : the attributes of `Exercise`; `minutes` is needed always
 
     Raises
     ------
     ValueError
         If the declaration lacks something or another module has taken the number.
     """
-    options = {
-        "oracle": oracle,
-        "cases": cases,
-        "mistakes": mistakes or {},
-        "hints": hints,
-        "observe": observe,
-        "accept": accept,
-        "start": start,
-        "choices": choices or {},
-        "exempt": exempt or {},
-        "seconds": seconds,
-        "tolerance": tolerance,
-    }
 
-    def declare(model) -> Exercise:
-        made = Exercise(model, number, title, minutes, kind, options)
+    def declare(model: Callable) -> Exercise:
+        declared = Exercise(model=model, number=number, title=title, **options)
         taken = _REGISTRY.get(number)
-        if taken and (taken.model.__module__, taken.name) != (model.__module__, made.name):
+        if taken and (taken.model.__module__, taken.name) != (model.__module__, declared.name):
             raise ValueError(f"exercise {number} is already {taken.model.__module__}.{taken.name}")
-        _REGISTRY[number] = made
-        return made
+        _REGISTRY[number] = declared
+        return declared
 
     return declare
 
@@ -276,9 +350,5 @@ def _call(answer, case):
 
 
 def _take(answer, _case):
-    """A value is observed as it is; a grid typed by hand may be a list, or hold 3. for 3."""
-    if isinstance(answer, list) and answer and isinstance(answer[0], list):
-        answer = torch.tensor(answer)
-    if isinstance(answer, torch.Tensor) and bool((answer == answer.round()).all()):
-        answer = answer.long()
+    """A value is observed as it is."""
     return answer

@@ -58,7 +58,14 @@ def _is_entry(value: Any) -> bool:
     return isinstance(value, dict) and Entry.__required_keys__ <= value.keys()
 
 
-def record(number: str, name: str, verdict: str, message: str, digest: str) -> Entry:
+def record(
+    number: str,
+    name: str,
+    verdict: str,
+    message: str,
+    digest: str,
+    findings: Iterable[str] = (),
+) -> Entry:
     """Note one try and return the exercise's entry; a try like an earlier one counts once.
 
     Parameters
@@ -71,6 +78,8 @@ def record(number: str, name: str, verdict: str, message: str, digest: str) -> E
         What the student was told.
     digest : str
         The same for the same answer.
+    findings : iterable of str
+        The ids of the mistakes that the message names.
     """
     entries = load()
     new: Entry = {"name": name, "verdict": "todo", "passed": False, "tries": []}
@@ -79,7 +88,8 @@ def record(number: str, name: str, verdict: str, message: str, digest: str) -> E
     if verdict == "ok":
         entry["passed"] = True
     elif verdict != "todo" and digest not in [earlier["digest"] for earlier in entry["tries"]]:
-        entry["tries"].append({"digest": digest, "verdict": verdict, "message": message})
+        attempt: Try = {"digest": digest, "verdict": verdict, "message": message}
+        entry["tries"].append({**attempt, "findings": list(findings)})
     # in one step, so that a crash or a full disk leaves the old file whole
     write_atomic(path(), json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
     return entry

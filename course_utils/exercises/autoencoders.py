@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import models
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 
 CODE = (32, 4, 4)
 
@@ -24,15 +24,27 @@ def _code_by_torch():
     kind="value",
     oracle=_code_by_torch,
     mistakes={
-        "32 is the number of maps. Each of them still has rows and columns.": 32,
-        "16 is one map of 4×4. The last layer makes 32 of them.": 16,
-        "128 either takes one side of the 4×4 maps for the whole map, or forgets the padding "
-        "(then the sides would be 15, 6 and 2).": 128,
-        "2,048 stops one layer early: the third layer halves 8×8 once more.": 32 * 8 * 8,
-        "8,192 halves the image only once. Three layers do.": 32 * 16 * 16,
-        "3,072 is the image: 3 · 32 · 32. What comes out of the third layer?": 3 * 32 * 32,
-        "That is the number of the encoder's weights and biases. "
-        "Count the numbers that come out of its last layer.": 10_680,
+        "32-number-maps": mistake(
+            "32 is the number of maps. Each of them still has rows and columns.", 32
+        ),
+        "16-map-4": mistake("16 is one map of 4×4. The last layer makes 32 of them.", 16),
+        "128-either-takes": mistake(
+            "128 either takes one side of the 4×4 maps for the whole map, or forgets the padding "
+            "(then the sides would be 15, 6 and 2).",
+            128,
+        ),
+        "2-048-stops": mistake(
+            "2,048 stops one layer early: the third layer halves 8×8 once more.", 32 * 8 * 8
+        ),
+        "8-192-halves": mistake("8,192 halves the image only once. Three layers do.", 32 * 16 * 16),
+        "3-072-image": mistake(
+            "3,072 is the image: 3 · 32 · 32. What comes out of the third layer?", 3 * 32 * 32
+        ),
+        "number-encoder-s": mistake(
+            "That is the number of the encoder's weights and biases. "
+            "Count the numbers that come out of its last layer.",
+            10_680,
+        ),
     },
     hints=[
         "Write down one side after each layer: 32 → … → … → ….",
@@ -58,22 +70,36 @@ def _sizes_by_torch():
     kind="value",
     oracle=_sizes_by_torch,
     mistakes={
-        "You left the padding out. A transposed convolution cuts p off at *both* ends.": when(
-            lambda answer: answer[0] == 9, (9, 10)
+        "left-padding-transposed": mistake(
+            "You left the padding out. A transposed convolution cuts p off at *both* ends.",
+            when=lambda answer: answer[0] == 9,
+            example=(9, 10),
         ),
-        "You doubled: n · s. But 4 stamps make 3 steps, and the last stamp is k long.": when(
-            lambda answer: answer[0] == 8, (8, 9)
+        "doubled-n-s": mistake(
+            "You doubled: n · s. But 4 stamps make 3 steps, and the last stamp is k long.",
+            when=lambda answer: answer[0] == 8,
+            example=(8, 9),
         ),
-        "9 adds the output padding at both ends. It goes to one end only.": (7, 9),
-        "The output padding changed nothing in your answer. It adds that much to the output.": (
-            7,
-            7,
+        "9-adds-output": mistake(
+            "9 adds the output padding at both ends. It goes to one end only.", (7, 9)
         ),
-        "That is how a *convolution* shrinks. A transposed one grows: solve its formula for n.": (
-            2,
-            3,
+        "output-padding-changed": mistake(
+            "The output padding changed nothing in your answer. It adds that much to the output.",
+            (
+                7,
+                7,
+            ),
         ),
-        "The kernel's own size is missing: the last stamp is k long.": (4, 5),
+        "convolution-shrinks-transposed": mistake(
+            "That is how a *convolution* shrinks. A transposed one grows: solve its formula for n.",
+            (
+                2,
+                3,
+            ),
+        ),
+        "kernel-s-own": mistake(
+            "The kernel's own size is missing: the last stamp is k long.", (4, 5)
+        ),
     },
     hints=[
         "Put n = 4, k = 3, s = 2, p = 1 into the formula above.",
@@ -143,34 +169,49 @@ def _rebuilds(seen, wanted):
     observe=_observe_decoder,
     accept=_rebuilds,
     mistakes={
-        "Your pictures are 25×25: each layer is off by one, 4 → 7 → 13 → 25. "
-        "A kernel of 4 doubles exactly; so does a kernel of 3 with output_padding=1.": when(
-            lambda seen: seen[0][-1] == 25, _stack(32, 16, 8, 3, kernel=3)
+        "pictures-25-25": mistake(
+            "Your pictures are 25×25: each layer is off by one, 4 → 7 → 13 → 25. "
+            "A kernel of 4 doubles exactly; so does a kernel of 3 with output_padding=1.",
+            when=lambda seen: seen[0][-1] == 25,
+            example=_stack(32, 16, 8, 3, kernel=3),
         ),
-        "Your pictures are 46×46: nothing is cut off, 4 → 10 → 22 → 46. Use padding=1.": when(
-            lambda seen: seen[0][-1] == 46, _stack(32, 16, 8, 3, padding=0)
+        "pictures-46-46": mistake(
+            "Your pictures are 46×46: nothing is cut off, 4 → 10 → 22 → 46. Use padding=1.",
+            when=lambda seen: seen[0][-1] == 46,
+            example=_stack(32, 16, 8, 3, padding=0),
         ),
-        "Your pictures are not 32×32. Each of three layers has to double both sides.": when(
-            lambda seen: seen[0][-2:] != (32, 32), _stack(32, 16, 3)
+        "pictures-32-32": mistake(
+            "Your pictures are not 32×32. Each of three layers has to double both sides.",
+            when=lambda seen: seen[0][-2:] != (32, 32),
+            example=_stack(32, 16, 3),
         ),
-        "Your pictures do not have three channels. The last layer makes red, green and blue.": when(
-            lambda seen: seen[0][1] != 3, _stack(32, 32, 16, 8)
+        "pictures-three-channels": mistake(
+            "Your pictures do not have three channels. The last layer makes red, green and blue.",
+            when=lambda seen: seen[0][1] != 3,
+            example=_stack(32, 32, 16, 8),
         ),
-        "Values above 1 come out. A ReLU at the end stops at 0 only; "
-        "a sigmoid (or a clamp) keeps both ends.": when(
-            lambda seen: seen[1] >= 0 and seen[2] > 1, _stack(32, 16, 8, 3, end=nn.ReLU)
+        "values-above-1": mistake(
+            "Values above 1 come out. A ReLU at the end stops at 0 only; "
+            "a sigmoid (or a clamp) keeps both ends.",
+            when=lambda seen: seen[1] >= 0 and seen[2] > 1,
+            example=_stack(32, 16, 8, 3, end=nn.ReLU),
         ),
-        "Values below 0 come out. Pixels lie between 0 and 1: end with a sigmoid "
-        "(or a clamp) behind the last layer.": when(
-            lambda seen: seen[1] < 0, _stack(32, 16, 8, 3, end=nn.Identity)
+        "values-below-0": mistake(
+            "Values below 0 come out. Pixels lie between 0 and 1: end with a sigmoid "
+            "(or a clamp) behind the last layer.",
+            when=lambda seen: seen[1] < 0,
+            example=_stack(32, 16, 8, 3, end=nn.Identity),
         ),
-        "There is nothing that bends between your layers, so they collapse into one. "
-        "Put a ReLU behind each but the last.": when(
-            lambda seen: seen[3] is False, _stack(32, 16, 8, 3, between=nn.Identity)
+        "nothing-bends-between": mistake(
+            "There is nothing that bends between your layers, so they collapse into one. "
+            "Put a ReLU behind each but the last.",
+            when=lambda seen: seen[3] is False,
+            example=_stack(32, 16, 8, 3, between=nn.Identity),
         ),
-        "The shapes do not fit together. The code arrives as (N, 32, 4, 4): the first layer "
-        "takes 32 channels, each other one takes what the layer before it makes.": _stack(
-            16, 8, 8, 3
+        "shapes-fit-together": mistake(
+            "The shapes do not fit together. The code arrives as (N, 32, 4, 4): the first layer "
+            "takes 32 channels, each other one takes what the layer before it makes.",
+            _stack(16, 8, 8, 3),
         ),
     },
     hints=[
@@ -206,18 +247,32 @@ def _summed():
     kind="value",
     oracle=_summed,
     mistakes={
-        "0.01 is the mean over the numbers of an image. The formula adds all 3,072 of them.": 0.01,
-        "You multiplied by the pixels of one plane. An image has three planes.": 0.01 * 32 * 32,
-        "3,072 is how many numbers there are. The sum is that times their mean.": 3072,
-        "You divided by the number of numbers. The mean was already divided by it: multiply.": (
-            0.01 / 3072
+        "0-01-mean": mistake(
+            "0.01 is the mean over the numbers of an image. The formula adds all 3,072 of them.",
+            0.01,
         ),
-        "You took the root first. The formula squares each difference and adds; "
-        "no root is taken.": 0.1 * 3072,
-        "You took a root: that is the length of the difference. The formula has its square.": (
-            (0.01 * 3072) ** 0.5
+        "multiplied-pixels-plane": mistake(
+            "You multiplied by the pixels of one plane. An image has three planes.", 0.01 * 32 * 32
         ),
-        "You multiplied by one side. An image holds 3 · 32 · 32 numbers.": 0.01 * 32,
+        "3-072-many": mistake(
+            "3,072 is how many numbers there are. The sum is that times their mean.", 3072
+        ),
+        "divided-number-numbers": mistake(
+            "You divided by the number of numbers. The mean was already divided by it: multiply.",
+            0.01 / 3072,
+        ),
+        "took-root-first": mistake(
+            "You took the root first. The formula squares each difference and adds; "
+            "no root is taken.",
+            0.1 * 3072,
+        ),
+        "took-root-length": mistake(
+            "You took a root: that is the length of the difference. The formula has its square.",
+            (0.01 * 3072) ** 0.5,
+        ),
+        "multiplied-side-image": mistake(
+            "You multiplied by one side. An image holds 3 · 32 · 32 numbers.", 0.01 * 32
+        ),
     },
     hints=[
         "A mean is a sum divided by how many numbers there are.",
@@ -243,12 +298,21 @@ def summed_error():
         "d": "No: so long a code cannot be trained.",
     },
     mistakes={
-        "The error alone is no measure of compression: a plain copy has error 0. "
-        "Compare at equal code size.": "a",
-        "A code that is longer than the image saves nothing, whoever needs it. "
-        "Compare its 4,096 numbers with the image's.": "b",
-        "It trains well. The question is what it has to learn "
-        "when it need not leave anything out.": "d",
+        "error-alone-measure": mistake(
+            "The error alone is no measure of compression: a plain copy has error 0. "
+            "Compare at equal code size.",
+            "a",
+        ),
+        "code-longer-image": mistake(
+            "A code that is longer than the image saves nothing, whoever needs it. "
+            "Compare its 4,096 numbers with the image's.",
+            "b",
+        ),
+        "trains-well-question": mistake(
+            "It trains well. The question is what it has to learn "
+            "when it need not leave anything out.",
+            "d",
+        ),
     },
     hints=[
         "How many numbers does the image itself hold?",
@@ -291,33 +355,41 @@ def _by_numpy(model, images, noise):
     cases=_noisy_images,
     exempt={"input": "the first argument is a function, which is no observation"},
     mistakes={
-        "Your target is the noisy image, so the network learns to keep the noise. "
-        "Noise goes in; the clean image is what should come out.": lambda model, images, noise: (
-            F.mse_loss(model(images + noise), images + noise)
+        "target-noisy-image": mistake(
+            "Your target is the noisy image, so the network learns to keep the noise. "
+            "Noise goes in; the clean image is what should come out.",
+            lambda model, images, noise: F.mse_loss(model(images + noise), images + noise),
         ),
-        "No noise reaches your network: it sees clean images only, "
-        "which is the plain autoencoder.": lambda model, images, noise: F.mse_loss(
-            model(images), images
+        "noise-reaches-network": mistake(
+            "No noise reaches your network: it sees clean images only, "
+            "which is the plain autoencoder.",
+            lambda model, images, noise: F.mse_loss(model(images), images),
         ),
-        "Input and target have changed places: you teach it to make clean images noisy.": (
-            lambda model, images, noise: F.mse_loss(model(images), images + noise)
+        "input-target-changed": mistake(
+            "Input and target have changed places: you teach it to make clean images noisy.",
+            lambda model, images, noise: F.mse_loss(model(images), images + noise),
         ),
-        "Your target is the noise. Some denoisers do learn that; "
-        "here the clean image should come out.": lambda model, images, noise: F.mse_loss(
-            model(images + noise), noise
+        "target-noise-denoisers": mistake(
+            "Your target is the noise. Some denoisers do learn that; "
+            "here the clean image should come out.",
+            lambda model, images, noise: F.mse_loss(model(images + noise), noise),
         ),
-        "The network is missing: this is how far the noise itself moved the images.": (
-            lambda model, images, noise: F.mse_loss(images + noise, images)
+        "network-missing-far": mistake(
+            "The network is missing: this is how far the noise itself moved the images.",
+            lambda model, images, noise: F.mse_loss(images + noise, images),
         ),
-        "You clipped the noisy images to 0 … 1. Sensible in a camera; "
-        "here they go in as they are.": lambda model, images, noise: F.mse_loss(
-            model((images + noise).clamp(0, 1)), images
+        "clipped-noisy-images": mistake(
+            "You clipped the noisy images to 0 … 1. Sensible in a camera; "
+            "here they go in as they are.",
+            lambda model, images, noise: F.mse_loss(model((images + noise).clamp(0, 1)), images),
         ),
-        "You added the squared errors up. Take their mean, as F.mse_loss does.": (
-            lambda model, images, noise: F.mse_loss(model(images + noise), images, reduction="sum")
+        "added-squared-errors": mistake(
+            "You added the squared errors up. Take their mean, as F.mse_loss does.",
+            lambda model, images, noise: F.mse_loss(model(images + noise), images, reduction="sum"),
         ),
-        "You took the mean of the differences' magnitudes. Square them.": (
-            lambda model, images, noise: F.l1_loss(model(images + noise), images)
+        "took-mean-differences": mistake(
+            "You took the mean of the differences' magnitudes. Square them.",
+            lambda model, images, noise: F.l1_loss(model(images + noise), images),
         ),
     },
     hints=[

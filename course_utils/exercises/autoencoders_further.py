@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 # --- 7.7 ----------------------------------------------------------------------------------------
@@ -55,33 +55,45 @@ def _shrunk(code, kernel, stride=1, padding=0):
     oracle=_by_torch,
     cases=_layers,
     mistakes={
-        "Where stamps overlap, your last one wipes out the others. Add them up.": (
+        "stamps-overlap-last": mistake(
+            "Where stamps overlap, your last one wipes out the others. Add them up.",
             lambda code, kernel, stride=1, padding=0: _stamped(
                 code, kernel, stride, padding, lambda old, stamp: stamp
-            )
+            ),
         ),
-        "Your stamps are flipped. Each number stamps the kernel as it is. "
-        "(Sliding over spread-out numbers needs the flip; stamping does not.)": _spread_only,
-        "You left the padding out. Cut `padding` rows and columns off at every side.": (
-            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, stride)
+        "stamps-flipped-number": mistake(
+            "Your stamps are flipped. Each number stamps the kernel as it is. "
+            "(Sliding over spread-out numbers needs the flip; stamping does not.)",
+            _spread_only,
         ),
-        "You cut off twice the padding at one side. Half of it belongs to the other side.": (
-            _cut_at_one_end
+        "left-padding-cut": mistake(
+            "You left the padding out. Cut `padding` rows and columns off at every side.",
+            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, stride),
         ),
-        "You cut at the start only, so your map is too large. "
-        "Cut `padding` off at all four sides.": lambda code, kernel, stride=1, padding=0: _by_torch(
-            code, kernel, stride
-        )[padding:, padding:],
-        "Your stamps lie one step apart, whatever the stride.": (
-            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, 1, padding)
+        "cut-twice-padding": mistake(
+            "You cut off twice the padding at one side. Half of it belongs to the other side.",
+            _cut_at_one_end,
         ),
-        "You kept the largest of overlapping stamps. Add them up.": (
+        "cut-start-map": mistake(
+            "You cut at the start only, so your map is too large. "
+            "Cut `padding` off at all four sides.",
+            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, stride)[
+                padding:, padding:
+            ],
+        ),
+        "stamps-lie-step": mistake(
+            "Your stamps lie one step apart, whatever the stride.",
+            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, 1, padding),
+        ),
+        "kept-largest-overlapping": mistake(
+            "You kept the largest of overlapping stamps. Add them up.",
             lambda code, kernel, stride=1, padding=0: _stamped(
                 code, kernel, stride, padding, torch.maximum
-            )
+            ),
         ),
-        "That is a convolution: it gathers windows and shrinks. Here each number is spread out.": (
-            _shrunk
+        "convolution-gathers-windows": mistake(
+            "That is a convolution: it gathers windows and shrinks. Here each number is spread out.",
+            _shrunk,
         ),
     },
     hints=[
@@ -117,12 +129,21 @@ def conv_transpose2d(code, kernel, stride=1, padding=0):
         "d": "No: a network finds another, better subspace.",
     },
     mistakes={
-        "The error depends on the subspace only. Mix the code by any invertible matrix, "
-        "undo that in the decoder, and the error stays the same.": "a",
-        "More than order and sign is free: any invertible mix of the rows does as well. "
-        "Nothing in the error asks for right angles.": "b",
-        "No linear map to so few numbers has a smaller error on these images than PCA: "
-        "that is what PCA is the solution of.": "d",
+        "error-depends-subspace": mistake(
+            "The error depends on the subspace only. Mix the code by any invertible matrix, "
+            "undo that in the decoder, and the error stays the same.",
+            "a",
+        ),
+        "order-sign-free": mistake(
+            "More than order and sign is free: any invertible mix of the rows does as well. "
+            "Nothing in the error asks for right angles.",
+            "b",
+        ),
+        "linear-map-few": mistake(
+            "No linear map to so few numbers has a smaller error on these images than PCA: "
+            "that is what PCA is the solution of.",
+            "d",
+        ),
     },
     hints=[
         "Let the encoder be W and the decoder V. What do the encoder MW and the decoder "
@@ -143,11 +164,17 @@ def axes():
     kind="value",
     oracle=lambda: torch.zeros(3, 32, 32, dtype=torch.uint8).nbytes / torch.zeros(512).nbytes,
     mistakes={
-        "6 compares how many numbers there are. A float32 takes 32 bits, a pixel's byte 8.": 6,
-        "24 gives the code one byte a number and the image four. It is the other way round.": 24,
-        "You divided code by image. How many times smaller is the code?": 2 / 3,
-        "12 takes 16 bits for a number of the code. float32 has 32.": 3,
-        "0.75 takes 64 bits for a number of the code. float32 has 32.": 0.75,
+        "6-compares-many": mistake(
+            "6 compares how many numbers there are. A float32 takes 32 bits, a pixel's byte 8.", 6
+        ),
+        "24-gives-code": mistake(
+            "24 gives the code one byte a number and the image four. It is the other way round.", 24
+        ),
+        "divided-code-image": mistake(
+            "You divided code by image. How many times smaller is the code?", 2 / 3
+        ),
+        "12-takes-16": mistake("12 takes 16 bits for a number of the code. float32 has 32.", 3),
+        "0-75-takes": mistake("0.75 takes 64 bits for a number of the code. float32 has 32.", 0.75),
     },
     hints=[
         "Count bits on both sides.",
@@ -184,26 +211,32 @@ def _pairs(inside, outside):
     oracle=_auc_by_sklearn,
     cases=_scores,
     mistakes={
-        "Inside and outside have changed places: your area is 1 minus the right one. "
-        "An outsider should have the *larger* error.": lambda inside, outside: _auc_by_sklearn(
-            outside, inside
+        "inside-outside-changed": mistake(
+            "Inside and outside have changed places: your area is 1 minus the right one. "
+            "An outsider should have the *larger* error.",
+            lambda inside, outside: _auc_by_sklearn(outside, inside),
         ),
-        "Ties count nothing in your area. Each counts one half.": lambda inside, outside: (
-            (_pairs(inside, outside) > 0).float().mean().item()
+        "ties-count-nothing": mistake(
+            "Ties count nothing in your area. Each counts one half.",
+            lambda inside, outside: (_pairs(inside, outside) > 0).float().mean().item(),
         ),
-        "Ties count as wins in your area. Each counts one half.": lambda inside, outside: (
-            (_pairs(inside, outside) >= 0).float().mean().item()
+        "ties-count-wins": mistake(
+            "Ties count as wins in your area. Each counts one half.",
+            lambda inside, outside: (_pairs(inside, outside) >= 0).float().mean().item(),
         ),
-        "You counted pairs. Divide by how many pairs there are.": lambda inside, outside: (
-            _auc_by_sklearn(inside, outside) * len(inside) * len(outside)
+        "counted-pairs-divide": mistake(
+            "You counted pairs. Divide by how many pairs there are.",
+            lambda inside, outside: _auc_by_sklearn(inside, outside) * len(inside) * len(outside),
         ),
-        "That is the share of outsiders above *every* insider. "
-        "Compare each outsider with each insider.": lambda inside, outside: (
-            (outside > inside.max()).float().mean().item()
+        "share-outsiders-above": mistake(
+            "That is the share of outsiders above *every* insider. "
+            "Compare each outsider with each insider.",
+            lambda inside, outside: (outside > inside.max()).float().mean().item(),
         ),
-        "That is the share of outsiders above the *mean* of the insiders: one point of the curve. "
-        "Compare each outsider with each insider.": lambda inside, outside: (
-            (outside > inside.mean()).float().mean().item()
+        "share-outsiders-above-mean": mistake(
+            "That is the share of outsiders above the *mean* of the insiders: one point of the curve. "
+            "Compare each outsider with each insider.",
+            lambda inside, outside: (outside > inside.mean()).float().mean().item(),
         ),
     },
     hints=[
@@ -243,36 +276,46 @@ def _errors(x, rebuilt):
     oracle=_sparse_by_norms,
     cases=_batches,
     mistakes={
-        "Your penalty squares the code. That makes numbers small but not zero; "
-        "L1 takes magnitudes.": lambda x, rebuilt, h, weight: (
-            _errors(x, rebuilt) + weight * (h**2).sum(1)
-        ).mean(),
-        "Your penalty adds the code with its signs, so negative numbers are rewarded. "
-        "Take magnitudes.": lambda x, rebuilt, h, weight: (
-            _errors(x, rebuilt) + weight * h.sum(1)
-        ).mean(),
-        "λ stands before the error in your loss. It belongs before the penalty.": (
-            lambda x, rebuilt, h, weight: (weight * _errors(x, rebuilt) + h.abs().sum(1)).mean()
+        "penalty-squares-code": mistake(
+            "Your penalty squares the code. That makes numbers small but not zero; "
+            "L1 takes magnitudes.",
+            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * (h**2).sum(1)).mean(),
         ),
-        "The penalty is missing.": lambda x, rebuilt, h, weight: _errors(x, rebuilt).mean(),
-        "λ is missing: your penalty counts in full.": lambda x, rebuilt, h, weight: (
-            _errors(x, rebuilt) + h.abs().sum(1)
-        ).mean(),
-        "You punish the image that comes out. The penalty belongs on the code.": (
+        "penalty-adds-code": mistake(
+            "Your penalty adds the code with its signs, so negative numbers are rewarded. "
+            "Take magnitudes.",
+            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * h.sum(1)).mean(),
+        ),
+        "stands-before-error": mistake(
+            "λ stands before the error in your loss. It belongs before the penalty.",
+            lambda x, rebuilt, h, weight: (weight * _errors(x, rebuilt) + h.abs().sum(1)).mean(),
+        ),
+        "penalty-missing": mistake(
+            "The penalty is missing.", lambda x, rebuilt, h, weight: _errors(x, rebuilt).mean()
+        ),
+        "missing-penalty-counts": mistake(
+            "λ is missing: your penalty counts in full.",
+            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + h.abs().sum(1)).mean(),
+        ),
+        "punish-image-comes": mistake(
+            "You punish the image that comes out. The penalty belongs on the code.",
             lambda x, rebuilt, h, weight: (
                 _errors(x, rebuilt) + weight * rebuilt.abs().sum(1)
-            ).mean()
+            ).mean(),
         ),
-        "You took means over pixels and over the code. Then λ means something else for each size: "
-        "add within an example, average over the batch.": lambda x, rebuilt, h, weight: (
-            F.mse_loss(rebuilt, x) + weight * h.abs().mean()
+        "took-means-pixels": mistake(
+            "You took means over pixels and over the code. Then λ means something else for each size: "
+            "add within an example, average over the batch.",
+            lambda x, rebuilt, h, weight: F.mse_loss(rebuilt, x) + weight * h.abs().mean(),
         ),
-        "You added over the batch too. Average over the examples.": (
-            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * h.abs().sum(1)).sum()
+        "added-batch-average": mistake(
+            "You added over the batch too. Average over the examples.",
+            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * h.abs().sum(1)).sum(),
         ),
-        "The error is a mean over pixels in your loss, the penalty a sum. "
-        "Add both within an example.": lambda x, rebuilt, h, weight: (
-            F.mse_loss(rebuilt, x) + weight * h.abs().sum(1).mean()
+        "error-mean-pixels": mistake(
+            "The error is a mean over pixels in your loss, the penalty a sum. "
+            "Add both within an example.",
+            lambda x, rebuilt, h, weight: F.mse_loss(rebuilt, x) + weight * h.abs().sum(1).mean(),
         ),
     },
     hints=[

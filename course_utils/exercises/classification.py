@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 from course_utils.exercises import watching
 
 
@@ -59,53 +59,69 @@ def _first_batch_only(model, optimizer, batches, images, labels):
     observe=watching.observe_epochs,
     start=_given_epoch,
     mistakes={
-        "Nothing clears the gradients, so they pile up: each step uses the sum of all batches "
-        "so far. The loss explodes or crawls. Call zero_grad() once for each batch.": _epoch(
-            _steps(clear_first=False)
+        "nothing-clears-gradients": mistake(
+            "Nothing clears the gradients, so they pile up: each step uses the sum of all batches "
+            "so far. The loss explodes or crawls. Call zero_grad() once for each batch.",
+            _epoch(_steps(clear_first=False)),
         ),
-        "You applied softmax before cross_entropy. F.cross_entropy does it itself and wants the "
-        "scores as they are; with softmax twice the gradients are small and learning crawls.": (
-            _epoch(_steps(loss=lambda scores, y: F.cross_entropy(scores.softmax(1), y)))
+        "applied-softmax-before": mistake(
+            "You applied softmax before cross_entropy. F.cross_entropy does it itself and wants the "
+            "scores as they are; with softmax twice the gradients are small and learning crawls.",
+            _epoch(_steps(loss=lambda scores, y: F.cross_entropy(scores.softmax(1), y))),
         ),
-        "step() comes before backward(), and the gradients are cleared before it: "
-        "the weights never move.": when(
-            lambda seen: seen[-1] == watching.STEP_FIRST, _epoch(_steps(order="loss step backward"))
+        "step-comes-before": mistake(
+            "step() comes before backward(), and the gradients are cleared before it: "
+            "the weights never move.",
+            when=lambda seen: seen[-1] == watching.STEP_FIRST,
+            example=_epoch(_steps(order="loss step backward")),
         ),
-        "step() comes before backward(), so each step uses the gradient of the batch before. "
-        "First the gradient, then the step.": _epoch(
-            _steps(clear_first=False, order="loss step zero backward")
+        "step-comes-before-backward": mistake(
+            "step() comes before backward(), so each step uses the gradient of the batch before. "
+            "First the gradient, then the step.",
+            _epoch(_steps(clear_first=False, order="loss step zero backward")),
         ),
-        "The gradients are cleared between backward() and step(), so the weights never move. "
-        "Clear them before backward() or after step().": when(
-            lambda seen: seen[-1] == watching.CLEARED,
-            _epoch(_steps(order="loss backward zero step")),
+        "gradients-cleared-between": mistake(
+            "The gradients are cleared between backward() and step(), so the weights never move. "
+            "Clear them before backward() or after step().",
+            when=lambda seen: seen[-1] == watching.CLEARED,
+            example=_epoch(_steps(order="loss backward zero step")),
         ),
-        "backward() is missing: there are no gradients, so the weights never move.": when(
-            lambda seen: seen[-1] == watching.NO_BACKWARD, _epoch(_steps(order="loss step"))
+        "backward-missing-gradients": mistake(
+            "backward() is missing: there are no gradients, so the weights never move.",
+            when=lambda seen: seen[-1] == watching.NO_BACKWARD,
+            example=_epoch(_steps(order="loss step")),
         ),
-        "step() is missing: gradients are computed, but the weights never move.": when(
-            lambda seen: seen[-1] == watching.NO_STEP, _epoch(_steps(order="loss backward"))
+        "step-missing-gradients": mistake(
+            "step() is missing: gradients are computed, but the weights never move.",
+            when=lambda seen: seen[-1] == watching.NO_STEP,
+            example=_epoch(_steps(order="loss backward")),
         ),
-        "The test runs in training mode: dropout drops, and batch norm uses the batch's own mean. "
-        "Call model.eval() before the test.": when(
-            lambda seen: seen[-3] is True and seen[-4] is False and seen[-1] == watching.MOVED,
-            _epoch(_steps(), test=False, record=True),
+        "test-runs-training": mistake(
+            "The test runs in training mode: dropout drops, and batch norm uses the batch's own mean. "
+            "Call model.eval() before the test.",
+            when=lambda seen: seen[-3] is True and seen[-4] is False and seen[-1] == watching.MOVED,
+            example=_epoch(_steps(), test=False, record=True),
         ),
-        "Training runs in evaluation mode from the second epoch on, as the test before it has "
-        "switched to it. Call model.train() before the loop.": when(
-            lambda seen: seen[-4] is True, _epoch(_steps(), train=False)
+        "training-runs-evaluation": mistake(
+            "Training runs in evaluation mode from the second epoch on, as the test before it has "
+            "switched to it. Call model.train() before the loop.",
+            when=lambda seen: seen[-4] is True,
+            example=_epoch(_steps(), train=False),
         ),
-        "Everything is computed rightly, but the test records gradients too, which costs memory "
-        "and time. Put the last line under `with torch.no_grad():`.": when(
-            lambda seen: seen[-4:-1] == (False, False, True) and seen[-1] == watching.MOVED,
-            _epoch(_steps(), record=True),
+        "everything-computed-rightly": mistake(
+            "Everything is computed rightly, but the test records gradients too, which costs memory "
+            "and time. Put the last line under `with torch.no_grad():`.",
+            when=lambda seen: seen[-4:-1] == (False, False, True) and seen[-1] == watching.MOVED,
+            example=_epoch(_steps(), record=True),
         ),
-        "You summed the loss over the batch. With the mean, the default, a step has the same size "
-        "for small and large batches.": _epoch(
-            _steps(loss=lambda scores, y: F.cross_entropy(scores, y, reduction="sum"))
+        "summed-loss-batch": mistake(
+            "You summed the loss over the batch. With the mean, the default, a step has the same size "
+            "for small and large batches.",
+            _epoch(_steps(loss=lambda scores, y: F.cross_entropy(scores, y, reduction="sum"))),
         ),
-        "Only the first batch is used: your function returns, or breaks, inside the loop.": (
-            _first_batch_only
+        "first-batch-used": mistake(
+            "Only the first batch is used: your function returns, or breaks, inside the loop.",
+            _first_batch_only,
         ),
     },
     hints=[
@@ -181,56 +197,76 @@ def _maps(net, x):
     observe=watching.observe_network,
     start=_GivenCNN,
     mistakes={
-        "You flatten too early. A convolution and a pool need rows and columns; "
-        "flatten once, just before the dense layer.": when(
-            lambda seen: seen[1] == watching.FLAT_TOO_EARLY,
-            _network(lambda net, x: net.dense(net.conv2(net.conv1(x.flatten(1))))),
+        "flatten-early-convolution": mistake(
+            "You flatten too early. A convolution and a pool need rows and columns; "
+            "flatten once, just before the dense layer.",
+            when=lambda seen: seen[1] == watching.FLAT_TOO_EARLY,
+            example=_network(lambda net, x: net.dense(net.conv2(net.conv1(x.flatten(1))))),
         ),
-        "More than 512 numbers arrive at the dense layer: a pool is missing.": when(
-            lambda seen: seen[1] == watching.POOL_MISSING,
-            _network(
+        "512-numbers-arrive": mistake(
+            "More than 512 numbers arrive at the dense layer: a pool is missing.",
+            when=lambda seen: seen[1] == watching.POOL_MISSING,
+            example=_network(
                 lambda net, x: net.dense(
                     F.relu(net.conv2(net.pool1(F.relu(net.conv1(x))))).flatten(1)
                 )
             ),
         ),
-        "The maps arrive at the dense layer as they are. Flatten them first: "
-        "x.flatten(1) keeps the images apart.": when(
-            lambda seen: seen[1] == watching.NO_FLATTEN,
-            _network(lambda net, x: net.dense(_maps(net, x))),
+        "maps-arrive-dense": mistake(
+            "The maps arrive at the dense layer as they are. Flatten them first: "
+            "x.flatten(1) keeps the images apart.",
+            when=lambda seen: seen[1] == watching.NO_FLATTEN,
+            example=_network(lambda net, x: net.dense(_maps(net, x))),
         ),
-        "You flattened the whole batch into one row. x.flatten(1) begins at axis 1 "
-        "and keeps the images apart.": when(
-            lambda seen: seen[1] == watching.BATCH_FLAT,
-            _network(lambda net, x: net.dense(_maps(net, x).flatten())),
+        "flattened-whole-batch": mistake(
+            "You flattened the whole batch into one row. x.flatten(1) begins at axis 1 "
+            "and keeps the images apart.",
+            when=lambda seen: seen[1] == watching.BATCH_FLAT,
+            example=_network(lambda net, x: net.dense(_maps(net, x).flatten())),
         ),
-        "The sizes fit, but the two pools have changed places: the first halves twice.": _network(
-            lambda net, x: net.dense(
-                net.pool1(F.relu(net.conv2(net.pool2(F.relu(net.conv1(x)))))).flatten(1)
-            )
+        "sizes-fit-two": mistake(
+            "The sizes fit, but the two pools have changed places: the first halves twice.",
+            _network(
+                lambda net, x: net.dense(
+                    net.pool1(F.relu(net.conv2(net.pool2(F.relu(net.conv1(x)))))).flatten(1)
+                )
+            ),
         ),
-        "There is no ReLU. Without it two convolutions are one.": _network(
-            lambda net, x: net.dense(net.pool2(net.conv2(net.pool1(net.conv1(x)))).flatten(1))
+        "relu-without-two": mistake(
+            "There is no ReLU. Without it two convolutions are one.",
+            _network(
+                lambda net, x: net.dense(net.pool2(net.conv2(net.pool1(net.conv1(x)))).flatten(1))
+            ),
         ),
-        "The first ReLU is missing: one after each convolution.": _network(
-            lambda net, x: net.dense(
-                net.pool2(F.relu(net.conv2(net.pool1(net.conv1(x))))).flatten(1)
-            )
+        "first-relu-missing": mistake(
+            "The first ReLU is missing: one after each convolution.",
+            _network(
+                lambda net, x: net.dense(
+                    net.pool2(F.relu(net.conv2(net.pool1(net.conv1(x))))).flatten(1)
+                )
+            ),
         ),
-        "The second ReLU is missing: one after each convolution.": _network(
-            lambda net, x: net.dense(
-                net.pool2(net.conv2(net.pool1(F.relu(net.conv1(x))))).flatten(1)
-            )
+        "second-relu-missing": mistake(
+            "The second ReLU is missing: one after each convolution.",
+            _network(
+                lambda net, x: net.dense(
+                    net.pool2(net.conv2(net.pool1(F.relu(net.conv1(x))))).flatten(1)
+                )
+            ),
         ),
-        "There is a ReLU behind the dense layer. Scores may be negative: "
-        "leave them as they are.": _network(
-            lambda net, x: F.relu(net.dense(_maps(net, x).flatten(1)))
+        "relu-behind-dense": mistake(
+            "There is a ReLU behind the dense layer. Scores may be negative: "
+            "leave them as they are.",
+            _network(lambda net, x: F.relu(net.dense(_maps(net, x).flatten(1)))),
         ),
-        "You end with a softmax. The loss applies it: return the scores.": _network(
-            lambda net, x: net.dense(_maps(net, x).flatten(1)).softmax(1)
+        "end-softmax-loss": mistake(
+            "You end with a softmax. The loss applies it: return the scores.",
+            _network(lambda net, x: net.dense(_maps(net, x).flatten(1)).softmax(1)),
         ),
-        "forward returns nothing. End it with `return`.": when(
-            lambda seen: seen[0] is None, _network(lambda net, x: None)
+        "forward-returns-nothing": mistake(
+            "forward returns nothing. End it with `return`.",
+            when=lambda seen: seen[0] is None,
+            example=_network(lambda net, x: None),
         ),
     },
     hints=[
@@ -287,23 +323,30 @@ def _budgets(rng):
     oracle=_widest,
     cases=_budgets,
     mistakes={
-        "You rounded, and went over the budget. Round down: //.": lambda budget, inputs, classes: (
-            -(-(budget - classes) // (inputs + 1 + classes))
+        "rounded-went-budget": mistake(
+            "You rounded, and went over the budget. Round down: //.",
+            lambda budget, inputs, classes: -(-(budget - classes) // (inputs + 1 + classes)),
         ),
-        "Hidden units come in whole numbers: divide with //.": lambda budget, inputs, classes: (
-            (budget - classes) / (inputs + 1 + classes)
+        "hidden-units-come": mistake(
+            "Hidden units come in whole numbers: divide with //.",
+            lambda budget, inputs, classes: (budget - classes) / (inputs + 1 + classes),
         ),
-        "The hidden units' biases are forgotten: each unit owns one more number.": (
-            lambda budget, inputs, classes: (budget - classes) // (inputs + classes)
+        "hidden-units-biases": mistake(
+            "The hidden units' biases are forgotten: each unit owns one more number.",
+            lambda budget, inputs, classes: (budget - classes) // (inputs + classes),
         ),
-        "The output's biases are forgotten. Take one for each class off the budget first.": (
-            lambda budget, inputs, classes: budget // (inputs + 1 + classes)
+        "output-s-biases": mistake(
+            "The output's biases are forgotten. Take one for each class off the budget first.",
+            lambda budget, inputs, classes: budget // (inputs + 1 + classes),
         ),
-        "Both layers' biases are forgotten.": lambda budget, inputs, classes: (
-            budget // (inputs + classes)
+        "layers-biases-forgotten": mistake(
+            "Both layers' biases are forgotten.",
+            lambda budget, inputs, classes: budget // (inputs + classes),
         ),
-        "You counted the first layer only. Each hidden unit also has a weight "
-        "for every class.": lambda budget, inputs, classes: budget // (inputs + 1),
+        "counted-first-layer": mistake(
+            "You counted the first layer only. Each hidden unit also has a weight for every class.",
+            lambda budget, inputs, classes: budget // (inputs + 1),
+        ),
     },
     hints=[
         "How many numbers does one more hidden unit cost, on both of its sides?",
@@ -330,11 +373,17 @@ def hidden_units(budget, inputs, classes):
     },
     oracle=lambda: "c",
     mistakes={
-        "Not both. Logistic regression has a weight of its own for every pixel: what changes for "
-        "it if pixel 7 is now called pixel 912, in every image?": "a",
-        "Not neither. A 3×3 kernel looks at nine neighbours: are they neighbours still?": "b",
-        "It is the other way round. Which of the two models knows which pixels are neighbours?": (
-            "d"
+        "logistic-regression-weight": mistake(
+            "Not both. Logistic regression has a weight of its own for every pixel: what changes for "
+            "it if pixel 7 is now called pixel 912, in every image?",
+            "a",
+        ),
+        "neither-3-3": mistake(
+            "Not neither. A 3×3 kernel looks at nine neighbours: are they neighbours still?", "b"
+        ),
+        "other-way-round": mistake(
+            "It is the other way round. Which of the two models knows which pixels are neighbours?",
+            "d",
         ),
     },
     hints=[
@@ -359,22 +408,35 @@ KEPT = (14, 57.8)
     kind="value",
     oracle=lambda: KEPT,
     mistakes={
-        "Epoch 17 is the best on the test set. Once the test set has chosen, it is a validation "
-        "set, and its number is too good. Choose by the validation set.": when(
-            lambda answer: answer[0] == 17, (17, 59.2)
+        "epoch-17-best": mistake(
+            "Epoch 17 is the best on the test set. Once the test set has chosen, it is a validation "
+            "set, and its number is too good. Choose by the validation set.",
+            when=lambda answer: answer[0] == 17,
+            example=(17, 59.2),
         ),
-        "Epoch 18 is the best on the training set, which every model knows by heart in the end. "
-        "Choose by images that were not trained on.": when(
-            lambda answer: answer[0] == 18, (18, 56.6)
+        "epoch-18-best": mistake(
+            "Epoch 18 is the best on the training set, which every model knows by heart in the end. "
+            "Choose by images that were not trained on.",
+            when=lambda answer: answer[0] == 18,
+            example=(18, 56.6),
         ),
-        "The epoch is right. 61.2 is its validation accuracy: the highest of ten, so luck is in "
-        "it. Report images that chose nothing.": (14, 61.2),
-        "The epoch is right. But the number belongs to another epoch: "
-        "report that of the model you keep.": when(
-            lambda answer: answer[0] == 14 and answer[1] in (59.2, 58.2, 56.6), (14, 59.2)
+        "epoch-right-61": mistake(
+            "The epoch is right. 61.2 is its validation accuracy: the highest of ten, so luck is in "
+            "it. Report images that chose nothing.",
+            (14, 61.2),
         ),
-        "The epoch is right. 95.7 is the training accuracy: of images it has seen.": (14, 95.7),
-        "Write the accuracy in percent, as in the table.": (14, 0.578),
+        "epoch-right-number": mistake(
+            "The epoch is right. But the number belongs to another epoch: "
+            "report that of the model you keep.",
+            when=lambda answer: answer[0] == 14 and answer[1] in (59.2, 58.2, 56.6),
+            example=(14, 59.2),
+        ),
+        "epoch-right-95": mistake(
+            "The epoch is right. 95.7 is the training accuracy: of images it has seen.", (14, 95.7)
+        ),
+        "write-accuracy-percent": mistake(
+            "Write the accuracy in percent, as in the table.", (14, 0.578)
+        ),
     },
     hints=[
         "Three sets, three jobs: one to learn from, one to choose by, one to report.",

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 # --- 5.7 ----------------------------------------------------------------------------------------
@@ -47,26 +47,35 @@ def _histogram(angle=None, turn=math.pi, weights=torch.hypot, scale=None):
     oracle=_by_numpy,
     cases=_patches,
     mistakes={
-        "You counted pixels. A strong gradient should weigh more: add up magnitudes.": _histogram(
-            weights=lambda dx, dy: torch.ones_like(dx)
+        "counted-pixels-strong": mistake(
+            "You counted pixels. A strong gradient should weigh more: add up magnitudes.",
+            _histogram(weights=lambda dx, dy: torch.ones_like(dx)),
         ),
-        "You added squared magnitudes. Take the square root for each pixel first.": _histogram(
-            weights=lambda dx, dy: dx**2 + dy**2
+        "added-squared-magnitudes": mistake(
+            "You added squared magnitudes. Take the square root for each pixel first.",
+            _histogram(weights=lambda dx, dy: dx**2 + dy**2),
         ),
-        "Your bins run round the whole circle. From light to dark or from dark to light, an edge "
-        "has one direction: take the angle modulo π and divide 0 to π.": _histogram(
-            turn=2 * math.pi
+        "bins-run-round": mistake(
+            "Your bins run round the whole circle. From light to dark or from dark to light, an edge "
+            "has one direction: take the angle modulo π and divide 0 to π.",
+            _histogram(turn=2 * math.pi),
         ),
-        "dx and dy have changed places in the angle: it is atan2(dy, dx).": _histogram(
-            angle=lambda dy, dx: torch.atan2(dx, dy)
+        "dx-dy-changed": mistake(
+            "dx and dy have changed places in the angle: it is atan2(dy, dx).",
+            _histogram(angle=lambda dy, dx: torch.atan2(dx, dy)),
         ),
-        "The histogram is not normalised. Divide it by its length.": _histogram(
-            scale=torch.ones_like
+        "histogram-normalised-divide": mistake(
+            "The histogram is not normalised. Divide it by its length.",
+            _histogram(scale=torch.ones_like),
         ),
-        "You divided by the sum, so the entries add up to 1. Their squares should: "
-        "divide by the length √(Σ h²).": _histogram(scale=torch.sum),
-        "You divided by the largest entry. Divide by the length √(Σ h²).": _histogram(
-            scale=torch.amax
+        "divided-sum-entries": mistake(
+            "You divided by the sum, so the entries add up to 1. Their squares should: "
+            "divide by the length √(Σ h²).",
+            _histogram(scale=torch.sum),
+        ),
+        "divided-largest-entry": mistake(
+            "You divided by the largest entry. Divide by the length √(Σ h²).",
+            _histogram(scale=torch.amax),
         ),
     },
     hints=[
@@ -122,12 +131,21 @@ def _starved_layers():
     },
     oracle=_starved_layers,
     mistakes={
-        "The dense layers stand next to the loss. "
-        "How many slopes does their gradient pass, and how many does that of the first layer?": "b",
-        "Not alike: a gradient is multiplied by one more slope in each layer it passes. "
-        "Which layers does it reach last?": "c",
-        "With ReLU and good starting weights you may be lucky. "
-        "Here are sigmoids, whose slope is a quarter at most, six in a row.": "d",
+        "dense-layers-stand": mistake(
+            "The dense layers stand next to the loss. "
+            "How many slopes does their gradient pass, and how many does that of the first layer?",
+            "b",
+        ),
+        "alike-gradient-multiplied": mistake(
+            "Not alike: a gradient is multiplied by one more slope in each layer it passes. "
+            "Which layers does it reach last?",
+            "c",
+        ),
+        "relu-good-starting": mistake(
+            "With ReLU and good starting weights you may be lucky. "
+            "Here are sigmoids, whose slope is a quarter at most, six in a row.",
+            "d",
+        ),
     },
     hints=[
         "Backward means from the loss to the image. In which order does it meet the layers?",
@@ -183,26 +201,35 @@ def _stopper(stop_at=None, kept=None, looks_back=False):
     oracle=_stop_by_windows,
     cases=_loss_curves,
     mistakes={
-        "You stop at the first rise. Losses wobble: wait `patience` epochs for a new lowest.": (
-            _stopper(stop_at=lambda patience: 1)
+        "stop-first-rise": mistake(
+            "You stop at the first rise. Losses wobble: wait `patience` epochs for a new lowest.",
+            _stopper(stop_at=lambda patience: 1),
         ),
-        "You wait one epoch too long. Stop as soon as `patience` epochs brought nothing.": (
-            _stopper(stop_at=lambda patience: patience + 1)
+        "wait-epoch-long": mistake(
+            "You wait one epoch too long. Stop as soon as `patience` epochs brought nothing.",
+            _stopper(stop_at=lambda patience: patience + 1),
         ),
-        "You keep the last epoch's weights. The ones to keep had the lowest loss.": _stopper(
-            kept=lambda best, epoch, losses: epoch
+        "keep-last-epoch": mistake(
+            "You keep the last epoch's weights. The ones to keep had the lowest loss.",
+            _stopper(kept=lambda best, epoch, losses: epoch),
         ),
-        "You take the lowest loss of the whole list. After the stop nobody trained on, "
-        "so those losses would not exist.": _stopper(
-            kept=lambda best, epoch, losses: losses.index(min(losses))
+        "take-lowest-loss": mistake(
+            "You take the lowest loss of the whole list. After the stop nobody trained on, "
+            "so those losses would not exist.",
+            _stopper(kept=lambda best, epoch, losses: losses.index(min(losses))),
         ),
-        "You compare with the epoch before. An epoch is an improvement only if it beats the "
-        "lowest loss so far.": _stopper(looks_back=True),
-        "You never stop. Return as soon as `patience` epochs in a row brought no new lowest.": (
-            _stopper(stop_at=lambda patience: 10**6)
+        "compare-epoch-before": mistake(
+            "You compare with the epoch before. An epoch is an improvement only if it beats the "
+            "lowest loss so far.",
+            _stopper(looks_back=True),
         ),
-        "The epoch to keep counts from 0 here, like an index into the list.": _stopper(
-            kept=lambda best, epoch, losses: best + 1
+        "never-stop-return": mistake(
+            "You never stop. Return as soon as `patience` epochs in a row brought no new lowest.",
+            _stopper(stop_at=lambda patience: 10**6),
+        ),
+        "epoch-keep-counts": mistake(
+            "The epoch to keep counts from 0 here, like an index into the list.",
+            _stopper(kept=lambda best, epoch, losses: best + 1),
         ),
     },
     hints=[
@@ -260,27 +287,34 @@ def _stepped(pull, on_bias=False):
     oracle=_step_by_autograd,
     cases=_layers,
     mistakes={
-        "Your penalty pulls with λw. The derivative of λw² has a 2 in it.": _stepped(
-            lambda w, eta, strength: strength * w
+        "penalty-pulls-w": mistake(
+            "Your penalty pulls with λw. The derivative of λw² has a 2 in it.",
+            _stepped(lambda w, eta, strength: strength * w),
         ),
-        "Your weights ignore the penalty. Add its derivative to their gradient.": _stepped(
-            lambda w, eta, strength: 0 * w
+        "weights-ignore-penalty": mistake(
+            "Your weights ignore the penalty. Add its derivative to their gradient.",
+            _stepped(lambda w, eta, strength: 0 * w),
         ),
-        "You penalise the biases too. Here they are left out, as is usual.": _stepped(
-            lambda w, eta, strength: 2 * strength * w, on_bias=True
+        "penalise-biases-left": mistake(
+            "You penalise the biases too. Here they are left out, as is usual.",
+            _stepped(lambda w, eta, strength: 2 * strength * w, on_bias=True),
         ),
-        "The pull has the wrong sign: your weights grow. "
-        "Its derivative is added to the gradient, and the step goes against both.": _stepped(
-            lambda w, eta, strength: -2 * strength * w
+        "pull-wrong-sign": mistake(
+            "The pull has the wrong sign: your weights grow. "
+            "Its derivative is added to the gradient, and the step goes against both.",
+            _stepped(lambda w, eta, strength: -2 * strength * w),
         ),
-        "You added the penalty itself. A step needs its derivative for each weight.": _stepped(
-            lambda w, eta, strength: strength * (w**2).sum()
+        "added-penalty-itself": mistake(
+            "You added the penalty itself. A step needs its derivative for each weight.",
+            _stepped(lambda w, eta, strength: strength * (w**2).sum()),
         ),
-        "The pull is not scaled by the learning rate η; it belongs to the gradient.": _stepped(
-            lambda w, eta, strength: 2 * strength * w / eta
+        "pull-scaled-learning": mistake(
+            "The pull is not scaled by the learning rate η; it belongs to the gradient.",
+            _stepped(lambda w, eta, strength: 2 * strength * w / eta),
         ),
-        "That is the derivative of λ|w|, an L1 penalty.": _stepped(
-            lambda w, eta, strength: strength * w.sign()
+        "derivative-w-l1": mistake(
+            "That is the derivative of λ|w|, an L1 penalty.",
+            _stepped(lambda w, eta, strength: strength * w.sign()),
         ),
     },
     hints=[
@@ -320,22 +354,33 @@ def _masks(rng):
     oracle=_dropout_by_loop,
     cases=_masks,
     mistakes={
-        "You drop but do not rescale. On average only 1 − p of each number is left.": (
-            lambda x, keep, p: x * keep
+        "drop-rescale-average": mistake(
+            "You drop but do not rescale. On average only 1 − p of each number is left.",
+            lambda x, keep, p: x * keep,
         ),
-        "You rescale twice. One division makes up for what is dropped.": lambda x, keep, p: (
-            x * keep / (1 - p) ** 2
+        "rescale-twice-division": mistake(
+            "You rescale twice. One division makes up for what is dropped.",
+            lambda x, keep, p: x * keep / (1 - p) ** 2,
         ),
-        "You divide by p. A number survives with probability 1 − p.": lambda x, keep, p: (
-            x * keep / p
+        "divide-p-number": mistake(
+            "You divide by p. A number survives with probability 1 − p.",
+            lambda x, keep, p: x * keep / p,
         ),
-        "You multiply by 1 − p. That shrinks the mean once more; it has to grow.": (
-            lambda x, keep, p: x * keep * (1 - p)
+        "multiply-1-p": mistake(
+            "You multiply by 1 − p. That shrinks the mean once more; it has to grow.",
+            lambda x, keep, p: x * keep * (1 - p),
         ),
-        "Your mask is upside down: 1 means keep.": lambda x, keep, p: x * (1 - keep) / (1 - p),
-        "Nothing is dropped. Where keep is 0 the result is 0.": lambda x, keep, p: x / (1 - p),
-        "You divide by the share that this mask happens to keep. Dropout divides by the "
-        "probability, which is the same for every mask.": lambda x, keep, p: x * keep / keep.mean(),
+        "mask-upside-1": mistake(
+            "Your mask is upside down: 1 means keep.", lambda x, keep, p: x * (1 - keep) / (1 - p)
+        ),
+        "nothing-dropped-keep": mistake(
+            "Nothing is dropped. Where keep is 0 the result is 0.", lambda x, keep, p: x / (1 - p)
+        ),
+        "divide-share-mask": mistake(
+            "You divide by the share that this mask happens to keep. Dropout divides by the "
+            "probability, which is the same for every mask.",
+            lambda x, keep, p: x * keep / keep.mean(),
+        ),
     },
     hints=[
         "A number x becomes 0 with probability p, and c·x otherwise. What is its mean?",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from scipy import fft
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 from course_utils.sensing.operators import Matrix
 
 
@@ -26,17 +26,27 @@ def _five(row):
     kind="value",
     oracle=_shortest_by_pseudoinverse,
     mistakes={
-        "Your row does not agree with the measurements. "
-        "The first, third and fifth number are known: 7, 2 and 6.": when(
-            lambda row: _five(row) and [row[i] for i in (0, 2, 4)] != [7, 2, 6], (0, 0, 0, 0, 0)
+        "row-agree-measurements": mistake(
+            "Your row does not agree with the measurements. "
+            "The first, third and fifth number are known: 7, 2 and 6.",
+            when=lambda row: _five(row) and [row[i] for i in (0, 2, 4)] != [7, 2, 6],
+            example=(0, 0, 0, 0, 0),
         ),
-        "You filled the gaps with the mean of the neighbours: a blurry image. It looks better, "
-        "but the question asks for the smallest sum of squares.": (7, 4.5, 2, 4, 6),
-        "You filled the gaps with the mean of what was measured. "
-        "Any number but one makes the sum of squares larger than it need be.": (7, 5, 2, 5, 6),
-        "Each gap adds its own square to the sum, whatever stands beside it. "
-        "Which number has the smallest square?": when(
-            lambda row: _five(row) and (row[1] != 0 or row[3] != 0), (7, 7, 2, 2, 6)
+        "filled-gaps-mean": mistake(
+            "You filled the gaps with the mean of the neighbours: a blurry image. It looks better, "
+            "but the question asks for the smallest sum of squares.",
+            (7, 4.5, 2, 4, 6),
+        ),
+        "filled-gaps-mean-measured": mistake(
+            "You filled the gaps with the mean of what was measured. "
+            "Any number but one makes the sum of squares larger than it need be.",
+            (7, 5, 2, 5, 6),
+        ),
+        "gap-adds-own": mistake(
+            "Each gap adds its own square to the sum, whatever stands beside it. "
+            "Which number has the smallest square?",
+            when=lambda row: _five(row) and (row[1] != 0 or row[3] != 0),
+            example=(7, 7, 2, 2, 6),
         ),
     },
     hints=[
@@ -64,26 +74,39 @@ def _numbers_of_both_signs(rng):
     oracle=lambda x, threshold: F.softshrink(x, threshold),
     cases=_numbers_of_both_signs,
     mistakes={
-        "That is the *hard* threshold: small numbers become 0, large ones stay as they are. "
-        "The soft one also pulls the large ones in by the threshold.": lambda x, threshold: (
-            F.hardshrink(x, threshold)
+        "hard-threshold-small": mistake(
+            "That is the *hard* threshold: small numbers become 0, large ones stay as they are. "
+            "The soft one also pulls the large ones in by the threshold.",
+            lambda x, threshold: F.hardshrink(x, threshold),
         ),
-        "The sign is gone: your numbers are all 0 or more. "
-        "A negative number comes nearer to 0 from below.": lambda x, threshold: (
-            x.abs() - threshold
-        ).clamp(min=0),
-        "You treat negative numbers as small ones. -3 is as far from 0 as 3 is: "
-        "compare the distance, x.abs().": lambda x, threshold: (x - threshold).clamp(min=0),
-        "Small numbers jump over to the other side of 0. Each goes towards 0 "
-        "and stops there.": lambda x, threshold: x - threshold * x.sign(),
-        "You subtracted the threshold from negative numbers too, so they move away from 0. "
-        "Those have to move up.": lambda x, threshold: torch.where(
-            x.abs() > threshold, x - threshold, 0
+        "sign-gone-numbers": mistake(
+            "The sign is gone: your numbers are all 0 or more. "
+            "A negative number comes nearer to 0 from below.",
+            lambda x, threshold: (x.abs() - threshold).clamp(min=0),
         ),
-        "You subtracted the threshold from every number. That moves negative ones away from 0, "
-        "and small ones past it.": lambda x, threshold: x - threshold,
-        "That is what the soft threshold takes away, not what it leaves. "
-        "Subtract it from x.": lambda x, threshold: x.clamp(-threshold, threshold),
+        "treat-negative-numbers": mistake(
+            "You treat negative numbers as small ones. -3 is as far from 0 as 3 is: "
+            "compare the distance, x.abs().",
+            lambda x, threshold: (x - threshold).clamp(min=0),
+        ),
+        "small-numbers-jump": mistake(
+            "Small numbers jump over to the other side of 0. Each goes towards 0 and stops there.",
+            lambda x, threshold: x - threshold * x.sign(),
+        ),
+        "subtracted-threshold-negative": mistake(
+            "You subtracted the threshold from negative numbers too, so they move away from 0. "
+            "Those have to move up.",
+            lambda x, threshold: torch.where(x.abs() > threshold, x - threshold, 0),
+        ),
+        "subtracted-threshold-number": mistake(
+            "You subtracted the threshold from every number. That moves negative ones away from 0, "
+            "and small ones past it.",
+            lambda x, threshold: x - threshold,
+        ),
+        "soft-threshold-takes": mistake(
+            "That is what the soft threshold takes away, not what it leaves. Subtract it from x.",
+            lambda x, threshold: x.clamp(-threshold, threshold),
+        ),
     },
     hints=[
         "Three cases: above the threshold, below its negative, and in between.",
@@ -153,33 +176,58 @@ def _forwards_again(x, y, A, lam, shrink):
     cases=_problems,
     observe=_take_step,
     mistakes={
-        "You measured the difference once more instead of spreading it back. A(x) − y lives "
-        "among measurements; A.adjoint leads back to where x lives.": _forwards_again,
-        "Your step is the difference A(x) − y itself. It lives among measurements; A.adjoint "
-        "makes a gradient of it, which lives where x does.": _not_spread,
-        "Your threshold is λ. A step that is η times as long shrinks by η times as much: "
-        "η·λ.": _step(threshold=lambda step, lam: lam),
-        "Your step is 1/‖A‖. The gradient changes by up to ‖A‖² for each unit of x, "
-        "so a safe step is 1/‖A‖².": _step(size=1),
-        "Your step is 1, whatever A is. That is more than 1/‖A‖² here, and the iteration "
-        "can run away.": _step(size=0),
-        "Your step is twice too long: 2/‖A‖² is where the iteration stops converging.": _step(
-            eta=2
+        "measured-difference-instead": mistake(
+            "You measured the difference once more instead of spreading it back. A(x) − y lives "
+            "among measurements; A.adjoint leads back to where x lives.",
+            _forwards_again,
         ),
-        "You walk uphill. The gradient is A.adjoint(A(x) − y), and you go against it.": _step(
-            down=-1
+        "step-difference-x": mistake(
+            "Your step is the difference A(x) − y itself. It lives among measurements; A.adjoint "
+            "makes a gradient of it, which lives where x does.",
+            _not_spread,
         ),
-        "You doubled the gradient. The ½ in front of the square takes the 2 away.": _step(
-            down=2, threshold=lambda step, lam: step * lam
+        "threshold-step-times": mistake(
+            "Your threshold is λ. A step that is η times as long shrinks by η times as much: η·λ.",
+            _step(threshold=lambda step, lam: lam),
         ),
-        "That is plain gradient descent: nothing shrinks. Shrink after the step.": _step(
-            threshold=lambda step, lam: 0.0
+        "step-1-gradient": mistake(
+            "Your step is 1/‖A‖. The gradient changes by up to ‖A‖² for each unit of x, "
+            "so a safe step is 1/‖A‖².",
+            _step(size=1),
         ),
-        "You shrank first and stepped then, so zeros do not stay 0. "
-        "Step, then shrink where you arrive.": _step(first=True),
-        "You shrank the step and forgot x itself: start from x.": _step(start=0.0),
-        "The measurements have no say in your step: go against the gradient before you "
-        "shrink.": _step(down=0.0),
+        "step-1-whatever": mistake(
+            "Your step is 1, whatever A is. That is more than 1/‖A‖² here, and the iteration "
+            "can run away.",
+            _step(size=0),
+        ),
+        "step-twice-long": mistake(
+            "Your step is twice too long: 2/‖A‖² is where the iteration stops converging.",
+            _step(eta=2),
+        ),
+        "walk-uphill-gradient": mistake(
+            "You walk uphill. The gradient is A.adjoint(A(x) − y), and you go against it.",
+            _step(down=-1),
+        ),
+        "doubled-gradient-front": mistake(
+            "You doubled the gradient. The ½ in front of the square takes the 2 away.",
+            _step(down=2, threshold=lambda step, lam: step * lam),
+        ),
+        "plain-gradient-descent": mistake(
+            "That is plain gradient descent: nothing shrinks. Shrink after the step.",
+            _step(threshold=lambda step, lam: 0.0),
+        ),
+        "shrank-first-stepped": mistake(
+            "You shrank first and stepped then, so zeros do not stay 0. "
+            "Step, then shrink where you arrive.",
+            _step(first=True),
+        ),
+        "shrank-step-forgot": mistake(
+            "You shrank the step and forgot x itself: start from x.", _step(start=0.0)
+        ),
+        "measurements-say-step": mistake(
+            "The measurements have no say in your step: go against the gradient before you shrink.",
+            _step(down=0.0),
+        ),
     },
     hints=[
         "Two halves: a step against the gradient of ½‖Ax − y‖², then the soft threshold.",
@@ -273,26 +321,40 @@ def _given(cosines, mask, measured):
     accept=_either_way,
     exempt={"dtype": "any kind of float array is turned into the same tensor before judging"},
     mistakes={
-        "You added the intercept to every coefficient, so it multiplies every cosine. "
-        "It belongs to the pixels: add it to the picture.": _combined(
-            lambda cosines, codes, intercept, measured: cosines @ (codes + intercept)
+        "added-intercept-coefficient": mistake(
+            "You added the intercept to every coefficient, so it multiplies every cosine. "
+            "It belongs to the pixels: add it to the picture.",
+            _combined(lambda cosines, codes, intercept, measured: cosines @ (codes + intercept)),
         ),
-        "The first cosine is worth only 1/side at each pixel, so adding the intercept to its "
-        "coefficient is too little. Add it to the picture.": _combined(_first_coefficient),
-        "You added the mean of the measured pixels. That is near, but not what was fitted: "
-        "the cosines you kept have a mean of their own there. "
-        "Take lasso.intercept_.": _combined(
-            lambda cosines, codes, intercept, measured: cosines @ codes + measured.mean()
+        "first-cosine-worth": mistake(
+            "The first cosine is worth only 1/side at each pixel, so adding the intercept to its "
+            "coefficient is too little. Add it to the picture.",
+            _combined(_first_coefficient),
         ),
-        "You wrote the measured pixels back; all others are as wrong as before. Something that "
-        "was fitted is missing everywhere.": _pasted,
-        "You subtracted the intercept. The fit is cosines @ coefficients *plus* it.": _combined(
-            lambda cosines, codes, intercept, measured: cosines @ codes - intercept
+        "added-mean-measured": mistake(
+            "You added the mean of the measured pixels. That is near, but not what was fitted: "
+            "the cosines you kept have a mean of their own there. "
+            "Take lasso.intercept_.",
+            _combined(
+                lambda cosines, codes, intercept, measured: cosines @ codes + measured.mean()
+            ),
         ),
-        "The picture's mean is still lost. What the Lasso fits is coefficients *and* an "
-        "intercept, lasso.intercept_; the picture needs both.": when(
-            lambda picture: abs(picture.mean()) < 0.4,
-            _combined(lambda cosines, codes, intercept, measured: cosines @ (0.999 * codes)),
+        "wrote-measured-pixels": mistake(
+            "You wrote the measured pixels back; all others are as wrong as before. Something that "
+            "was fitted is missing everywhere.",
+            _pasted,
+        ),
+        "subtracted-intercept-fit": mistake(
+            "You subtracted the intercept. The fit is cosines @ coefficients *plus* it.",
+            _combined(lambda cosines, codes, intercept, measured: cosines @ codes - intercept),
+        ),
+        "picture-s-mean": mistake(
+            "The picture's mean is still lost. What the Lasso fits is coefficients *and* an "
+            "intercept, lasso.intercept_; the picture needs both.",
+            when=lambda picture: abs(picture.mean()) < 0.4,
+            example=_combined(
+                lambda cosines, codes, intercept, measured: cosines @ (0.999 * codes)
+            ),
         ),
     },
     hints=[
@@ -322,12 +384,21 @@ def lasso_picture(cosines, mask, measured):
         "d": "Smaller in (I), larger in (II).",
     },
     mistakes={
-        "Not the same direction: in one of the two λ multiplies the measurements' term. "
-        "A larger λ there trusts the noisy data *more*.": "a",
-        "Not the same direction: in one of the two λ multiplies the prior. "
-        "A smaller λ there believes the prior *less*, just when it is needed.": "b",
-        "The wrong way round. Say aloud what each λ multiplies, and whether you trust that "
-        "term more or less when the noise grows.": "c",
+        "same-direction-two": mistake(
+            "Not the same direction: in one of the two λ multiplies the measurements' term. "
+            "A larger λ there trusts the noisy data *more*.",
+            "a",
+        ),
+        "same-direction-two-multiplies": mistake(
+            "Not the same direction: in one of the two λ multiplies the prior. "
+            "A smaller λ there believes the prior *less*, just when it is needed.",
+            "b",
+        ),
+        "wrong-way-round": mistake(
+            "The wrong way round. Say aloud what each λ multiplies, and whether you trust that "
+            "term more or less when the noise grows.",
+            "c",
+        ),
     },
     hints=[
         "Noisier measurements deserve less trust, so the prior should weigh more.",

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import orthogonal_mp
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 GOODFELLOW = torch.tensor(  # (7.47)
     [
@@ -81,36 +81,58 @@ def _fitted_to_what_is_left(D, y, q):
     cases=_signals,
     tolerance=1e-4,
     mistakes={
-        "You do not refit: each weight stays as it was when its atom came. "
-        "Every new atom changes what the earlier ones should weigh.": (
-            lambda D, y, q: _pursuit(D, y, q, refit=False)
+        "refit-weight-stays": mistake(
+            "You do not refit: each weight stays as it was when its atom came. "
+            "Every new atom changes what the earlier ones should weigh.",
+            lambda D, y, q: _pursuit(D, y, q, refit=False),
         ),
-        "Long atoms win in your choice because they are long. "
-        "Divide each product by its atom's length.": lambda D, y, q: _pursuit(
-            D, y, q, lengths=torch.ones(D.shape[1])
+        "long-atoms-win": mistake(
+            "Long atoms win in your choice because they are long. "
+            "Divide each product by its atom's length.",
+            lambda D, y, q: _pursuit(D, y, q, lengths=torch.ones(D.shape[1])),
         ),
-        "You take the largest product with its sign. "
-        "An atom with a weight of −3 matches as well as one with 3: compare magnitudes.": (
-            lambda D, y, q: _pursuit(D, y, q, size=lambda products: products)
+        "take-largest-product": mistake(
+            "You take the largest product with its sign. "
+            "An atom with a weight of −3 matches as well as one with 3: compare magnitudes.",
+            lambda D, y, q: _pursuit(D, y, q, size=lambda products: products),
         ),
-        "You chose all atoms at once, by their match with y. After each atom, look at what is "
-        "left; a twin of the first atom would come second.": _all_at_once,
-        "You compare with y every time, so the same atom wins every time. "
-        "Compare with what is left.": lambda D, y, q: _pursuit(D, y, 1),
-        "You compare with y every time, so one atom is chosen again and again and shares its "
-        "weight with itself. Compare with what is left.": _same_atom_again,
-        "You fit the chosen atoms to what is left. That gives changes of the weights, not the "
-        "weights: fit them to y itself.": _fitted_to_what_is_left,
-        "You divide by the square of the length, so short atoms win. Divide by the length.": (
-            lambda D, y, q: _pursuit(D, y, q, lengths=D.square().sum(0))
+        "chose-atoms-their": mistake(
+            "You chose all atoms at once, by their match with y. After each atom, look at what is "
+            "left; a twin of the first atom would come second.",
+            _all_at_once,
         ),
-        "Your weights belong to the atoms of length 1. The code is for D as it was given.": (
-            lambda D, y, q: _pursuit(D, y, q, rescale=False)
+        "compare-y-time": mistake(
+            "You compare with y every time, so the same atom wins every time. "
+            "Compare with what is left.",
+            lambda D, y, q: _pursuit(D, y, 1),
         ),
-        "You stop one atom early.": lambda D, y, q: _pursuit(D, y, q - 1),
-        "You take one atom too many.": lambda D, y, q: _pursuit(D, y, q + 1),
-        "You smooth instead of choosing: that is the shortest h (minimum ℓ₂), with hardly a 0.": (
-            lambda D, y, q: torch.linalg.pinv(D) @ y
+        "compare-y-time-atom": mistake(
+            "You compare with y every time, so one atom is chosen again and again and shares its "
+            "weight with itself. Compare with what is left.",
+            _same_atom_again,
+        ),
+        "fit-chosen-atoms": mistake(
+            "You fit the chosen atoms to what is left. That gives changes of the weights, not the "
+            "weights: fit them to y itself.",
+            _fitted_to_what_is_left,
+        ),
+        "divide-square-length": mistake(
+            "You divide by the square of the length, so short atoms win. Divide by the length.",
+            lambda D, y, q: _pursuit(D, y, q, lengths=D.square().sum(0)),
+        ),
+        "weights-belong-atoms": mistake(
+            "Your weights belong to the atoms of length 1. The code is for D as it was given.",
+            lambda D, y, q: _pursuit(D, y, q, rescale=False),
+        ),
+        "stop-atom-early": mistake(
+            "You stop one atom early.", lambda D, y, q: _pursuit(D, y, q - 1)
+        ),
+        "take-atom-many": mistake(
+            "You take one atom too many.", lambda D, y, q: _pursuit(D, y, q + 1)
+        ),
+        "smooth-instead-choosing": mistake(
+            "You smooth instead of choosing: that is the shortest h (minimum ℓ₂), with hardly a 0.",
+            lambda D, y, q: torch.linalg.pinv(D) @ y,
         ),
     },
     hints=[
@@ -148,12 +170,21 @@ def omp(D, y, q):
         "d": "Neither: 40 equations for 128 unknowns are too few.",
     },
     mistakes={
-        "Of four numbers that are not 0, 40 places in 128 hold one or two, most of the time. "
-        "The others were never measured: nothing can bring them back.": "a",
-        "'Random always works' is not true. Each measurement must see a bit of *every* atom. "
-        "What does one DCT coefficient see of the other cosines?": "c",
-        "Too few for 128 numbers in general, but a sum of four cosines has only eight numbers: "
-        "four places and four weights.": "d",
+        "four-numbers-0": mistake(
+            "Of four numbers that are not 0, 40 places in 128 hold one or two, most of the time. "
+            "The others were never measured: nothing can bring them back.",
+            "a",
+        ),
+        "random-always-works": mistake(
+            "'Random always works' is not true. Each measurement must see a bit of *every* atom. "
+            "What does one DCT coefficient see of the other cosines?",
+            "c",
+        ),
+        "few-128-numbers": mistake(
+            "Too few for 128 numbers in general, but a sum of four cosines has only eight numbers: "
+            "four places and four weights.",
+            "d",
+        ),
     },
     hints=[
         "What does one measurement of each camera see, if the signal is a single cosine?",
@@ -173,14 +204,25 @@ def camera():
     kind="value",
     oracle=lambda: math.floor(0.29 * (0.3 * 1000)),
     mistakes={
-        "You took 0.29 of the unknowns, n. The height of the diagram is q / m: "
-        "non-zeros for each measurement.": 290,
-        "You multiplied by 0.3 once too often.": 26,
-        "300 are the measurements. With as many non-zeros as equations nothing tells "
-        "which places they have.": 300,
-        "Half of the measurements is where a search through *all* supports could still tell. "
-        "ℓ₁ gives up earlier: read the curve.": 150,
-        "You divided by 0.29. The height says how many non-zeros *one* measurement bears.": 1034,
+        "took-0-29": mistake(
+            "You took 0.29 of the unknowns, n. The height of the diagram is q / m: "
+            "non-zeros for each measurement.",
+            290,
+        ),
+        "multiplied-0-3": mistake("You multiplied by 0.3 once too often.", 26),
+        "300-measurements-many": mistake(
+            "300 are the measurements. With as many non-zeros as equations nothing tells "
+            "which places they have.",
+            300,
+        ),
+        "half-measurements-search": mistake(
+            "Half of the measurements is where a search through *all* supports could still tell. "
+            "ℓ₁ gives up earlier: read the curve.",
+            150,
+        ),
+        "divided-0-29": mistake(
+            "You divided by 0.29. The height says how many non-zeros *one* measurement bears.", 1034
+        ),
     },
     hints=[
         "First m = δ · n.",
@@ -224,25 +266,36 @@ def _best_patch_for_each_atom(D, x):
     oracle=_gain_shape_by_sklearn,
     cases=_patches,
     mistakes={
-        "You choose the largest product with its sign. A patch that is the *negative* of an atom "
-        "has the same shape; its gain is below 0.": lambda D, x: _one_hot((x @ D).argmax(1), x @ D),
-        "The gain has lost its sign: a patch and its negative get the same code.": (
-            lambda D, x: _one_hot((x @ D).abs().argmax(1), (x @ D).abs())
+        "choose-largest-product": mistake(
+            "You choose the largest product with its sign. A patch that is the *negative* of an atom "
+            "has the same shape; its gain is below 0.",
+            lambda D, x: _one_hot((x @ D).argmax(1), x @ D),
         ),
-        "Your gain is always 1. That is k-means' code: a shape without a gain.": (
-            lambda D, x: _one_hot(torch.cdist(x, D.T).argmin(1), torch.ones(len(x), D.shape[1]))
+        "gain-lost-sign": mistake(
+            "The gain has lost its sign: a patch and its negative get the same code.",
+            lambda D, x: _one_hot((x @ D).abs().argmax(1), (x @ D).abs()),
         ),
-        "Right atoms, but the gain is missing: put the product there, not 1.": (
-            lambda D, x: _one_hot((x @ D).abs().argmax(1), torch.ones(len(x), D.shape[1]))
+        "gain-always-1": mistake(
+            "Your gain is always 1. That is k-means' code: a shape without a gain.",
+            lambda D, x: _one_hot(torch.cdist(x, D.T).argmin(1), torch.ones(len(x), D.shape[1])),
         ),
-        "Right atoms, but only the gain's sign is left: put the product there.": (
-            lambda D, x: _one_hot((x @ D).abs().argmax(1), (x @ D).sign())
+        "right-atoms-gain": mistake(
+            "Right atoms, but the gain is missing: put the product there, not 1.",
+            lambda D, x: _one_hot((x @ D).abs().argmax(1), torch.ones(len(x), D.shape[1])),
         ),
-        "You kept all products. Only the best atom of each patch gets a number.": (
-            lambda D, x: x @ D
+        "right-atoms-gain-s": mistake(
+            "Right atoms, but only the gain's sign is left: put the product there.",
+            lambda D, x: _one_hot((x @ D).abs().argmax(1), (x @ D).sign()),
         ),
-        "You found the best patch for each atom. Find the best atom for each patch: "
-        "along the other axis.": _best_patch_for_each_atom,
+        "kept-products-best": mistake(
+            "You kept all products. Only the best atom of each patch gets a number.",
+            lambda D, x: x @ D,
+        ),
+        "found-best-patch": mistake(
+            "You found the best patch for each atom. Find the best atom for each patch: "
+            "along the other axis.",
+            _best_patch_for_each_atom,
+        ),
     },
     hints=[
         "x @ D has a row for each patch: its product with every atom.",
@@ -280,48 +333,63 @@ def _soft(D, x, threshold):
     oracle=_two_by_softshrink,
     cases=_thresholds,
     mistakes={
-        "Only the positive parts are there: half of the features, and a dark bar is never seen. "
-        "Append max(0, −product − α).": lambda D, x, threshold: _soft(D, x, threshold).relu(),
-        "You kept the sign in one number. A linear classifier after a sum of patches needs "
-        "the two sides apart: (N, 2d).": _soft,
-        "The magnitude is one number for both signs. Keep them apart: (N, 2d).": (
-            lambda D, x, threshold: _soft(D, x, threshold).abs()
+        "positive-parts-half": mistake(
+            "Only the positive parts are there: half of the features, and a dark bar is never seen. "
+            "Append max(0, −product − α).",
+            lambda D, x, threshold: _soft(D, x, threshold).relu(),
         ),
-        "Your second half holds negative numbers. It is max(0, −product − α), never below 0.": (
+        "kept-sign-number": mistake(
+            "You kept the sign in one number. A linear classifier after a sum of patches needs "
+            "the two sides apart: (N, 2d).",
+            _soft,
+        ),
+        "magnitude-number-signs": mistake(
+            "The magnitude is one number for both signs. Keep them apart: (N, 2d).",
+            lambda D, x, threshold: _soft(D, x, threshold).abs(),
+        ),
+        "second-half-holds": mistake(
+            "Your second half holds negative numbers. It is max(0, −product − α), never below 0.",
             lambda D, x, threshold: torch.cat(
                 [_soft(D, x, threshold).relu(), -(-_soft(D, x, threshold)).relu()], 1
-            )
+            ),
         ),
-        "That is a hard threshold: what passes must also be pulled down by α.": (
+        "hard-threshold-passes": mistake(
+            "That is a hard threshold: what passes must also be pulled down by α.",
             lambda D, x, threshold: torch.cat(
                 [F.hardshrink(x @ D, threshold).relu(), F.hardshrink(-x @ D, threshold).relu()], 1
-            )
+            ),
         ),
-        "The threshold is missing: you only split the products by sign.": (
-            lambda D, x, threshold: torch.cat([(x @ D).relu(), (-x @ D).relu()], 1)
+        "threshold-missing-split": mistake(
+            "The threshold is missing: you only split the products by sign.",
+            lambda D, x, threshold: torch.cat([(x @ D).relu(), (-x @ D).relu()], 1),
         ),
-        "You added α in the second half. It is −product − α: small ones vanish on both sides.": (
+        "added-second-half": mistake(
+            "You added α in the second half. It is −product − α: small ones vanish on both sides.",
             lambda D, x, threshold: torch.cat(
                 [(x @ D - threshold).relu(), (-(x @ D - threshold)).relu()], 1
-            )
+            ),
         ),
-        "Your halves have changed places: positive parts come first.": (
-            lambda D, x, threshold: _two_by_softshrink(-D, x, threshold)
+        "halves-changed-places": mistake(
+            "Your halves have changed places: positive parts come first.",
+            lambda D, x, threshold: _two_by_softshrink(-D, x, threshold),
         ),
-        "You added α to the products. Subtract it: what is small must vanish.": (
+        "added-products-subtract": mistake(
+            "You added α to the products. Subtract it: what is small must vanish.",
             lambda D, x, threshold: torch.cat(
                 [(x @ D + threshold).relu(), (-x @ D + threshold).relu()], 1
-            )
+            ),
         ),
-        "Your signs alternate, atom by atom. First all positive parts, then all negative ones.": (
+        "signs-alternate-atom": mistake(
+            "Your signs alternate, atom by atom. First all positive parts, then all negative ones.",
             lambda D, x, threshold: torch.stack(
                 [_soft(D, x, threshold).relu(), (-_soft(D, x, threshold)).relu()], 2
-            ).flatten(1)
+            ).flatten(1),
         ),
-        "You appended the negative patches below. Append their features at the right: (N, 2d).": (
+        "appended-negative-patches": mistake(
+            "You appended the negative patches below. Append their features at the right: (N, 2d).",
             lambda D, x, threshold: torch.cat(
                 [_soft(D, x, threshold).relu(), (-_soft(D, x, threshold)).relu()]
-            )
+            ),
         ),
     },
     hints=[
@@ -344,17 +412,27 @@ def encode(D, x, threshold):
     kind="value",
     oracle=lambda: torch.zeros(2, 2, 2, 1600).numel(),  # quadrants down, across; signs; atoms
     mistakes={
-        "Only one sign is counted. Each atom gives two features.": 4 * 1600,
-        "The quadrants are missing: each feature is summed over four parts of the image.": 2 * 1600,
-        "1,600 is the number of atoms. Each has two signs, in four quadrants.": 1600,
-        "You counted every patch. Summing over quadrants leaves four places of 729.": (
-            729 * 2 * 1600
+        "sign-counted-atom": mistake(
+            "Only one sign is counted. Each atom gives two features.", 4 * 1600
         ),
-        "You counted every patch, and one sign. Summing over quadrants leaves four places.": (
-            729 * 1600
+        "quadrants-missing-feature": mistake(
+            "The quadrants are missing: each feature is summed over four parts of the image.",
+            2 * 1600,
         ),
-        "You counted three channels. A patch is all three at once, 108 numbers, and an atom too.": (
-            3 * 4 * 2 * 1600
+        "1-600-number": mistake(
+            "1,600 is the number of atoms. Each has two signs, in four quadrants.", 1600
+        ),
+        "counted-patch-summing": mistake(
+            "You counted every patch. Summing over quadrants leaves four places of 729.",
+            729 * 2 * 1600,
+        ),
+        "counted-patch-sign": mistake(
+            "You counted every patch, and one sign. Summing over quadrants leaves four places.",
+            729 * 1600,
+        ),
+        "counted-three-channels": mistake(
+            "You counted three channels. A patch is all three at once, 108 numbers, and an atom too.",
+            3 * 4 * 2 * 1600,
         ),
     },
     hints=["How many features has one patch?", "How many places are left after the sums?"],

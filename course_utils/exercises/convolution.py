@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 
 IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])
 DIAGONAL_DIFFERENCE = torch.tensor([[1, 0], [0, -1]])
@@ -34,20 +34,26 @@ def _has_shape(*shapes):
     oracle=lambda: _slide(IMAGE, DIAGONAL_DIFFERENCE),
     observe=_as_numbers,
     mistakes={
-        "Every sign is turned round: you flipped the kernel before sliding it. "
-        "Put the 1 on the upper left number and the −1 on the lower right one.": _slide(
-            IMAGE, DIAGONAL_DIFFERENCE.flip(0, 1)
+        "sign-turned-round": mistake(
+            "Every sign is turned round: you flipped the kernel before sliding it. "
+            "Put the 1 on the upper left number and the −1 on the lower right one.",
+            _slide(IMAGE, DIAGONAL_DIFFERENCE.flip(0, 1)),
         ),
-        "Two rows of two come from stride 2. Move the window by one pixel at a time.": when(
-            _has_shape((2, 2)), _slide(IMAGE, DIAGONAL_DIFFERENCE, stride=2)
+        "two-rows-two": mistake(
+            "Two rows of two come from stride 2. Move the window by one pixel at a time.",
+            when=_has_shape((2, 2)),
+            example=_slide(IMAGE, DIAGONAL_DIFFERENCE, stride=2),
         ),
-        "Your map is as large as the image or larger, so you added zeros around the image. "
-        "Use only windows that lie wholly inside it.": when(
-            _has_shape((4, 4), (5, 5)), _slide(F.pad(IMAGE, (0, 1, 0, 1)), DIAGONAL_DIFFERENCE)
+        "map-large-image": mistake(
+            "Your map is as large as the image or larger, so you added zeros around the image. "
+            "Use only windows that lie wholly inside it.",
+            when=_has_shape((4, 4), (5, 5)),
+            example=_slide(F.pad(IMAGE, (0, 1, 0, 1)), DIAGONAL_DIFFERENCE),
         ),
-        "You added all four numbers of each window. "
-        "Multiply by the kernel first: two of the products are 0 and one changes sign.": _slide(
-            IMAGE, torch.ones_like(DIAGONAL_DIFFERENCE)
+        "added-four-numbers": mistake(
+            "You added all four numbers of each window. "
+            "Multiply by the kernel first: two of the products are 0 and one changes sign.",
+            _slide(IMAGE, torch.ones_like(DIAGONAL_DIFFERENCE)),
         ),
     },
     hints=[
@@ -75,12 +81,22 @@ def _second_blurred_pixel():
     kind="value",
     oracle=_second_blurred_pixel,
     mistakes={
-        "21 leaves out two products of the bottom row, 2·2 and 1·3. Add all nine products.": 21,
-        "36 comes from copying the edge row into the frame, and it is also the third pixel. "
-        "Keep the zeros of the frame and take the second window.": 36,
-        "You divided by 16, which turns the sum into a mean. "
-        "This kernel is used as it stands: leave the sum alone.": 28 / 16,
-        "20 is the first pixel. Move the window one column to the right.": 20,
+        "21-leaves-two": mistake(
+            "21 leaves out two products of the bottom row, 2·2 and 1·3. Add all nine products.", 21
+        ),
+        "36-comes-copying": mistake(
+            "36 comes from copying the edge row into the frame, and it is also the third pixel. "
+            "Keep the zeros of the frame and take the second window.",
+            36,
+        ),
+        "divided-16-turns": mistake(
+            "You divided by 16, which turns the sum into a mean. "
+            "This kernel is used as it stands: leave the sum alone.",
+            28 / 16,
+        ),
+        "20-first-pixel": mistake(
+            "20 is the first pixel. Move the window one column to the right.", 20
+        ),
     },
     hints=[
         "The window holds rows 0 0 0, 1 2 3 and 5 2 3.",
@@ -115,17 +131,22 @@ def _fools_the_kernel(patch):
     observe=_as_numbers,
     accept=_fools_the_kernel,
     mistakes={
-        "That patch is the X itself. "
-        "Change it where the kernel holds a 0, which the score cannot see.": when(
-            _is_the_x, X_KERNEL
+        "patch-x-itself": mistake(
+            "That patch is the X itself. "
+            "Change it where the kernel holds a 0, which the score cannot see.",
+            when=_is_the_x,
+            example=X_KERNEL,
         ),
-        "Your patch does not score 5. "
-        "Add up the numbers under the kernel's five ones: they must make 5.": when(
-            lambda patch: patch.shape == (3, 3) and not _scores_five(patch),
-            torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]]),
+        "patch-score-5": mistake(
+            "Your patch does not score 5. "
+            "Add up the numbers under the kernel's five ones: they must make 5.",
+            when=lambda patch: patch.shape == (3, 3) and not _scores_five(patch),
+            example=torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]]),
         ),
-        "The patch needs three rows of three numbers, as large as the kernel.": when(
-            lambda patch: patch.shape != (3, 3), torch.ones(9)
+        "patch-needs-three": mistake(
+            "The patch needs three rows of three numbers, as large as the kernel.",
+            when=lambda patch: patch.shape != (3, 3),
+            example=torch.ones(9),
         ),
     },
     hints=[
@@ -154,12 +175,24 @@ def _sizes_by_torch():
     kind="value",
     oracle=_sizes_by_torch,
     mistakes={
-        "4 is rounded up. The window that no longer fits is left out, so round down.": (4, 32),
-        "2 counts the steps. There is one window more than there are steps: add 1.": (2, 32),
-        "3.5 windows do not exist. Round the division down before you add 1.": (3.5, 32),
-        "For 32 you counted the padding once. It is added on both sides: use 2p.": (3, 30),
-        "For 32 you left the padding out. Add 2 pixels on each side first.": (3, 28),
-        "The pair is the wrong way round. Put the size for (a) first.": (32, 3),
+        "4-rounded-window": mistake(
+            "4 is rounded up. The window that no longer fits is left out, so round down.", (4, 32)
+        ),
+        "2-counts-steps": mistake(
+            "2 counts the steps. There is one window more than there are steps: add 1.", (2, 32)
+        ),
+        "3-5-windows": mistake(
+            "3.5 windows do not exist. Round the division down before you add 1.", (3.5, 32)
+        ),
+        "32-counted-padding": mistake(
+            "For 32 you counted the padding once. It is added on both sides: use 2p.", (3, 30)
+        ),
+        "32-left-padding": mistake(
+            "For 32 you left the padding out. Add 2 pixels on each side first.", (3, 28)
+        ),
+        "pair-wrong-way": mistake(
+            "The pair is the wrong way round. Put the size for (a) first.", (32, 3)
+        ),
     },
     hints=[
         "Write the numbers into the formula: n = 8, p = 0, d = 1, k = 3, s = 2.",
@@ -230,54 +263,76 @@ def _size_swapped(image, kernel, stride=1, padding=0):
     oracle=_conv2d_by_torch,
     cases=_images_and_kernels,
     mistakes={
-        "You flipped the kernel. PyTorch slides it as it is (cross-correlation): "
-        "multiply window and kernel number by number.": _with_kernel(
-            lambda kernel: kernel.flip(1, 2)
+        "flipped-kernel-pytorch": mistake(
+            "You flipped the kernel. PyTorch slides it as it is (cross-correlation): "
+            "multiply window and kernel number by number.",
+            _with_kernel(lambda kernel: kernel.flip(1, 2)),
         ),
-        "Height and width are swapped in your map. "
-        "Rows come first: make it (rows, columns) and fill output[i, j].": lambda *case: (
-            _conv2d_by_torch(*case).T
+        "height-width-swapped": mistake(
+            "Height and width are swapped in your map. "
+            "Rows come first: make it (rows, columns) and fill output[i, j].",
+            lambda *case: _conv2d_by_torch(*case).T,
         ),
-        "Your map has the wrong number of rows and columns: they are swapped. "
-        "Count the rows from the height and the columns from the width.": _size_swapped,
-        "The kernel's height and width are swapped. "
-        "A kernel of shape (C, kH, kW) covers kH rows and kW columns.": _with_kernel(
-            lambda kernel: kernel.transpose(1, 2)
+        "map-wrong-number": mistake(
+            "Your map has the wrong number of rows and columns: they are swapped. "
+            "Count the rows from the height and the columns from the width.",
+            _size_swapped,
         ),
-        "You took the mean of the products. Add them up with .sum().": _with_kernel(
-            lambda kernel: kernel / kernel.numel()
+        "kernel-s-height": mistake(
+            "The kernel's height and width are swapped. "
+            "A kernel of shape (C, kH, kW) covers kH rows and kW columns.",
+            _with_kernel(lambda kernel: kernel.transpose(1, 2)),
         ),
-        "You kept one map for each channel. "
-        "Add the channels too: one kernel makes one map.": _channels_apart,
-        "Only the first channel counts in your sum. "
-        "Cut the window through every channel: padded[:, …, …].": lambda image, kernel, *rest: (
-            _conv2d_by_torch(image[:1], kernel[:1], *rest)
+        "took-mean-products": mistake(
+            "You took the mean of the products. Add them up with .sum().",
+            _with_kernel(lambda kernel: kernel / kernel.numel()),
         ),
-        "You padded the top and the left only. Padding goes on all four sides.": _padded_on(
-            "top", "left"
+        "kept-map-channel": mistake(
+            "You kept one map for each channel. Add the channels too: one kernel makes one map.",
+            _channels_apart,
         ),
-        "You padded the bottom and the right only. Padding goes on all four sides.": _padded_on(
-            "bottom", "right"
+        "first-channel-counts": mistake(
+            "Only the first channel counts in your sum. "
+            "Cut the window through every channel: padded[:, …, …].",
+            lambda image, kernel, *rest: _conv2d_by_torch(image[:1], kernel[:1], *rest),
         ),
-        "The padding is ignored. Put the image into a larger block of zeros first.": _padded_on(),
-        "The stride is ignored. "
-        "The window for output (i, j) starts at row i·stride, column j·stride.": (
-            lambda image, kernel, stride=1, padding=0: _conv2d_by_torch(image, kernel, 1, padding)
+        "padded-top-left": mistake(
+            "You padded the top and the left only. Padding goes on all four sides.",
+            _padded_on("top", "left"),
         ),
-        "The map has the right size, but neighbouring windows lie one pixel apart. "
-        "Start the window at row i·stride, column j·stride.": _right_size_wrong_windows,
-        "Stride and padding are both ignored: this is still the special case. "
-        "Take care of one of them first.": lambda image, kernel, *_: _conv2d_by_torch(
-            image, kernel
+        "padded-bottom-right": mistake(
+            "You padded the bottom and the right only. Padding goes on all four sides.",
+            _padded_on("bottom", "right"),
         ),
-        "One row and one column are missing. "
-        "There is one window more than there are steps: add 1.": lambda *case: _conv2d_by_torch(
-            *case
-        )[:-1, :-1],
-        "Your map has two extra axes of length 1. "
-        "Return (H', W'): take [0, 0] of what F.conv2d gives.": lambda *case: _conv2d_by_torch(
-            *case
-        )[None, None],
+        "padding-ignored-put": mistake(
+            "The padding is ignored. Put the image into a larger block of zeros first.",
+            _padded_on(),
+        ),
+        "stride-ignored-window": mistake(
+            "The stride is ignored. "
+            "The window for output (i, j) starts at row i·stride, column j·stride.",
+            lambda image, kernel, stride=1, padding=0: _conv2d_by_torch(image, kernel, 1, padding),
+        ),
+        "map-right-size": mistake(
+            "The map has the right size, but neighbouring windows lie one pixel apart. "
+            "Start the window at row i·stride, column j·stride.",
+            _right_size_wrong_windows,
+        ),
+        "stride-padding-ignored": mistake(
+            "Stride and padding are both ignored: this is still the special case. "
+            "Take care of one of them first.",
+            lambda image, kernel, *_: _conv2d_by_torch(image, kernel),
+        ),
+        "row-column-missing": mistake(
+            "One row and one column are missing. "
+            "There is one window more than there are steps: add 1.",
+            lambda *case: _conv2d_by_torch(*case)[:-1, :-1],
+        ),
+        "map-two-extra": mistake(
+            "Your map has two extra axes of length 1. "
+            "Return (H', W'): take [0, 0] of what F.conv2d gives.",
+            lambda *case: _conv2d_by_torch(*case)[None, None],
+        ),
     },
     hints=[
         "Pad first: make zeros of shape (C, H + 2·padding, W + 2·padding) "

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 def _whole(rng, *shape):
@@ -28,10 +28,17 @@ def _receptive_field_by_gradient():
     kind="value",
     oracle=_receptive_field_by_gradient,
     mistakes={
-        "5 leaves the pool out. It has a window of 2, and it moves by 2.": 5,
-        "7 forgets the pool's own window. It adds (2 − 1) pixels itself.": 7,
-        "6 forgets the pool's stride. "
-        "After it, neighbours lie 2 pixels apart, so the last layer's steps count double.": 6,
+        "5-leaves-pool": mistake(
+            "5 leaves the pool out. It has a window of 2, and it moves by 2.", 5
+        ),
+        "7-forgets-pool": mistake(
+            "7 forgets the pool's own window. It adds (2 − 1) pixels itself.", 7
+        ),
+        "6-forgets-pool": mistake(
+            "6 forgets the pool's stride. "
+            "After it, neighbours lie 2 pixels apart, so the last layer's steps count double.",
+            6,
+        ),
     },
     hints=[
         "Write one line per layer: its k, and the product of the strides before it.",
@@ -80,21 +87,28 @@ def _default_length(signal, kernel):
     oracle=_by_numpy,
     cases=_signals_and_kernels,
     mistakes={
-        "The end still wraps round to the start. "
-        "Lengthen both inputs with zeros before you transform them.": lambda signal, kernel: (
-            _fft_product(signal, kernel, len(signal))
+        "end-wraps-round": mistake(
+            "The end still wraps round to the start. "
+            "Lengthen both inputs with zeros before you transform them.",
+            lambda signal, kernel: _fft_product(signal, kernel, len(signal)),
         ),
-        "You used n + k values, one more than needed. "
-        "The last place where the two still touch is number n + k − 1.": lambda signal, kernel: (
-            _fft_product(signal, kernel, len(signal) + len(kernel))
+        "used-n-k": mistake(
+            "You used n + k values, one more than needed. "
+            "The last place where the two still touch is number n + k − 1.",
+            lambda signal, kernel: _fft_product(signal, kernel, len(signal) + len(kernel)),
         ),
-        "You conjugated one transform, which gives cross-correlation. "
-        "Multiply the two transforms as they are.": _correlated,
-        "irfft returned an even number of values. Tell it the length: irfft(…, n=size).": (
-            _default_length
+        "conjugated-transform-gives": mistake(
+            "You conjugated one transform, which gives cross-correlation. "
+            "Multiply the two transforms as they are.",
+            _correlated,
         ),
-        "You cut the result to the signal's length. Keep all n + k − 1 values.": (
-            lambda signal, kernel: _by_numpy(signal, kernel)[: len(signal)]
+        "irfft-returned-even": mistake(
+            "irfft returned an even number of values. Tell it the length: irfft(…, n=size).",
+            _default_length,
+        ),
+        "cut-result-signal": mistake(
+            "You cut the result to the signal's length. Keep all n + k − 1 values.",
+            lambda signal, kernel: _by_numpy(signal, kernel)[: len(signal)],
         ),
     },
     hints=[
@@ -139,12 +153,21 @@ def _kernel_that_keeps_mirrors():
     choices={key: f"{rows}" for key, rows in MIRROR_KERNELS.items()},
     oracle=_kernel_that_keeps_mirrors,
     mistakes={
-        "Kernel a takes right minus left. In a mirror these change places, so its map also "
-        "changes sign: look for a kernel that reads the same in both directions.": "a",
-        "Kernel b follows one diagonal. In a mirror that diagonal leans the other way: "
-        "look for a kernel that is its own mirror image.": "b",
-        "Kernel d takes a pixel minus its right neighbour. In a mirror this is the left "
-        "neighbour: look for a kernel that is its own mirror image.": "d",
+        "kernel-takes-right": mistake(
+            "Kernel a takes right minus left. In a mirror these change places, so its map also "
+            "changes sign: look for a kernel that reads the same in both directions.",
+            "a",
+        ),
+        "kernel-b-follows": mistake(
+            "Kernel b follows one diagonal. In a mirror that diagonal leans the other way: "
+            "look for a kernel that is its own mirror image.",
+            "b",
+        ),
+        "kernel-d-takes": mistake(
+            "Kernel d takes a pixel minus its right neighbour. In a mirror this is the left "
+            "neighbour: look for a kernel that is its own mirror image.",
+            "d",
+        ),
     },
     hints=[
         "Mirroring left and right swaps a kernel's first and last column.",
@@ -184,18 +207,24 @@ def _circulant(kernel, size, dilation=1):
     oracle=_matrix_by_probing,
     cases=_kernels_and_sizes,
     mistakes={
-        "Your matrix is transposed. "
-        "Each row makes one output, so it has as many columns as the signal has values.": (
-            lambda *case: _matrix_by_probing(*case).T
+        "matrix-transposed-row": mistake(
+            "Your matrix is transposed. "
+            "Each row makes one output, so it has as many columns as the signal has values.",
+            lambda *case: _matrix_by_probing(*case).T,
         ),
-        "The kernel runs backwards in your rows. "
-        "Write it from left to right, as PyTorch slides it.": lambda kernel, *rest: (
-            _matrix_by_probing(kernel.flip(0), *rest)
+        "kernel-runs-backwards": mistake(
+            "The kernel runs backwards in your rows. "
+            "Write it from left to right, as PyTorch slides it.",
+            lambda kernel, *rest: _matrix_by_probing(kernel.flip(0), *rest),
         ),
-        "Your last rows wrap round to the first columns. "
-        "Leave out every row in which the kernel does not fit.": _circulant,
-        "The dilation is ignored. Weight number a of row i belongs in column i + a·dilation.": (
-            lambda kernel, size, dilation=1: _matrix_by_probing(kernel, size)
+        "last-rows-wrap": mistake(
+            "Your last rows wrap round to the first columns. "
+            "Leave out every row in which the kernel does not fit.",
+            _circulant,
+        ),
+        "dilation-ignored-weight": mistake(
+            "The dilation is ignored. Weight number a of row i belongs in column i + a·dilation.",
+            lambda kernel, size, dilation=1: _matrix_by_probing(kernel, size),
         ),
     },
     hints=[
@@ -248,23 +277,31 @@ def _layers(rng):
     oracle=_by_autograd,
     cases=_layers,
     mistakes={
-        "This is the gradient of the input: it is as large as the image. "
-        "The gradient of the kernel has the kernel's shape.": _input_gradient,
-        "You flipped the upstream gradient. "
-        "Slide it over the image as it is, without a flip.": lambda image, kernel, upstream: _slide(
-            image, upstream.flip(0, 1)
+        "gradient-input-large": mistake(
+            "This is the gradient of the input: it is as large as the image. "
+            "The gradient of the kernel has the kernel's shape.",
+            _input_gradient,
         ),
-        "Your gradient is upside down and back to front. "
-        "Entry (a, b) uses the windows of the image that start at row a, column b.": (
-            lambda *layer: _by_autograd(*layer).flip(0, 1)
+        "flipped-upstream-gradient": mistake(
+            "You flipped the upstream gradient. Slide it over the image as it is, without a flip.",
+            lambda image, kernel, upstream: _slide(image, upstream.flip(0, 1)),
         ),
-        "You took the mean over the windows. "
-        "The kernel acts in every window, so its gradient is the sum.": (
-            lambda image, kernel, upstream: _by_autograd(image, kernel, upstream) / upstream.numel()
+        "gradient-upside-back": mistake(
+            "Your gradient is upside down and back to front. "
+            "Entry (a, b) uses the windows of the image that start at row a, column b.",
+            lambda *layer: _by_autograd(*layer).flip(0, 1),
         ),
-        "Each pixel is weighted alike in your sum. "
-        "Multiply it by the upstream gradient of the output it went to.": (
-            lambda image, kernel, upstream: _slide(image, torch.ones_like(upstream))
+        "took-mean-windows": mistake(
+            "You took the mean over the windows. "
+            "The kernel acts in every window, so its gradient is the sum.",
+            lambda image, kernel, upstream: (
+                _by_autograd(image, kernel, upstream) / upstream.numel()
+            ),
+        ),
+        "pixel-weighted-alike": mistake(
+            "Each pixel is weighted alike in your sum. "
+            "Multiply it by the upstream gradient of the output it went to.",
+            lambda image, kernel, upstream: _slide(image, torch.ones_like(upstream)),
         ),
     },
     hints=[

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 
 
 # --- 6.1 ----------------------------------------------------------------------------------------
@@ -15,13 +15,23 @@ from course_utils.exercise import exercise, when
     kind="value",
     oracle=lambda: len(torch.arange(50_000).split(128)),
     mistakes={
-        "390 full batches leave 80 images over, and they make a batch too, a smaller one.": 390,
-        "128 is how many images a batch holds, not how many batches there are.": 128,
-        "A batch is used or it is not. The images left over make one more, smaller batch.": when(
-            lambda value: abs(value - 390.625) < 0.01, 390.625
+        "390-full-batches": mistake(
+            "390 full batches leave 80 images over, and they make a batch too, a smaller one.", 390
         ),
-        "One update for every image is what batches of 1 would give.": 50_000,
-        "One update in an epoch is what a single batch of all images would give.": 1,
+        "128-many-images": mistake(
+            "128 is how many images a batch holds, not how many batches there are.", 128
+        ),
+        "batch-used-images": mistake(
+            "A batch is used or it is not. The images left over make one more, smaller batch.",
+            when=lambda value: abs(value - 390.625) < 0.01,
+            example=390.625,
+        ),
+        "update-image-batches": mistake(
+            "One update for every image is what batches of 1 would give.", 50_000
+        ),
+        "update-epoch-single": mistake(
+            "One update in an epoch is what a single batch of all images would give.", 1
+        ),
     },
     hints=[
         "Every batch makes one update.",
@@ -53,27 +63,47 @@ def _positions():
     kind="value",
     oracle=_positions,
     mistakes={
-        "The gradient is counted twice. It is already in v, so the step is w + v "
-        "and nothing else.": (-0.2, -0.49, -0.861),
-        "You looked one step ahead, which is Nesterov's variant. Here the step is w + v.": (
-            -0.19,
-            -0.461,
-            -0.8049,
+        "gradient-counted-twice": mistake(
+            "The gradient is counted twice. It is already in v, so the step is w + v "
+            "and nothing else.",
+            (-0.2, -0.49, -0.861),
         ),
-        "You weighted the new gradient with 1 − α, as an average does. "
-        "This rule adds −η·g in full.": (-0.01, -0.029, -0.0561),
-        "That is descent without momentum: each step is −η·g. "
-        "Keep 0.9 of the last velocity and add it.": (-0.1, -0.2, -0.3),
-        "Those are the velocities. The position adds them up, one after the other.": (
-            -0.1,
-            -0.19,
-            -0.271,
+        "looked-step-ahead": mistake(
+            "You looked one step ahead, which is Nesterov's variant. Here the step is w + v.",
+            (
+                -0.19,
+                -0.461,
+                -0.8049,
+            ),
         ),
-        "You climbed. The velocity takes −η·g, so w falls when g is 1.": (0.1, 0.29, 0.561),
-        "The whole velocity was kept, as if α were 1. Multiply it by 0.9 before you add.": (
-            -0.1,
-            -0.3,
-            -0.6,
+        "weighted-new-gradient": mistake(
+            "You weighted the new gradient with 1 − α, as an average does. "
+            "This rule adds −η·g in full.",
+            (-0.01, -0.029, -0.0561),
+        ),
+        "descent-without-momentum": mistake(
+            "That is descent without momentum: each step is −η·g. "
+            "Keep 0.9 of the last velocity and add it.",
+            (-0.1, -0.2, -0.3),
+        ),
+        "those-velocities-position": mistake(
+            "Those are the velocities. The position adds them up, one after the other.",
+            (
+                -0.1,
+                -0.19,
+                -0.271,
+            ),
+        ),
+        "climbed-velocity-takes": mistake(
+            "You climbed. The velocity takes −η·g, so w falls when g is 1.", (0.1, 0.29, 0.561)
+        ),
+        "whole-velocity-kept": mistake(
+            "The whole velocity was kept, as if α were 1. Multiply it by 0.9 before you add.",
+            (
+                -0.1,
+                -0.3,
+                -0.6,
+            ),
         ),
     },
     hints=[
@@ -117,20 +147,37 @@ def _both_largest():
     kind="value",
     oracle=_both_largest,
     mistakes={
-        "You gave momentum the limit of plain descent. With momentum the limit is larger: "
-        "the velocity of the last step brakes the next one.": (0.5, 0.5),
-        "You made momentum less stable. It allows larger rates, by the factor 1 + α, "
-        "not smaller ones.": (0.5, 0.05),
-        "η = 1/a leads to the minimum in one step. Larger rates overshoot, "
-        "but up to twice that they still come closer with every step.": (0.25, 0.475),
-        "Momentum takes ten times longer steps in the end, but the limit does not grow by 10: "
-        "near it, steps change sign and brake each other.": (0.5, 5.0),
-        "You multiplied by the curvature. The steeper the valley, the smaller the rate must be.": (
-            8.0,
-            15.2,
+        "gave-momentum-limit": mistake(
+            "You gave momentum the limit of plain descent. With momentum the limit is larger: "
+            "the velocity of the last step brakes the next one.",
+            (0.5, 0.5),
         ),
-        "That is the limit of the rule that counts the gradient twice. Use w + v.": when(
-            lambda pair: abs(pair[1] - 3.8 / 2.9 / 4) < 2e-3, (0.5, 3.8 / 2.9 / 4)
+        "made-momentum-less": mistake(
+            "You made momentum less stable. It allows larger rates, by the factor 1 + α, "
+            "not smaller ones.",
+            (0.5, 0.05),
+        ),
+        "1-leads-minimum": mistake(
+            "η = 1/a leads to the minimum in one step. Larger rates overshoot, "
+            "but up to twice that they still come closer with every step.",
+            (0.25, 0.475),
+        ),
+        "momentum-takes-ten": mistake(
+            "Momentum takes ten times longer steps in the end, but the limit does not grow by 10: "
+            "near it, steps change sign and brake each other.",
+            (0.5, 5.0),
+        ),
+        "multiplied-curvature-steeper": mistake(
+            "You multiplied by the curvature. The steeper the valley, the smaller the rate must be.",
+            (
+                8.0,
+                15.2,
+            ),
+        ),
+        "limit-rule-counts": mistake(
+            "That is the limit of the rule that counts the gradient twice. Use w + v.",
+            when=lambda pair: abs(pair[1] - 3.8 / 2.9 / 4) < 2e-3,
+            example=(0.5, 3.8 / 2.9 / 4),
         ),
     },
     hints=[
@@ -237,31 +284,39 @@ def _running_mean(r, g, rho):
     observe=walked,
     start=_adagrad,
     mistakes={
-        "The two weights are swapped. The past has the large one, ρ.": _rms(
-            lambda r, g, rho: (1 - rho) * r + rho * g**2
+        "two-weights-swapped": mistake(
+            "The two weights are swapped. The past has the large one, ρ.",
+            _rms(lambda r, g, rho: (1 - rho) * r + rho * g**2),
         ),
-        "The new square counts in full. In a mean the two weights add up to 1: give it 1 − ρ.": (
-            _rms(lambda r, g, rho: rho * r + g**2)
+        "new-square-counts": mistake(
+            "The new square counts in full. In a mean the two weights add up to 1: give it 1 − ρ.",
+            _rms(lambda r, g, rho: rho * r + g**2),
         ),
-        "The past counts in full, so r can only grow. Multiply it by ρ.": _rms(
-            lambda r, g, rho: r + (1 - rho) * g**2
+        "past-counts-full": mistake(
+            "The past counts in full, so r can only grow. Multiply it by ρ.",
+            _rms(lambda r, g, rho: r + (1 - rho) * g**2),
         ),
-        "Everything is multiplied by ρ. It belongs to the past; the new square gets 1 − ρ.": _rms(
-            lambda r, g, rho: rho * (r + g**2)
+        "everything-multiplied-belongs": mistake(
+            "Everything is multiplied by ρ. It belongs to the past; the new square gets 1 − ρ.",
+            _rms(lambda r, g, rho: rho * (r + g**2)),
         ),
-        "You forgot to square the gradient. Where it is negative, the root becomes nan.": _rms(
-            lambda r, g, rho: rho * r + (1 - rho) * g
+        "forgot-square-gradient": mistake(
+            "You forgot to square the gradient. Where it is negative, the root becomes nan.",
+            _rms(lambda r, g, rho: rho * r + (1 - rho) * g),
         ),
-        "ε moved under the root. Add it after the root.": _rms(
-            _running_mean, lambda r, eps: (r + eps) ** 0.5
+        "moved-root-add": mistake(
+            "ε moved under the root. Add it after the root.",
+            _rms(_running_mean, lambda r, eps: (r + eps) ** 0.5),
         ),
-        "The root is gone. Divide by √r + ε, not by r + ε.": _rms(
-            _running_mean, lambda r, eps: r + eps
+        "root-gone-divide": mistake(
+            "The root is gone. Divide by √r + ε, not by r + ε.",
+            _rms(_running_mean, lambda r, eps: r + eps),
         ),
-        "The new r is lost: give it back as the second result, or every step starts afresh.": _rms(
-            _running_mean, keep=False
+        "new-r-lost": mistake(
+            "The new r is lost: give it back as the second result, or every step starts afresh.",
+            _rms(_running_mean, keep=False),
         ),
-        IN_PLACE: in_place(_rms(_running_mean)),
+        "changed-w-place": mistake(IN_PLACE, in_place(_rms(_running_mean))),
     },
     hints=[
         "Only the line that computes r has to change.",
@@ -283,10 +338,6 @@ def _first_adam_step():
     return round(w.item(), 6)
 
 
-def _about(number):
-    return when(lambda value: abs(value - number) < 1e-3, number)
-
-
 @exercise(
     "6.5",
     "Adam's first step",
@@ -294,18 +345,29 @@ def _about(number):
     kind="value",
     oracle=_first_adam_step,
     mistakes={
-        "You left out the bias correction: that step is 3.16·η long. "
-        "Divide m by 1 − β₁ and r by 1 − β₂ first.": _about(1 + 0.02 * 0.1 / math.sqrt(0.001)),
-        "That is η·g, the step of plain descent. Adam divides by √r̂, and r̂ is g² after one step.": (
-            1.01
+        "left-bias-correction": mistake(
+            "You left out the bias correction: that step is 3.16·η long. "
+            "Divide m by 1 − β₁ and r by 1 − β₂ first.",
+            (1 + 0.02 * 0.1 / math.sqrt(0.001)),
         ),
-        "The step has the wrong sign. Against a negative gradient, w grows.": 0.98,
-        "You corrected r, but not m: it is still a tenth of the gradient.": 1.002,
-        "You corrected m, but not r: it is still a thousandth of g².": _about(
-            1 + 0.02 / math.sqrt(0.001)
+        "g-step-plain": mistake(
+            "That is η·g, the step of plain descent. Adam divides by √r̂, and r̂ is g² after one step.",
+            1.01,
         ),
-        "That is how far w moves. Asked is where it stands afterwards; it started at 1.": 0.02,
-        "The root is missing: you divided by r̂, not by √r̂.": 1.04,
+        "step-wrong-sign": mistake(
+            "The step has the wrong sign. Against a negative gradient, w grows.", 0.98
+        ),
+        "corrected-r-m": mistake(
+            "You corrected r, but not m: it is still a tenth of the gradient.", 1.002
+        ),
+        "corrected-m-r": mistake(
+            "You corrected m, but not r: it is still a thousandth of g².",
+            (1 + 0.02 / math.sqrt(0.001)),
+        ),
+        "far-w-moves": mistake(
+            "That is how far w moves. Asked is where it stands afterwards; it started at 1.", 0.02
+        ),
+        "root-missing-divided": mistake("The root is missing: you divided by r̂, not by √r̂.", 1.04),
     },
     hints=[
         "m and r start at 0. After one step m = 0.1·g and r = 0.001·g².",
@@ -351,35 +413,48 @@ def _adam(
     cases=gradients_of_any_size((0, 0, 0), 0.05),
     observe=walked,
     mistakes={
-        "t is still 0 in the first step, and 1 − β⁰ = 0. Count the step, then correct.": _adam(
-            exponent=lambda t: t
+        "t-0-first": mistake(
+            "t is still 0 in the first step, and 1 − β⁰ = 0. Count the step, then correct.",
+            _adam(exponent=lambda t: t),
         ),
-        "m, r and t start afresh with every step. Give back the new ones, (m, r, t).": _adam(
-            kept=lambda old, new: old
+        "m-r-t": mistake(
+            "m, r and t start afresh with every step. Give back the new ones, (m, r, t).",
+            _adam(kept=lambda old, new: old),
         ),
-        "You left out the bias correction: m and r start at 0 and are too small at first.": _adam(
-            correct=lambda value, beta, t: value
+        "left-bias-correction": mistake(
+            "You left out the bias correction: m and r start at 0 and are too small at first.",
+            _adam(correct=lambda value, beta, t: value),
         ),
-        "ε is under the root. Add it after the root: √r̂ + ε.": _adam(
-            root=lambda r, eps: (r + eps) ** 0.5
+        "root-add-after": mistake(
+            "ε is under the root. Add it after the root: √r̂ + ε.",
+            _adam(root=lambda r, eps: (r + eps) ** 0.5),
         ),
-        "You keep the corrected m̂ and r̂ as the state, so the correction is corrected again. "
-        "Keep m and r; use m̂ and r̂ for this step only.": _adam(recursive=True),
-        "t does not move on: every step is corrected as if it were the first.": _adam(
-            exponent=lambda t: 1
+        "keep-corrected-m": mistake(
+            "You keep the corrected m̂ and r̂ as the state, so the correction is corrected again. "
+            "Keep m and r; use m̂ and r̂ for this step only.",
+            _adam(recursive=True),
         ),
-        "t counts one too many: in the first step the exponent is 1.": _adam(
-            exponent=lambda t: t + 2
+        "t-move-step": mistake(
+            "t does not move on: every step is corrected as if it were the first.",
+            _adam(exponent=lambda t: 1),
         ),
-        "You corrected with β instead of 1 − βᵗ.": _adam(
-            correct=lambda value, beta, t: value / beta
+        "t-counts-many": mistake(
+            "t counts one too many: in the first step the exponent is 1.",
+            _adam(exponent=lambda t: t + 2),
         ),
-        "β₁ and β₂ are swapped. The mean of the gradients has the short memory, 0.9.": _adam(
-            swap=True
+        "corrected-instead-1": mistake(
+            "You corrected with β instead of 1 − βᵗ.",
+            _adam(correct=lambda value, beta, t: value / beta),
         ),
-        "The root is missing. Divide by √r̂ + ε.": _adam(root=lambda r, eps: r + eps),
-        "You climbed. Subtract the step.": _adam(sign=1),
-        IN_PLACE: in_place(_adam()),
+        "swapped-mean-gradients": mistake(
+            "β₁ and β₂ are swapped. The mean of the gradients has the short memory, 0.9.",
+            _adam(swap=True),
+        ),
+        "root-missing-divide": mistake(
+            "The root is missing. Divide by √r̂ + ε.", _adam(root=lambda r, eps: r + eps)
+        ),
+        "climbed-subtract-step": mistake("You climbed. Subtract the step.", _adam(sign=1)),
+        "changed-w-place": mistake(IN_PLACE, in_place(_adam())),
     },
     hints=[
         "Unpack the state first: m, r, t = state. Then count this step: t = t + 1.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 from course_utils.exercises.optimisers import (
     IN_PLACE,
     by_torch,
@@ -42,24 +42,34 @@ def _step_as_velocity(w, gradient, v, eta, alpha):
     cases=gradients_of_any_size(0, 0.05, 0.9),
     observe=walked,
     mistakes={
-        "This is plain momentum. Compute the new v first, and look ahead with the new one.": (
-            _with_velocity(lambda w, v, g, eta, alpha: w + v)
+        "plain-momentum-compute": mistake(
+            "This is plain momentum. Compute the new v first, and look ahead with the new one.",
+            _with_velocity(lambda w, v, g, eta, alpha: w + v),
         ),
-        "The α before v is lost, so the gradient counts twice.": _with_velocity(
-            lambda w, v, g, eta, alpha: w + v - eta * g
+        "before-v-lost": mistake(
+            "The α before v is lost, so the gradient counts twice.",
+            _with_velocity(lambda w, v, g, eta, alpha: w + v - eta * g),
         ),
-        "The gradient's own step is missing: w + αv − ηg has three terms.": _with_velocity(
-            lambda w, v, g, eta, alpha: w + alpha * v
+        "gradient-s-own": mistake(
+            "The gradient's own step is missing: w + αv − ηg has three terms.",
+            _with_velocity(lambda w, v, g, eta, alpha: w + alpha * v),
         ),
-        "The new v is lost: give it back as the second result.": _with_velocity(_ahead, keep=False),
-        "You weighted the gradient with 1 − α in v. Here it counts in full.": _with_velocity(
-            _ahead, lambda v, g, eta, alpha: alpha * v - (1 - alpha) * eta * g
+        "new-v-lost": mistake(
+            "The new v is lost: give it back as the second result.",
+            _with_velocity(_ahead, keep=False),
         ),
-        "You gave back the whole step as the velocity. What is kept is v.": _step_as_velocity,
-        "You climbed. The velocity takes −η·g.": _with_velocity(
-            lambda w, v, g, eta, alpha: w - alpha * v + eta * g
+        "weighted-gradient-1": mistake(
+            "You weighted the gradient with 1 − α in v. Here it counts in full.",
+            _with_velocity(_ahead, lambda v, g, eta, alpha: alpha * v - (1 - alpha) * eta * g),
         ),
-        IN_PLACE: in_place(_with_velocity(_ahead)),
+        "gave-back-whole": mistake(
+            "You gave back the whole step as the velocity. What is kept is v.", _step_as_velocity
+        ),
+        "climbed-velocity-takes": mistake(
+            "You climbed. The velocity takes −η·g.",
+            _with_velocity(lambda w, v, g, eta, alpha: w - alpha * v + eta * g),
+        ),
+        "place": mistake(IN_PLACE, in_place(_with_velocity(_ahead))),
     },
     hints=[
         "Two lines: first the new v, as in plain momentum. Then the new w, from the new v.",
@@ -88,12 +98,20 @@ def _decayed():
     kind="value",
     oracle=_decayed,
     mistakes={
-        "You added 2λw, the gradient of λw². PyTorch adds weight_decay · w, "
-        "as for the penalty λw²/2.": 1.95,
-        "The decay is missing: that is plain descent.": 1.97,
-        "The decay makes weights smaller, so its term has the sign of w.": 1.98,
-        "You took 5 % off the weight. "
-        "The decay is part of the gradient, so η multiplies it too.": 1.87,
+        "added-2-w": mistake(
+            "You added 2λw, the gradient of λw². PyTorch adds weight_decay · w, "
+            "as for the penalty λw²/2.",
+            1.95,
+        ),
+        "decay-missing-plain": mistake("The decay is missing: that is plain descent.", 1.97),
+        "decay-makes-weights": mistake(
+            "The decay makes weights smaller, so its term has the sign of w.", 1.98
+        ),
+        "took-5-weight": mistake(
+            "You took 5 % off the weight. "
+            "The decay is part of the gradient, so η multiplies it too.",
+            1.87,
+        ),
     },
     hints=[
         "PyTorch uses g + weight_decay · w in place of g.",
@@ -135,20 +153,30 @@ def _adam_with(shrink, into_gradient=0.0, after=False):
     cases=gradients_of_any_size((0, 0, 0), 0.05, 0.2),
     observe=walked,
     mistakes={
-        "The decay went into the gradient, so Adam divides it by √r̂ as well. "
-        "Take it off the weight itself.": _adam_with(lambda eta, decay: 1, into_gradient=1.0),
-        "That is Adam without decay.": _adam_with(lambda eta, decay: 1),
-        "Your decay forgets η. In one step a weight loses the share η·decay.": _adam_with(
-            lambda eta, decay: 1 - decay
+        "decay-went-gradient": mistake(
+            "The decay went into the gradient, so Adam divides it by √r̂ as well. "
+            "Take it off the weight itself.",
+            _adam_with(lambda eta, decay: 1, into_gradient=1.0),
         ),
-        "You took off 2·η·decay. The 2 belongs to another way of writing the penalty.": _adam_with(
-            lambda eta, decay: 1 - 2 * eta * decay
+        "adam-without-decay": mistake(
+            "That is Adam without decay.", _adam_with(lambda eta, decay: 1)
         ),
-        "Your weights grow. Subtract η·decay·w.": _adam_with(lambda eta, decay: 1 + eta * decay),
-        "You shrank what came out of Adam's step. Shrink the weight from before the step.": (
-            _adam_with(lambda eta, decay: 1 - eta * decay, after=True)
+        "decay-forgets-step": mistake(
+            "Your decay forgets η. In one step a weight loses the share η·decay.",
+            _adam_with(lambda eta, decay: 1 - decay),
         ),
-        IN_PLACE: in_place(_adam_with(lambda eta, decay: 1 - eta * decay)),
+        "took-2-decay": mistake(
+            "You took off 2·η·decay. The 2 belongs to another way of writing the penalty.",
+            _adam_with(lambda eta, decay: 1 - 2 * eta * decay),
+        ),
+        "weights-grow-subtract": mistake(
+            "Your weights grow. Subtract η·decay·w.", _adam_with(lambda eta, decay: 1 + eta * decay)
+        ),
+        "shrank-came-adam": mistake(
+            "You shrank what came out of Adam's step. Shrink the weight from before the step.",
+            _adam_with(lambda eta, decay: 1 - eta * decay, after=True),
+        ),
+        "place": mistake(IN_PLACE, in_place(_adam_with(lambda eta, decay: 1 - eta * decay))),
     },
     hints=[
         "Start from your adam_step. The gradient, m and r stay as they are.",
@@ -209,18 +237,30 @@ def _half_cosine(share):
     cases=_cycles,
     exempt={"input": "the first argument is a number of steps, which no list of rates can equal"},
     mistakes={
-        "Your rate runs in straight lines. "
-        "Use half a cosine: (1 − cos(π·share))/2 for the share of the way.": _cycle(lambda s: s),
-        "It starts at 0. Start at peak/25.": _cycle(_half_cosine, first=0.0),
-        "It starts at the peak: the way up is missing.": _cycle(_half_cosine, first=1.0),
-        "It ends where it began. The way down leads to almost 0, peak/250,000.": _cycle(
-            _half_cosine, last=1 / 25
+        "rate-runs-straight": mistake(
+            "Your rate runs in straight lines. "
+            "Use half a cosine: (1 − cos(π·share))/2 for the share of the way.",
+            _cycle(lambda s: s),
         ),
-        "The peak comes one step late. Steps count from 0, so it is step warm·steps − 1.": _cycle(
-            _half_cosine, plus=0
+        "starts-0-start": mistake(
+            "It starts at 0. Start at peak/25.", _cycle(_half_cosine, first=0.0)
         ),
-        "Peak and start are swapped: the rate must rise first.": lambda steps, peak, warm=0.3: (
-            peak * (1 + 1 / 25) - _cycle(_half_cosine)(steps, peak, warm)
+        "starts-peak-way": mistake(
+            "It starts at the peak: the way up is missing.", _cycle(_half_cosine, first=1.0)
+        ),
+        "ends-began-way": mistake(
+            "It ends where it began. The way down leads to almost 0, peak/250,000.",
+            _cycle(_half_cosine, last=1 / 25),
+        ),
+        "peak-comes-step": mistake(
+            "The peak comes one step late. Steps count from 0, so it is step warm·steps − 1.",
+            _cycle(_half_cosine, plus=0),
+        ),
+        "peak-start-swapped": mistake(
+            "Peak and start are swapped: the rate must rise first.",
+            lambda steps, peak, warm=0.3: (
+                peak * (1 + 1 / 25) - _cycle(_half_cosine)(steps, peak, warm)
+            ),
         ),
     },
     hints=[
@@ -275,20 +315,29 @@ def _by_hand(scale=lambda x: 2 / x.shape[1], bend=lambda h: 1 - h**2, sign=1):
     cases=_networks,
     exempt={"dtype": "of a pair of tensors, values are compared and not types"},
     mistakes={
-        "The slope of tanh is missing in U's gradient: it is 1 − hidden².": _by_hand(
-            bend=lambda h: 1
+        "slope-tanh-missing": mistake(
+            "The slope of tanh is missing in U's gradient: it is 1 − hidden².",
+            _by_hand(bend=lambda h: 1),
         ),
-        "You wrote the slope of tanh for what goes in; hidden is tanh already: 1 − hidden².": (
-            _by_hand(bend=lambda h: 1 - torch.tanh(h) ** 2)
+        "wrote-slope-tanh": mistake(
+            "You wrote the slope of tanh for what goes in; hidden is tanh already: 1 − hidden².",
+            _by_hand(bend=lambda h: 1 - torch.tanh(h) ** 2),
         ),
-        "Your loss is a sum over the examples. It is their mean: divide by how many there are.": (
-            _by_hand(scale=lambda x: 2)
+        "loss-sum-examples": mistake(
+            "Your loss is a sum over the examples. It is their mean: divide by how many there are.",
+            _by_hand(scale=lambda x: 2),
         ),
-        "The 2 of the square is missing.": _by_hand(scale=lambda x: 1 / x.shape[1]),
-        "Both gradients have the wrong sign. The error is output minus target.": _by_hand(sign=-1),
-        "You gave back the two in the wrong order: first U's, then V's.": lambda *case: _by_hand()(
-            *case
-        )[::-1],
+        "2-square-missing": mistake(
+            "The 2 of the square is missing.", _by_hand(scale=lambda x: 1 / x.shape[1])
+        ),
+        "gradients-wrong-sign": mistake(
+            "Both gradients have the wrong sign. The error is output minus target.",
+            _by_hand(sign=-1),
+        ),
+        "gave-back-two": mistake(
+            "You gave back the two in the wrong order: first U's, then V's.",
+            lambda *case: _by_hand()(*case)[::-1],
+        ),
     },
     hints=[
         "Forward: hidden = tanh(U @ x), output = V @ hidden. @ works on each network by itself.",

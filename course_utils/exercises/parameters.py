@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 
 
 def _numbers_in(layer):
@@ -18,17 +18,26 @@ def _numbers_in(layer):
     kind="value",
     oracle=lambda: _numbers_in(nn.Linear(28 * 28, 256)),
     mistakes={
-        "38,400 stands in print for this layer, but it is a slip: multiply 784 by 256 again, "
-        "then add the biases.": 38_400,
-        "200,704 counts the weights only. Every output has a bias too: add one for each.": 200_704,
-        "You added one bias for each input. A bias belongs to an output, so there are 256.": (
-            784 * 256 + 784
+        "38-400-stands": mistake(
+            "38,400 stands in print for this layer, but it is a slip: multiply 784 by 256 again, "
+            "then add the biases.",
+            38_400,
         ),
-        "You added inputs and outputs. Every output has a weight for every input: multiply.": (
-            784 + 256
+        "200-704-counts": mistake(
+            "200,704 counts the weights only. Every output has a bias too: add one for each.",
+            200_704,
         ),
-        "You used 28 inputs. The image is flattened first, so all 28 × 28 pixels come in.": (
-            28 * 256 + 256
+        "added-bias-input": mistake(
+            "You added one bias for each input. A bias belongs to an output, so there are 256.",
+            784 * 256 + 784,
+        ),
+        "added-inputs-outputs": mistake(
+            "You added inputs and outputs. Every output has a weight for every input: multiply.",
+            784 + 256,
+        ),
+        "used-28-inputs": mistake(
+            "You used 28 inputs. The image is flattened first, so all 28 × 28 pixels come in.",
+            28 * 256 + 256,
         ),
     },
     hints=[
@@ -53,21 +62,33 @@ _OVER_THE_MAP = {n * sides for n in (2416, 2400) for sides in (8 * 8, 12 * 12)}
     kind="value",
     oracle=lambda: (_numbers_in(nn.Conv2d(6, 16, 5)), _numbers_in(nn.MaxPool2d(2))),
     mistakes={
-        "416 forgets the input channels. Each kernel has one 5×5 slice for each of the 6.": (
-            416,
-            0,
+        "416-forgets-input": mistake(
+            "416 forgets the input channels. Each kernel has one 5×5 slice for each of the 6.",
+            (
+                416,
+                0,
+            ),
         ),
-        "2,400 has no biases. Each of the 16 filters has one.": (2400, 0),
-        "2,496 has a bias for each pair of channels. The six slices are added up first, "
-        "so a filter needs one bias.": (2496, 0),
-        "496 uses 5 weights for a 5×5 kernel. Square the kernel size.": (16 * (6 * 5 + 1), 0),
-        "You multiplied by the size of the map. The same weights are used at every place, "
-        "so the image's size does not matter.": when(
-            lambda answer: answer[0] in _OVER_THE_MAP, (2416 * 8 * 8, 0)
+        "2-400-biases": mistake("2,400 has no biases. Each of the 16 filters has one.", (2400, 0)),
+        "2-496-bias": mistake(
+            "2,496 has a bias for each pair of channels. The six slices are added up first, "
+            "so a filter needs one bias.",
+            (2496, 0),
         ),
-        "A pool has no weights: it picks the largest value of each window. "
-        "There is nothing to learn in it.": when(
-            lambda answer: answer[1] in (2 * 2, 16 * 2 * 2, 2 * 2 + 1, 16 * (2 * 2 + 1)), (2416, 4)
+        "496-uses-5": mistake(
+            "496 uses 5 weights for a 5×5 kernel. Square the kernel size.", (16 * (6 * 5 + 1), 0)
+        ),
+        "multiplied-size-map": mistake(
+            "You multiplied by the size of the map. The same weights are used at every place, "
+            "so the image's size does not matter.",
+            when=lambda answer: answer[0] in _OVER_THE_MAP,
+            example=(2416 * 8 * 8, 0),
+        ),
+        "pool-weights-picks": mistake(
+            "A pool has no weights: it picks the largest value of each window. "
+            "There is nothing to learn in it.",
+            when=lambda answer: answer[1] in (2 * 2, 16 * 2 * 2, 2 * 2 + 1, 16 * (2 * 2 + 1)),
+            example=(2416, 4),
         ),
     },
     hints=[
@@ -96,16 +117,27 @@ def _flat_by_torch():
     kind="value",
     oracle=_flat_by_torch,
     mistakes={
-        "1,600 forgets the second pool. It halves both sides once more.": 16 * 10 * 10,
-        "1,936 forgets the first pool. It halves both sides before the second convolution.": (
-            16 * 11 * 11
+        "1-600-forgets": mistake(
+            "1,600 forgets the second pool. It halves both sides once more.", 16 * 10 * 10
         ),
-        "7,744 forgets both pools. Each of them halves both sides.": 16 * 22 * 22,
-        "784 uses padding that keeps the sides. Here there is none: "
-        "a kernel of size k makes each side k − 1 shorter.": 16 * 7 * 7,
-        "25 is one map. There are 16 of them, one for each filter.": 5 * 5,
-        "You multiplied by both numbers of filters. The second convolution adds up its 8 inputs, "
-        "so 16 maps are left.": 8 * 16 * 5 * 5,
+        "1-936-forgets": mistake(
+            "1,936 forgets the first pool. It halves both sides before the second convolution.",
+            16 * 11 * 11,
+        ),
+        "7-744-forgets": mistake(
+            "7,744 forgets both pools. Each of them halves both sides.", 16 * 22 * 22
+        ),
+        "784-uses-padding": mistake(
+            "784 uses padding that keeps the sides. Here there is none: "
+            "a kernel of size k makes each side k − 1 shorter.",
+            16 * 7 * 7,
+        ),
+        "25-map-16": mistake("25 is one map. There are 16 of them, one for each filter.", 5 * 5),
+        "multiplied-numbers-filters": mistake(
+            "You multiplied by both numbers of filters. The second convolution adds up its 8 inputs, "
+            "so 16 maps are left.",
+            8 * 16 * 5 * 5,
+        ),
     },
     hints=[
         "Write down one side after each of the four layers: 28 → … → … → … → …",
@@ -134,21 +166,34 @@ def _larson(padding):
     kind="value",
     oracle=lambda: (_larson("same"), _larson("valid")),
     mistakes={
-        "767 still holds the pool. Without it the maps keep their size.": when(
-            lambda answer: 767 in answer, (767, 767)
+        "767-holds-pool": mistake(
+            "767 still holds the pool. Without it the maps keep their size.",
+            when=lambda answer: 767 in answer,
+            example=(767, 767),
         ),
-        "Your two numbers have changed places. 'Same' keeps 9×9 pixels, 'valid' loses an edge.": (
-            3167,
-            5087,
+        "two-numbers-changed": mistake(
+            "Your two numbers have changed places. 'Same' keeps 9×9 pixels, 'valid' loses an edge.",
+            (
+                3167,
+                5087,
+            ),
         ),
-        "You passed one map on to the dense layer. All three of them are flattened.": (
-            27 + 81 * 20 + 200,
-            27 + 49 * 20 + 200,
+        "passed-map-dense": mistake(
+            "You passed one map on to the dense layer. All three of them are flattened.",
+            (
+                27 + 81 * 20 + 200,
+                27 + 49 * 20 + 200,
+            ),
         ),
-        "You counted the biases. This example leaves them out.": (5087 + 33, 3167 + 33),
-        "The 'valid' map is not 8×8. A 3×3 kernel fits into 9 pixels at 9 − 3 + 1 places.": (
-            5087,
-            27 + 3 * 64 * 20 + 200,
+        "counted-biases-example": mistake(
+            "You counted the biases. This example leaves them out.", (5087 + 33, 3167 + 33)
+        ),
+        "valid-map-8": mistake(
+            "The 'valid' map is not 8×8. A 3×3 kernel fits into 9 pixels at 9 − 3 + 1 places.",
+            (
+                5087,
+                27 + 3 * 64 * 20 + 200,
+            ),
         ),
     },
     hints=[
@@ -213,36 +258,52 @@ def _dense(inputs, outputs):
     oracle=_by_torch,
     cases=_stacks,
     mistakes={
-        "Your count has no biases. Every filter and every dense output has one.": _counting(
-            lambda inputs, outputs, k: outputs * inputs * k * k,
-            lambda inputs, outputs: inputs * outputs,
+        "count-biases-filter": mistake(
+            "Your count has no biases. Every filter and every dense output has one.",
+            _counting(
+                lambda inputs, outputs, k: outputs * inputs * k * k,
+                lambda inputs, outputs: inputs * outputs,
+            ),
         ),
-        "The convolutions' biases are missing: one for each filter.": _counting(
-            lambda inputs, outputs, k: outputs * inputs * k * k, _dense
+        "convolutions-biases-missing": mistake(
+            "The convolutions' biases are missing: one for each filter.",
+            _counting(lambda inputs, outputs, k: outputs * inputs * k * k, _dense),
         ),
-        "The dense layers' biases are missing: one for each output.": _counting(
-            _conv, lambda inputs, outputs: inputs * outputs
+        "dense-layers-biases": mistake(
+            "The dense layers' biases are missing: one for each output.",
+            _counting(_conv, lambda inputs, outputs: inputs * outputs),
         ),
-        "The input channels are forgotten. A kernel has one slice for each of them.": _counting(
-            lambda inputs, outputs, k: outputs * (k * k + 1), _dense
+        "input-channels-forgotten": mistake(
+            "The input channels are forgotten. A kernel has one slice for each of them.",
+            _counting(lambda inputs, outputs, k: outputs * (k * k + 1), _dense),
         ),
-        "A kernel of size k is a square: it has k · k weights in each slice, not k.": _counting(
-            lambda inputs, outputs, k: outputs * (inputs * k + 1), _dense
+        "kernel-size-k": mistake(
+            "A kernel of size k is a square: it has k · k weights in each slice, not k.",
+            _counting(lambda inputs, outputs, k: outputs * (inputs * k + 1), _dense),
         ),
-        "You count a bias for each pair of channels. A filter has one.": _counting(
-            lambda inputs, outputs, k: outputs * inputs * (k * k + 1), _dense
+        "count-bias-pair": mistake(
+            "You count a bias for each pair of channels. A filter has one.",
+            _counting(lambda inputs, outputs, k: outputs * inputs * (k * k + 1), _dense),
         ),
-        "You count a bias for each input. It belongs to the output.": _counting(
-            lambda inputs, outputs, k: outputs * inputs * k * k + inputs,
-            lambda inputs, outputs: inputs * outputs + inputs,
+        "count-bias-input": mistake(
+            "You count a bias for each input. It belongs to the output.",
+            _counting(
+                lambda inputs, outputs, k: outputs * inputs * k * k + inputs,
+                lambda inputs, outputs: inputs * outputs + inputs,
+            ),
         ),
-        "You count k² for a pool. It has no weights at all.": _counting(
-            _conv, _dense, lambda k: k * k
+        "count-k-pool": mistake(
+            "You count k² for a pool. It has no weights at all.",
+            _counting(_conv, _dense, lambda k: k * k),
         ),
-        "Only the first layer is counted: your function returns inside the loop. "
-        "Add up first, return at the end.": lambda layers: _by_torch(layers[:1]),
-        "Only the last layer is counted. Add each layer to a running total.": (
-            lambda layers: _by_torch(layers[-1:])
+        "first-layer-counted": mistake(
+            "Only the first layer is counted: your function returns inside the loop. "
+            "Add up first, return at the end.",
+            lambda layers: _by_torch(layers[:1]),
+        ),
+        "last-layer-counted": mistake(
+            "Only the last layer is counted. Add each layer to a running total.",
+            lambda layers: _by_torch(layers[-1:]),
         ),
     },
     hints=[
@@ -309,36 +370,43 @@ def _too_large(seen):
     observe=_observe_head,
     accept=_is_a_small_head,
     mistakes={
-        "More than 3 M in all. Your first dense layer still sees all 6×6 places of every map: "
-        "average each map to one number first.": when(
-            lambda seen: _too_large(seen) and (not seen[2] or seen[0] >= 10 * LIMIT),
-            lambda: nn.Sequential(nn.Flatten(), nn.Linear(256 * 6 * 6, 1000)),
+        "3-m-first": mistake(
+            "More than 3 M in all. Your first dense layer still sees all 6×6 places of every map: "
+            "average each map to one number first.",
+            when=lambda seen: _too_large(seen) and (not seen[2] or seen[0] >= 10 * LIMIT),
+            example=lambda: nn.Sequential(nn.Flatten(), nn.Linear(256 * 6 * 6, 1000)),
         ),
-        "More than 3 M in all, although you average. The hidden layers cost too much: "
-        "leave them out, or make them narrow.": when(
-            _too_large,
-            lambda: nn.Sequential(
+        "3-m-although": mistake(
+            "More than 3 M in all, although you average. The hidden layers cost too much: "
+            "leave them out, or make them narrow.",
+            when=_too_large,
+            example=lambda: nn.Sequential(
                 *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 4096), nn.ReLU()],
                 nn.Linear(4096, 1000),
             ),
         ),
-        "There is nothing to learn in your head. "
-        "Scores need weights: a dense layer from the averages to the classes.": when(
-            lambda seen: seen[0] == FEATURES, lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9))
+        "nothing-learn-head": mistake(
+            "There is nothing to learn in your head. "
+            "Scores need weights: a dense layer from the averages to the classes.",
+            when=lambda seen: seen[0] == FEATURES,
+            example=lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9)),
         ),
-        "The scores have another shape than (N, 1000). Flatten after averaging, "
-        "and end with one score for each class.": when(
-            lambda seen: type(seen[0]) is int and seen[1][1:] != (1000,),
-            lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
+        "scores-another-shape": mistake(
+            "The scores have another shape than (N, 1000). Flatten after averaging, "
+            "and end with one score for each class.",
+            when=lambda seen: type(seen[0]) is int and seen[1][1:] != (1000,),
+            example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
         ),
-        "Your head cannot tell the 256 maps apart: you averaged over them. "
-        "Average over rows and columns only.": when(
-            lambda seen: seen[3] is False,
-            lambda: nn.Sequential(_MeanOverChannels(), nn.Linear(36, 1000)),
+        "head-cannot-tell": mistake(
+            "Your head cannot tell the 256 maps apart: you averaged over them. "
+            "Average over rows and columns only.",
+            when=lambda seen: seen[3] is False,
+            example=lambda: nn.Sequential(_MeanOverChannels(), nn.Linear(36, 1000)),
         ),
-        "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
-        "flatten them, and give the dense layer 256 inputs.": (
-            lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000))
+        "shapes-fit-together": mistake(
+            "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
+            "flatten them, and give the dense layer 256 inputs.",
+            lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000)),
         ),
     },
     hints=[

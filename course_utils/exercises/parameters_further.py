@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 from course_utils.models import ledger
 
 
@@ -48,38 +48,50 @@ def _wrongly(places=None, weights=None, biases=None, work=None):
     oracle=_by_ledger,
     cases=_convolutions,
     mistakes={
-        "Your multiply-adds are the weights, used once. "
-        "Every weight is used again at every place of the output.": _wrongly(
-            work=lambda right, outputs, each, side: outputs * each
+        "multiply-adds-weights": mistake(
+            "Your multiply-adds are the weights, used once. "
+            "Every weight is used again at every place of the output.",
+            _wrongly(work=lambda right, outputs, each, side: outputs * each),
         ),
-        "You count places of the input. The kernel stops once for each place of the output.": (
-            _wrongly(places=lambda side, k, size, s, p: size)
+        "count-places-input": mistake(
+            "You count places of the input. The kernel stops once for each place of the output.",
+            _wrongly(places=lambda side, k, size, s, p: size),
         ),
-        "The padding is missing in the size of the output.": _wrongly(
-            places=lambda side, k, size, s, p: (size - k) // s + 1
+        "padding-missing-size": mistake(
+            "The padding is missing in the size of the output.",
+            _wrongly(places=lambda side, k, size, s, p: (size - k) // s + 1),
         ),
-        "The stride is missing in the size of the output.": _wrongly(
-            places=lambda side, k, size, s, p: size + 2 * p - k + 1
+        "stride-missing-size": mistake(
+            "The stride is missing in the size of the output.",
+            _wrongly(places=lambda side, k, size, s, p: size + 2 * p - k + 1),
         ),
-        "You count a map as one row. It has rows times columns: square its side.": _wrongly(
-            work=lambda right, outputs, each, side: outputs * each * side
+        "count-map-row": mistake(
+            "You count a map as one row. It has rows times columns: square its side.",
+            _wrongly(work=lambda right, outputs, each, side: outputs * each * side),
         ),
-        "You count biases as multiply-adds. A bias is only added.": _wrongly(
-            work=lambda right, outputs, each, side: right + outputs * side * side
+        "count-biases-multiply": mistake(
+            "You count biases as multiply-adds. A bias is only added.",
+            _wrongly(work=lambda right, outputs, each, side: right + outputs * side * side),
         ),
-        "Twice too many: you count a multiplication and its addition as two. "
-        "That is the number of operations (FLOPs).": _wrongly(
-            work=lambda right, outputs, each, side: 2 * right
+        "twice-many-count": mistake(
+            "Twice too many: you count a multiplication and its addition as two. "
+            "That is the number of operations (FLOPs).",
+            _wrongly(work=lambda right, outputs, each, side: 2 * right),
         ),
-        "The two numbers have changed places: parameters first, then multiply-adds.": (
-            lambda *case: _by_ledger(*case)[::-1]
+        "two-numbers-changed": mistake(
+            "The two numbers have changed places: parameters first, then multiply-adds.",
+            lambda *case: _by_ledger(*case)[::-1],
         ),
-        "The biases are missing among the parameters: one for each filter.": _wrongly(biases=0),
-        "The groups are missing. A filter sees only inputs / groups channels.": _wrongly(
-            weights=lambda c, k, g: c * k * k
+        "biases-missing-among": mistake(
+            "The biases are missing among the parameters: one for each filter.", _wrongly(biases=0)
         ),
-        "The input channels are missing. A kernel has a slice for each one it sees.": _wrongly(
-            weights=lambda c, k, g: k * k
+        "groups-missing-filter": mistake(
+            "The groups are missing. A filter sees only inputs / groups channels.",
+            _wrongly(weights=lambda c, k, g: c * k * k),
+        ),
+        "input-channels-missing": mistake(
+            "The input channels are missing. A kernel has a slice for each one it sees.",
+            _wrongly(weights=lambda c, k, g: k * k),
         ),
     },
     hints=[
@@ -111,17 +123,26 @@ def _separable_by_torch():
     kind="value",
     oracle=_separable_by_torch,
     mistakes={
-        "147,456 is the ordinary 3×3 convolution that you want to replace.": 128 * 128 * 9,
-        "1,152 is the depthwise part alone. Add the 1×1 convolution that mixes the channels.": (
-            128 * 9
+        "147-456-ordinary": mistake(
+            "147,456 is the ordinary 3×3 convolution that you want to replace.", 128 * 128 * 9
         ),
-        "16,384 is the 1×1 part alone. Add one 3×3 slice for each channel.": 128 * 128,
-        "163,840 has full kernels in the first part. There, each filter sees one channel only.": (
-            128 * 128 * 9 + 128 * 128
+        "1-152-depthwise": mistake(
+            "1,152 is the depthwise part alone. Add the 1×1 convolution that mixes the channels.",
+            128 * 9,
         ),
-        "You counted biases. Both layers go without here.": 128 * 9 + 128 * 128 + 256,
-        "One kernel is not enough for all channels: each of the 128 has a 3×3 slice of its own.": (
-            9 + 128 * 128
+        "16-384-1": mistake(
+            "16,384 is the 1×1 part alone. Add one 3×3 slice for each channel.", 128 * 128
+        ),
+        "163-840-full": mistake(
+            "163,840 has full kernels in the first part. There, each filter sees one channel only.",
+            128 * 128 * 9 + 128 * 128,
+        ),
+        "counted-biases-layers": mistake(
+            "You counted biases. Both layers go without here.", 128 * 9 + 128 * 128 + 256
+        ),
+        "kernel-enough-channels": mistake(
+            "One kernel is not enough for all channels: each of the 128 has a 3×3 slice of its own.",
+            9 + 128 * 128,
         ),
     },
     hints=[
@@ -155,18 +176,31 @@ def _training_memory_by_torch():
     kind="value",
     oracle=_training_memory_by_torch,
     mistakes={
-        "You multiplied by 4 once: that is the weights alone in bytes. Training keeps "
-        "three more numbers beside each weight, and every number takes 4 bytes.": 4 * 61_100_840,
-        "You left out what Adam keeps: two running means for each weight.": 8 * 61_100_840,
-        "You counted one running mean. Adam keeps two: of the gradient and of its square.": (
-            12 * 61_100_840
+        "multiplied-4-weights": mistake(
+            "You multiplied by 4 once: that is the weights alone in bytes. Training keeps "
+            "three more numbers beside each weight, and every number takes 4 bytes.",
+            4 * 61_100_840,
         ),
-        "That is the number of weights. Each needs four numbers in training, "
-        "and every number takes 4 bytes.": 61_100_840,
-        "Nearly, but rounded. Write the product and let Python work it out.": when(
-            lambda seen: 0 < abs(seen - 977_613_440) < 5_000_000, 978_000_000
+        "left-adam-keeps": mistake(
+            "You left out what Adam keeps: two running means for each weight.", 8 * 61_100_840
         ),
-        "You counted bits. Eight of them make a byte.": 16 * 61_100_840 * 8,
+        "counted-running-mean": mistake(
+            "You counted one running mean. Adam keeps two: of the gradient and of its square.",
+            12 * 61_100_840,
+        ),
+        "number-weights-needs": mistake(
+            "That is the number of weights. Each needs four numbers in training, "
+            "and every number takes 4 bytes.",
+            61_100_840,
+        ),
+        "nearly-rounded-write": mistake(
+            "Nearly, but rounded. Write the product and let Python work it out.",
+            when=lambda seen: 0 < abs(seen - 977_613_440) < 5_000_000,
+            example=978_000_000,
+        ),
+        "counted-bits-eight": mistake(
+            "You counted bits. Eight of them make a byte.", 16 * 61_100_840 * 8
+        ),
     },
     hints=[
         "Which numbers belong to one weight during training? Its own value is the first.",
@@ -195,15 +229,29 @@ def _pieces_by_counting():
     kind="value",
     oracle=_pieces_by_counting,
     mistakes={
-        "16 pieces would come from adding 2 with each fold. Each fold doubles them.": (16, 255),
-        "64 is 8 squared. Each fold doubles the pieces: 2, 4, 8, …": (64, 255),
-        "128 stops one fold too early. The first fold makes 2 pieces already.": (128, 255),
-        "One unit too many: a line without any bend is one piece already, "
-        "and each unit adds one bend.": (256, 256),
-        "8 units give at most 9 pieces in one hidden layer: every bend needs a unit.": (256, 8),
-        "16 units in all is the deep network. One hidden layer needs a unit for every bend.": (
-            256,
-            16,
+        "16-pieces-come": mistake(
+            "16 pieces would come from adding 2 with each fold. Each fold doubles them.", (16, 255)
+        ),
+        "64-8-squared": mistake(
+            "64 is 8 squared. Each fold doubles the pieces: 2, 4, 8, …", (64, 255)
+        ),
+        "128-stops-fold": mistake(
+            "128 stops one fold too early. The first fold makes 2 pieces already.", (128, 255)
+        ),
+        "unit-many-line": mistake(
+            "One unit too many: a line without any bend is one piece already, "
+            "and each unit adds one bend.",
+            (256, 256),
+        ),
+        "8-units-give": mistake(
+            "8 units give at most 9 pieces in one hidden layer: every bend needs a unit.", (256, 8)
+        ),
+        "16-units-deep": mistake(
+            "16 units in all is the deep network. One hidden layer needs a unit for every bend.",
+            (
+                256,
+                16,
+            ),
         ),
     },
     hints=[

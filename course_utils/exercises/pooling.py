@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 
 IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])
 ROW = torch.tensor([0, 5, 1, 0, 0, 3, 0, 2])
@@ -22,11 +22,20 @@ def _pooled(image, size, stride=None, padding=0):
     kind="value",
     oracle=lambda: int(_pooled(IMAGE, 2)[0, 0]),
     mistakes={
-        "11 is the sum of the window. A max pool keeps one of the four numbers.": 11,
-        "2.75 is the mean of the window, so you did average pooling. "
-        "A max pool keeps one of the four numbers.": 2.75,
-        "That is the smallest number of the window. Keep the largest.": 1,
-        "7 lies outside the window: it covers two rows and two columns only.": 7,
+        "11-sum-window": mistake(
+            "11 is the sum of the window. A max pool keeps one of the four numbers.", 11
+        ),
+        "2-75-mean": mistake(
+            "2.75 is the mean of the window, so you did average pooling. "
+            "A max pool keeps one of the four numbers.",
+            2.75,
+        ),
+        "smallest-number-window": mistake(
+            "That is the smallest number of the window. Keep the largest.", 1
+        ),
+        "7-lies-outside": mistake(
+            "7 lies outside the window: it covers two rows and two columns only.", 7
+        ),
     },
     hints=[
         "The window holds the first two numbers of the first two rows.",
@@ -46,12 +55,23 @@ def first_maximum():
     kind="value",
     oracle=lambda: F.max_pool1d(torch.zeros(1, 1, 13), 3, 2).shape[-1],
     mistakes={
-        "7 is 13 / 2, rounded up. The stride gives the number of steps, "
-        "but the window must also fit: subtract k first.": 7,
-        "5 counts the steps. There is one window more than there are steps: add 1.": 5,
-        "6.5 windows do not exist. Subtract the window's size before you divide.": 6.5,
-        "11 is the size with stride 1. Here the window moves two pixels at a time.": 11,
-        "4 is the size with stride 3, where windows do not overlap. Here the stride is 2.": 4,
+        "7-13-2": mistake(
+            "7 is 13 / 2, rounded up. The stride gives the number of steps, "
+            "but the window must also fit: subtract k first.",
+            7,
+        ),
+        "5-counts-steps": mistake(
+            "5 counts the steps. There is one window more than there are steps: add 1.", 5
+        ),
+        "6-5-windows": mistake(
+            "6.5 windows do not exist. Subtract the window's size before you divide.", 6.5
+        ),
+        "11-size-stride": mistake(
+            "11 is the size with stride 1. Here the window moves two pixels at a time.", 11
+        ),
+        "4-size-stride": mistake(
+            "4 is the size with stride 3, where windows do not overlap. Here the stride is 2.", 4
+        ),
     },
     hints=[
         "The formula is that of a convolution, with p = 0 and d = 1.",
@@ -72,15 +92,26 @@ def pooled_size():
     kind="value",
     oracle=lambda: tuple(torch.nn.MaxPool2d(2)(torch.zeros(24, 20, 36)).shape),
     mistakes={
-        "One channel is what a single convolution kernel would leave. "
-        "A pool looks at every channel alone and keeps them all.": (1, 10, 18),
-        "You halved the channels as well. The window covers rows and columns only.": (12, 10, 18),
-        "You counted with stride 1. A pool's stride is its size unless you say otherwise.": (
-            24,
-            19,
-            35,
+        "channel-single-convolution": mistake(
+            "One channel is what a single convolution kernel would leave. "
+            "A pool looks at every channel alone and keeps them all.",
+            (1, 10, 18),
         ),
-        "Rows and columns are swapped. The order is channels, rows, columns.": (24, 18, 10),
+        "halved-channels-well": mistake(
+            "You halved the channels as well. The window covers rows and columns only.",
+            (12, 10, 18),
+        ),
+        "counted-stride-1": mistake(
+            "You counted with stride 1. A pool's stride is its size unless you say otherwise.",
+            (
+                24,
+                19,
+                35,
+            ),
+        ),
+        "rows-columns-swapped": mistake(
+            "Rows and columns are swapped. The order is channels, rows, columns.", (24, 18, 10)
+        ),
     },
     hints=[
         "A pool does not add channels up. How many maps go in, and how many come out?",
@@ -140,39 +171,62 @@ def _at_stride(new):
     oracle=_by_torch,
     cases=_maps,
     mistakes={
-        "Your window moves by one pixel, whatever the stride. "
-        "The window of output (i, j) starts at row i·stride, column j·stride.": _at_stride(
-            lambda size: 1
+        "window-moves-pixel": mistake(
+            "Your window moves by one pixel, whatever the stride. "
+            "The window of output (i, j) starts at row i·stride, column j·stride.",
+            _at_stride(lambda size: 1),
         ),
-        "Your window moves by its own size, whatever the stride. "
-        "The window of output (i, j) starts at row i·stride, column j·stride.": _at_stride(
-            lambda size: size
+        "window-moves-own": mistake(
+            "Your window moves by its own size, whatever the stride. "
+            "The window of output (i, j) starts at row i·stride, column j·stride.",
+            _at_stride(lambda size: size),
         ),
-        "You took the mean of each window. Keep its largest number.": lambda *case: F.avg_pool2d(
-            F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]
+        "took-mean-window": mistake(
+            "You took the mean of each window. Keep its largest number.",
+            lambda *case: F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]),
         ),
-        "Your frame is made of zeros, and 0 wins where all numbers are negative. "
-        "Pad with -torch.inf, which never wins.": _framed_by(0.0),
-        "Your search for the maximum starts at 0, and 0 wins where all numbers are negative. "
-        "Start at -torch.inf, or take .amax of the window.": lambda *case: _by_torch(*case).relu(),
-        "The padding is ignored. Put the image into the middle of a larger block first.": (
-            lambda image, size, stride, padding=0: _by_torch(image, size, stride)
+        "frame-made-zeros": mistake(
+            "Your frame is made of zeros, and 0 wins where all numbers are negative. "
+            "Pad with -torch.inf, which never wins.",
+            _framed_by(0.0),
         ),
-        "You padded the top and the left only. Padding goes on all four sides.": _padded_first,
-        "You took the largest number over all channels. Pool every channel alone: "
-        "the maximum runs over rows and columns.": lambda *case: _by_torch(*case).amax(
-            0, keepdim=True
+        "search-maximum-starts": mistake(
+            "Your search for the maximum starts at 0, and 0 wins where all numbers are negative. "
+            "Start at -torch.inf, or take .amax of the window.",
+            lambda *case: _by_torch(*case).relu(),
         ),
-        "The axis of the channels is gone. Pool every channel alone, and keep one map for "
-        "each: the shape is (C, H', W').": lambda *case: _by_torch(*case).amax(0),
-        "You rounded the number of windows up. "
-        "Where the last window does not fit, leave it out.": _rounded_up,
-        "You took the sum of each window. Keep its largest number.": lambda *case: (
-            F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]) * case[1] ** 2
+        "padding-ignored-put": mistake(
+            "The padding is ignored. Put the image into the middle of a larger block first.",
+            lambda image, size, stride, padding=0: _by_torch(image, size, stride),
         ),
-        "Rows and columns are swapped. Fill output[:, i, j]: rows first.": lambda *case: _by_torch(
-            *case
-        ).transpose(1, 2),
+        "padded-top-left": mistake(
+            "You padded the top and the left only. Padding goes on all four sides.", _padded_first
+        ),
+        "took-largest-number": mistake(
+            "You took the largest number over all channels. Pool every channel alone: "
+            "the maximum runs over rows and columns.",
+            lambda *case: _by_torch(*case).amax(0, keepdim=True),
+        ),
+        "axis-channels-gone": mistake(
+            "The axis of the channels is gone. Pool every channel alone, and keep one map for "
+            "each: the shape is (C, H', W').",
+            lambda *case: _by_torch(*case).amax(0),
+        ),
+        "rounded-number-windows": mistake(
+            "You rounded the number of windows up. "
+            "Where the last window does not fit, leave it out.",
+            _rounded_up,
+        ),
+        "took-sum-window": mistake(
+            "You took the sum of each window. Keep its largest number.",
+            lambda *case: (
+                F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]) * case[1] ** 2
+            ),
+        ),
+        "rows-columns-swapped": mistake(
+            "Rows and columns are swapped. Fill output[:, i, j]: rows first.",
+            lambda *case: _by_torch(*case).transpose(1, 2),
+        ),
     },
     hints=[
         "Pad first: image.new_full(shape, -torch.inf) makes the frame; write the image into "
@@ -231,27 +285,42 @@ def _one_at(*places):
     kind="value",
     oracle=lambda: _gradient(lambda image: F.max_pool2d(image, 2, 1)),
     mistakes={
-        "You marked each winner with a 1. A pixel that wins in several windows receives "
-        "one gradient from each: add them up.": _one_at((1, 1), (1, 2), (2, 1), (3, 3)),
-        "Both tied numbers received a full 1. One window sends out 1 in all: here the first "
-        "of the two, in reading order, takes it.": _gradient(_every_winner),
-        "You marked each winner with a 1, and both of the tied numbers. Only the first of "
-        "two takes the gradient, and gradients of several windows add up.": _one_at(
-            (1, 1), (1, 2), (2, 1), (3, 0), (3, 3)
+        "marked-winner-1": mistake(
+            "You marked each winner with a 1. A pixel that wins in several windows receives "
+            "one gradient from each: add them up.",
+            _one_at((1, 1), (1, 2), (2, 1), (3, 3)),
         ),
-        "You shared the tie, half each, as amax does. Here the first takes it all, "
-        "as in max_pool2d.": _gradient(lambda image: _windows(image).amax(-1)),
-        "The last of the two tied numbers took the gradient. "
-        "Here it is the first, in reading order.": torch.tensor(
-            [[0, 0, 0, 0], [0, 2, 4, 0], [0, 1, 0, 0], [1, 0, 0, 1]]
+        "tied-numbers-received": mistake(
+            "Both tied numbers received a full 1. One window sends out 1 in all: here the first "
+            "of the two, in reading order, takes it.",
+            _gradient(_every_winner),
         ),
-        "That is the pooled map, not its gradient. The gradient is as large as the image and "
-        "counts in how many windows each pixel wins.": when(
-            lambda value: isinstance(value, torch.Tensor) and tuple(value.shape) == (3, 3),
-            _pooled(IMAGE, 2, 1),
+        "marked-winner-1-tied": mistake(
+            "You marked each winner with a 1, and both of the tied numbers. Only the first of "
+            "two takes the gradient, and gradients of several windows add up.",
+            _one_at((1, 1), (1, 2), (2, 1), (3, 0), (3, 3)),
         ),
-        "Your map counts in how many windows each pixel lies. Only the winner of a window "
-        "receives its gradient.": _gradient(lambda image: _windows(image).sum(-1)),
+        "shared-tie-half": mistake(
+            "You shared the tie, half each, as amax does. Here the first takes it all, "
+            "as in max_pool2d.",
+            _gradient(lambda image: _windows(image).amax(-1)),
+        ),
+        "last-two-tied": mistake(
+            "The last of the two tied numbers took the gradient. "
+            "Here it is the first, in reading order.",
+            torch.tensor([[0, 0, 0, 0], [0, 2, 4, 0], [0, 1, 0, 0], [1, 0, 0, 1]]),
+        ),
+        "pooled-map-gradient": mistake(
+            "That is the pooled map, not its gradient. The gradient is as large as the image and "
+            "counts in how many windows each pixel wins.",
+            when=lambda value: isinstance(value, torch.Tensor) and tuple(value.shape) == (3, 3),
+            example=_pooled(IMAGE, 2, 1),
+        ),
+        "map-counts-many": mistake(
+            "Your map counts in how many windows each pixel lies. Only the winner of a window "
+            "receives its gradient.",
+            _gradient(lambda image: _windows(image).sum(-1)),
+        ),
     },
     hints=[
         "Go through the nine windows, one after the other. Which pixel wins in each?",
@@ -278,18 +347,31 @@ def _pooled_after_shift():
     kind="value",
     oracle=_pooled_after_shift,
     mistakes={
-        "That is the pooled row from before the shift: you left it unchanged. "
-        "Shift first, cut the shifted row into pairs, and pool those.": (5, 1, 3, 2),
-        "You moved the pooled row by one place. One pixel is only half a window: "
-        "shift the row itself, then cut it into new pairs.": (0, 5, 1, 3),
-        "You shifted to the left. To the right means that a 0 enters at the left end.": (
-            5,
-            0,
-            3,
-            2,
+        "pooled-row-before": mistake(
+            "That is the pooled row from before the shift: you left it unchanged. "
+            "Shift first, cut the shifted row into pairs, and pool those.",
+            (5, 1, 3, 2),
         ),
-        "You moved the last number round to the front. It leaves, and a 0 enters.": (2, 5, 0, 3),
-        "You took the mean of each pair. Keep the larger number.": (0, 3, 0, 1.5),
+        "moved-pooled-row": mistake(
+            "You moved the pooled row by one place. One pixel is only half a window: "
+            "shift the row itself, then cut it into new pairs.",
+            (0, 5, 1, 3),
+        ),
+        "shifted-left-right": mistake(
+            "You shifted to the left. To the right means that a 0 enters at the left end.",
+            (
+                5,
+                0,
+                3,
+                2,
+            ),
+        ),
+        "moved-last-number": mistake(
+            "You moved the last number round to the front. It leaves, and a 0 enters.", (2, 5, 0, 3)
+        ),
+        "took-mean-pair": mistake(
+            "You took the mean of each pair. Keep the larger number.", (0, 3, 0, 1.5)
+        ),
     },
     hints=[
         "Write the shifted row down: it starts 0, 0, 5, 1.",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 def _whole(rng, *shape):
@@ -33,25 +33,33 @@ def _maps(rng):
     oracle=_l2_by_torch,
     cases=_maps,
     mistakes={
-        "You took the mean under the root. The L2 norm adds the squares up.": lambda *case: (
-            _l2_by_torch(*case) / case[1]
+        "took-mean-root": mistake(
+            "You took the mean under the root. The L2 norm adds the squares up.",
+            lambda *case: _l2_by_torch(*case) / case[1],
         ),
-        "The root is missing. Take it last, once for each window.": lambda *case: (
-            _l2_by_torch(*case) ** 2
+        "root-missing-take": mistake(
+            "The root is missing. Take it last, once for each window.",
+            lambda *case: _l2_by_torch(*case) ** 2,
         ),
-        "You added first and squared afterwards, so numbers of opposite sign cancel. "
-        "Square every number first.": lambda image, size, stride: (
-            F.avg_pool2d(image, size, stride).abs() * size**2
+        "added-first-squared": mistake(
+            "You added first and squared afterwards, so numbers of opposite sign cancel. "
+            "Square every number first.",
+            lambda image, size, stride: F.avg_pool2d(image, size, stride).abs() * size**2,
         ),
-        "You added the magnitudes: that is the L1 norm. Square, add, then take the root.": _l1,
-        "Your window moves by its own size, whatever the stride.": lambda image, size, stride: (
-            _l2_by_torch(image, size, size)
+        "added-magnitudes-l1": mistake(
+            "You added the magnitudes: that is the L1 norm. Square, add, then take the root.", _l1
         ),
-        "Your window moves by one pixel, whatever the stride.": lambda image, size, stride: (
-            _l2_by_torch(image, size, 1)
+        "window-moves-own": mistake(
+            "Your window moves by its own size, whatever the stride.",
+            lambda image, size, stride: _l2_by_torch(image, size, size),
         ),
-        "You added over the channels too. Pool every channel alone.": lambda *case: (
-            (_l2_by_torch(*case) ** 2).sum(0, keepdim=True).sqrt()
+        "window-moves-pixel": mistake(
+            "Your window moves by one pixel, whatever the stride.",
+            lambda image, size, stride: _l2_by_torch(image, size, 1),
+        ),
+        "added-channels-pool": mistake(
+            "You added over the channels too. Pool every channel alone.",
+            lambda *case: (_l2_by_torch(*case) ** 2).sum(0, keepdim=True).sqrt(),
         ),
     },
     hints=[
@@ -129,23 +137,38 @@ def _not_normalised(image, size, stride, sigma):
     oracle=_gaussian_by_unfold,
     cases=_gaussian_cases,
     mistakes={
-        "Your weights do not add up to 1. Divide them by their sum.": _not_normalised,
-        "Your weights are largest in a corner. Measure the distance from the window's centre, "
-        "at (size − 1) / 2.": _with_weights(_from_corner),
-        "Your centre is at size // 2, half a pixel off where the size is even. "
-        "It lies at (size − 1) / 2.": _with_weights(_off_centre),
-        "The exponent is −(distance²) / (2·sigma²); the 2 is missing.": _with_weights(_without_two),
-        "The exponent is −(distance²) / (2·sigma²); your sigma is not squared.": _with_weights(
-            _sigma_not_squared
+        "weights-add-1": mistake(
+            "Your weights do not add up to 1. Divide them by their sum.", _not_normalised
         ),
-        "Your weights are all alike: that is average pooling.": _with_weights(
-            lambda size, sigma: torch.ones(size, size)
+        "weights-largest-corner": mistake(
+            "Your weights are largest in a corner. Measure the distance from the window's centre, "
+            "at (size − 1) / 2.",
+            _with_weights(_from_corner),
         ),
-        "You added the channels up. A pool keeps them apart: in F.conv2d, groups=C does.": (
-            lambda *case: _gaussian_by_unfold(*case).sum(0, keepdim=True)
+        "centre-size-2": mistake(
+            "Your centre is at size // 2, half a pixel off where the size is even. "
+            "It lies at (size − 1) / 2.",
+            _with_weights(_off_centre),
         ),
-        "Your window moves by one pixel, whatever the stride.": (
-            lambda image, size, stride, sigma: _gaussian_by_unfold(image, size, 1, sigma)
+        "exponent-distance-2": mistake(
+            "The exponent is −(distance²) / (2·sigma²); the 2 is missing.",
+            _with_weights(_without_two),
+        ),
+        "exponent-distance-2-sigma": mistake(
+            "The exponent is −(distance²) / (2·sigma²); your sigma is not squared.",
+            _with_weights(_sigma_not_squared),
+        ),
+        "weights-alike-average": mistake(
+            "Your weights are all alike: that is average pooling.",
+            _with_weights(lambda size, sigma: torch.ones(size, size)),
+        ),
+        "added-channels-pool": mistake(
+            "You added the channels up. A pool keeps them apart: in F.conv2d, groups=C does.",
+            lambda *case: _gaussian_by_unfold(*case).sum(0, keepdim=True),
+        ),
+        "window-moves-pixel": mistake(
+            "Your window moves by one pixel, whatever the stride.",
+            lambda image, size, stride, sigma: _gaussian_by_unfold(image, size, 1, sigma),
         ),
     },
     hints=[
@@ -222,20 +245,31 @@ def _layers(rng):
     oracle=_by_autograd,
     cases=_layers,
     mistakes={
-        "σ′ is missing. The chain has three links: pool, σ and convolution.": _slope_at(
-            lambda best: 1
+        "missing-chain-three": mistake(
+            "σ′ is missing. The chain has three links: pool, σ and convolution.",
+            _slope_at(lambda best: 1),
         ),
-        "You took σ′ at the activated value. It belongs at O, before the activation.": _slope_at(
-            _twice_activated
+        "took-activated-value": mistake(
+            "You took σ′ at the activated value. It belongs at O, before the activation.",
+            _slope_at(_twice_activated),
         ),
-        "You used σ in place of its slope, which is σ·(1 − σ).": _slope_at(torch.sigmoid),
-        "Every output sends its gradient back in your sum. "
-        "Behind a max pool only the winner does.": _every_output,
-        "This is the gradient of the image, as large as the image. "
-        "The kernel's gradient has the kernel's shape.": _input_gradient,
-        "You took the mean over the outputs. "
-        "The winner's gradient comes through a max pool undivided.": lambda image, kernel: (
-            _every_output(image, kernel) / _slide(image, kernel).numel()
+        "used-place-slope": mistake(
+            "You used σ in place of its slope, which is σ·(1 − σ).", _slope_at(torch.sigmoid)
+        ),
+        "output-sends-gradient": mistake(
+            "Every output sends its gradient back in your sum. "
+            "Behind a max pool only the winner does.",
+            _every_output,
+        ),
+        "gradient-image-large": mistake(
+            "This is the gradient of the image, as large as the image. "
+            "The kernel's gradient has the kernel's shape.",
+            _input_gradient,
+        ),
+        "took-mean-outputs": mistake(
+            "You took the mean over the outputs. "
+            "The winner's gradient comes through a max pool undivided.",
+            lambda image, kernel: _every_output(image, kernel) / _slide(image, kernel).numel(),
         ),
     },
     hints=[
@@ -299,28 +333,43 @@ def _box(image):
     oracle=_blur_pool_by_scipy,
     cases=_photos,
     mistakes={
-        "That is the plain max pool with stride 2. "
-        "Blur between the maximum and the subsampling.": lambda image: _dense(image)[:, ::2, ::2],
-        "You kept every second value first and blurred afterwards: by then the harm is done. "
-        "Blur the dense map.": lambda image: _blur(_dense(image)[:, ::2, ::2]),
-        "You blurred the picture before the maximum. "
-        "The maximum comes first; blur what it gives.": lambda image: _dense(_blur(image))[
-            :, ::2, ::2
-        ],
-        "You left the subsampling out. Keep every second row and column.": lambda image: _blur(
-            _dense(image)
+        "plain-max-pool": mistake(
+            "That is the plain max pool with stride 2. "
+            "Blur between the maximum and the subsampling.",
+            lambda image: _dense(image)[:, ::2, ::2],
         ),
-        "The maximum is missing: this blurs and subsamples the picture itself.": lambda image: (
-            _blur(image, 2)
+        "kept-second-value": mistake(
+            "You kept every second value first and blurred afterwards: by then the harm is done. "
+            "Blur the dense map.",
+            lambda image: _blur(_dense(image)[:, ::2, ::2]),
         ),
-        "Your blur's weights do not add up to 1. 1 2 1 along both axes adds up to 16.": (
-            lambda image: 16 * _blur(_dense(image), 2)
+        "blurred-picture-before": mistake(
+            "You blurred the picture before the maximum. "
+            "The maximum comes first; blur what it gives.",
+            lambda image: _dense(_blur(image))[:, ::2, ::2],
         ),
-        "Your blur's weights do not add up to 1. "
-        "Divide by 4 along each axis, by 16 in all.": lambda image: 4 * _blur(_dense(image), 2),
-        "Your blur weighs all nine values alike. The centre counts more: 1 2 1.": _box,
-        "You framed the dense map with zeros, which darkens its edge. Use mode='reflect'.": (
-            _zero_edges
+        "left-subsampling-keep": mistake(
+            "You left the subsampling out. Keep every second row and column.",
+            lambda image: _blur(_dense(image)),
+        ),
+        "maximum-missing-blurs": mistake(
+            "The maximum is missing: this blurs and subsamples the picture itself.",
+            lambda image: _blur(image, 2),
+        ),
+        "blur-s-weights": mistake(
+            "Your blur's weights do not add up to 1. 1 2 1 along both axes adds up to 16.",
+            lambda image: 16 * _blur(_dense(image), 2),
+        ),
+        "blur-s-weights-add": mistake(
+            "Your blur's weights do not add up to 1. Divide by 4 along each axis, by 16 in all.",
+            lambda image: 4 * _blur(_dense(image), 2),
+        ),
+        "blur-weighs-nine": mistake(
+            "Your blur weighs all nine values alike. The centre counts more: 1 2 1.", _box
+        ),
+        "framed-dense-map": mistake(
+            "You framed the dense map with zeros, which darkens its edge. Use mode='reflect'.",
+            _zero_edges,
         ),
     },
     hints=[

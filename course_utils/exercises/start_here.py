@@ -1,6 +1,6 @@
 """Exercise of workbook 00: how answering works."""
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 @exercise(
@@ -9,9 +9,17 @@ from course_utils.exercise import exercise
     minutes=1,
     kind="value",
     mistakes={
-        "You added height and width. Every one of the 28 rows has 28 pixels of its own.": 28 + 28,
-        "That is the length of the border. The pixels inside count as well.": 4 * 28 - 4,
-        "That is a colour image: three numbers for every pixel. A grey one has one.": 3 * 28 * 28,
+        "added-height-width": mistake(
+            "You added height and width. Every one of the 28 rows has 28 pixels of its own.",
+            28 + 28,
+        ),
+        "length-border-pixels": mistake(
+            "That is the length of the border. The pixels inside count as well.", 4 * 28 - 4
+        ),
+        "colour-image-three": mistake(
+            "That is a colour image: three numbers for every pixel. A grey one has one.",
+            3 * 28 * 28,
+        ),
     },
     hints=[
         "How many pixels does one row have, and how many rows are there?",

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 @exercise(
@@ -12,11 +12,21 @@ from course_utils.exercise import exercise
     minutes=2,
     kind="value",
     mistakes={
-        "You gave the sizes of the first axes. A bracket opens once per axis.": (2, 6),
-        "You gave the sizes of the last axes. A bracket opens once per axis.": (7, 6),
-        "You counted the numbers inside. A bracket opens once per axis.": (70, 6),
-        "One bracket too many each. The outermost already stands for the first axis.": (4, 2),
-        "One bracket too few each. The innermost bracket stands for an axis too.": (2, 0),
+        "gave-sizes-first": mistake(
+            "You gave the sizes of the first axes. A bracket opens once per axis.", (2, 6)
+        ),
+        "gave-sizes-last": mistake(
+            "You gave the sizes of the last axes. A bracket opens once per axis.", (7, 6)
+        ),
+        "counted-numbers-inside": mistake(
+            "You counted the numbers inside. A bracket opens once per axis.", (70, 6)
+        ),
+        "bracket-many-outermost": mistake(
+            "One bracket too many each. The outermost already stands for the first axis.", (4, 2)
+        ),
+        "bracket-few-innermost": mistake(
+            "One bracket too few each. The innermost bracket stands for an axis too.", (2, 0)
+        ),
     },
     hints=[
         "A list of numbers is one axis and prints one pair of brackets.",
@@ -34,16 +44,22 @@ def brackets():
     minutes=3,
     kind="value",
     mistakes={
-        "That is the order (H, W, C), with the channel last. Here the channel comes first.": (
-            2 * 32 * 3 + 3 * 3 + 1
+        "order-h-w": mistake(
+            "That is the order (H, W, C), with the channel last. Here the channel comes first.",
+            2 * 32 * 3 + 3 * 3 + 1,
         ),
-        "Row and column are swapped. One step down skips a whole row of 32 numbers.": (
-            1 * 32 * 32 + 3 * 32 + 2
+        "row-column-swapped": mistake(
+            "Row and column are swapped. One step down skips a whole row of 32 numbers.",
+            1 * 32 * 32 + 3 * 32 + 2,
         ),
-        "You counted from 1. Channel 1 is the second one, as indices start at 0.": (
-            0 * 32 * 32 + 1 * 32 + 2
+        "counted-1-channel": mistake(
+            "You counted from 1. Channel 1 is the second one, as indices start at 0.",
+            0 * 32 * 32 + 1 * 32 + 2,
         ),
-        "You added the indices without their strides. Each axis has a step of its own.": 1 + 2 + 3,
+        "added-indices-without": mistake(
+            "You added the indices without their strides. Each axis has a step of its own.",
+            1 + 2 + 3,
+        ),
     },
     hints=[
         "How many numbers lie before channel 1 begins?",
@@ -71,20 +87,25 @@ def _flat_by_concatenation(images):
     oracle=_flat_by_concatenation,
     cases=_batches,
     mistakes={
-        "The batch is gone: you made one long vector of all images. Keep the first axis.": (
-            lambda images: images.reshape(-1)
+        "batch-gone-made": mistake(
+            "The batch is gone: you made one long vector of all images. Keep the first axis.",
+            lambda images: images.reshape(-1),
         ),
-        "Each channel is still an axis of its own. Flatten channels, rows and columns together.": (
-            lambda images: images.flatten(start_dim=2)
+        "channel-axis-own": mistake(
+            "Each channel is still an axis of its own. Flatten channels, rows and columns together.",
+            lambda images: images.flatten(start_dim=2),
         ),
-        "This works for one size only. Take the sizes from `images.shape`, or use -1.": (
-            lambda images: images.reshape(8, 3072)
+        "works-size-take": mistake(
+            "This works for one size only. Take the sizes from `images.shape`, or use -1.",
+            lambda images: images.reshape(8, 3072),
         ),
-        "The colours of each pixel lie side by side. The whole first channel should come first.": (
-            lambda images: images.permute(0, 2, 3, 1).flatten(start_dim=1)
+        "colours-pixel-lie": mistake(
+            "The colours of each pixel lie side by side. The whole first channel should come first.",
+            lambda images: images.permute(0, 2, 3, 1).flatten(start_dim=1),
         ),
-        "You flattened the batch axis into the features: one column per image.": (
-            lambda images: images.reshape(len(images), -1).T
+        "flattened-batch-axis": mistake(
+            "You flattened the batch axis into the features: one column per image.",
+            lambda images: images.reshape(len(images), -1).T,
         ),
     },
     hints=[
@@ -114,15 +135,22 @@ def _viewed(image):
     oracle=lambda image: torch.stack([image[..., c] for c in range(image.shape[2])]),
     cases=_photos,
     mistakes={
-        "Right shape, scrambled picture: `reshape` and `view` keep the order of the numbers. "
-        "The axes must change places.": _viewed,
-        "Rows and columns changed places as well: the picture lies on its side.": (
-            lambda image: image.permute(2, 1, 0)
+        "right-shape-scrambled": mistake(
+            "Right shape, scrambled picture: `reshape` and `view` keep the order of the numbers. "
+            "The axes must change places.",
+            _viewed,
         ),
-        "Channels and rows changed places, but the columns must come last.": (
-            lambda image: image.transpose(0, 2).transpose(0, 1)
+        "rows-columns-changed": mistake(
+            "Rows and columns changed places as well: the picture lies on its side.",
+            lambda image: image.permute(2, 1, 0),
         ),
-        "Nothing moved: the channels are still last.": lambda image: image.clone(),
+        "channels-rows-changed": mistake(
+            "Channels and rows changed places, but the columns must come last.",
+            lambda image: image.transpose(0, 2).transpose(0, 1),
+        ),
+        "nothing-moved-channels": mistake(
+            "Nothing moved: the channels are still last.", lambda image: image.clone()
+        ),
     },
     hints=[
         "The old axes are 0 (rows), 1 (columns) and 2 (channels). In which order do you want them?",
@@ -153,26 +181,32 @@ def _over(images, axes, keepdim=True):
     oracle=lambda images: F.batch_norm(images, None, None, training=True, eps=1e-9),
     cases=_bright_batches,
     mistakes={
-        "You took one mean over all channels. Each channel has a mean and a spread of its own.": (
-            lambda images: _over(images, (0, 1, 2, 3))
+        "took-mean-channels": mistake(
+            "You took one mean over all channels. Each channel has a mean and a spread of its own.",
+            lambda images: _over(images, (0, 1, 2, 3)),
         ),
-        "You normalised every image by itself. The mean runs over the images as well.": (
-            lambda images: _over(images, (2, 3))
+        "normalised-image-itself": mistake(
+            "You normalised every image by itself. The mean runs over the images as well.",
+            lambda images: _over(images, (2, 3)),
         ),
-        "The mean lost its axes, so it is subtracted along the wrong one. See `keepdim`.": (
-            lambda images: _over(images, (0, 2, 3), keepdim=False)
+        "mean-lost-axes": mistake(
+            "The mean lost its axes, so it is subtracted along the wrong one. See `keepdim`.",
+            lambda images: _over(images, (0, 2, 3), keepdim=False),
         ),
-        "You normalised every pixel over the batch. Rows and columns belong to the mean too.": (
-            lambda images: _over(images, (0,))
+        "normalised-pixel-batch": mistake(
+            "You normalised every pixel over the batch. Rows and columns belong to the mean too.",
+            lambda images: _over(images, (0,)),
         ),
-        "You divided by the variance. The standard deviation is its square root.": (
+        "divided-variance-standard": mistake(
+            "You divided by the variance. The standard deviation is its square root.",
             lambda images: (
                 (images - images.mean((0, 2, 3), keepdim=True))
                 / images.var((0, 2, 3), keepdim=True)
-            )
+            ),
         ),
-        "The mean is 0 now, but the spread is not 1 yet: divide by the standard deviation.": (
-            lambda images: images - images.mean((0, 2, 3), keepdim=True)
+        "mean-0-now": mistake(
+            "The mean is 0 now, but the spread is not 1 yet: divide by the standard deviation.",
+            lambda images: images - images.mean((0, 2, 3), keepdim=True),
         ),
     },
     hints=[

@@ -18,14 +18,13 @@ _OPENING = {
     "todo": "○ Not attempted yet.",
     "own": "○ Not counted.",
     "mistake": "✗ Not yet:",
-    "type": "✗ Nearly:",
+    "type": "✗ Not yet:",
     "wrong": "✗ Not yet.",
     "error": "✗ An error:",
     "limit": "✗ Stopped:",
 }
 _ADVICE = {
     "todo": "Fill in the cell above, run it, then run this cell again.",
-    "wrong": "This is none of the usual mistakes.",
 }
 _BOX = (
     "border-left: 4px solid {edge}; padding: 0.4em 0.9em; margin: 0.3em 0; max-width: 60em;"

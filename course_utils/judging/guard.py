@@ -13,9 +13,11 @@ import builtins
 import contextlib
 import ctypes
 import io
+import itertools
 import linecache
 import math
 import random
+import re
 import signal
 import sys
 import threading
@@ -95,11 +97,38 @@ def _stopped(error: BaseException) -> Stopped:
         kind, text = type(error).__name__, ""
     if isinstance(error, MemoryError) or "not enough memory" in text or "t allocate memory" in text:
         return Stopped("MemoryLimit", text)
-    for step in reversed(traceback.extract_tb(error.__traceback__, limit=50)):
-        if "ipykernel" in step.filename or step.filename.startswith("<"):
-            line = linecache.getline(step.filename, step.lineno).strip()
-            return Stopped(kind, text, line)
+    for frame, number in reversed(
+        list(itertools.islice(traceback.walk_tb(error.__traceback__), 50))
+    ):
+        name = frame.f_code.co_filename
+        if "ipykernel" in name or name.startswith("<"):
+            line = linecache.getline(name, number).strip()
+            return Stopped(kind, text, line, _values_in(line, frame))
     return Stopped(kind, text)
+
+
+def _values_in(line: str, frame) -> str:
+    """The shapes and types of the names in a line of code, in words."""
+    names = dict.fromkeys(re.findall(r"(?<![\w.])[^\W\d]\w*", line))
+    scope = {**frame.f_globals, **frame.f_locals}
+    known = [f"`{name}` {_described(scope[name])}" for name in names if name in scope]
+    return ", ".join([words for words in known if not words.endswith(" ")][:5])
+
+
+def _described(value: object) -> str:
+    try:
+        if isinstance(value, torch.Tensor):
+            dtype = str(value.dtype).removeprefix("torch.")
+            return f"has shape {tuple(value.shape)} and dtype {dtype}"
+        if isinstance(value, np.ndarray):
+            return f"is a NumPy array of shape {value.shape}"
+        if value is None or type(value) in (bool, int, float):
+            return f"is {value!r}"
+        if type(value) in (list, tuple, str, dict):
+            return f"is a {type(value).__name__} of length {len(value)}"
+    except BaseException:  # a subclass of the student's own may raise what it likes
+        return ""
+    return ""
 
 
 # Output ------------------------------------------------------------------------------------------

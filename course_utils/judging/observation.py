@@ -20,12 +20,13 @@ class Stopped:
     """What is observed of an answer that did not return.
 
     `kind` is the exception's class name, "TimeLimit" or "MemoryLimit"; `line` is the student's own
-    line of code where it happened, if there is one.
+    line of code where it happened, if there is one, and `values` tells the shapes of what is in it.
     """
 
     kind: str
     text: str = ""
     line: str = ""
+    values: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,107 +105,6 @@ def same(a: object, b: object, tolerance: float = 1e-5) -> bool:
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(same(p, q, tolerance) for p, q in zip(a, b, strict=True))
     return type(a) is type(b) and a == b
-
-
-def mismatch(expected: object, got: object, tolerance: float = 1e-5) -> tuple[str, str] | None:
-    """None when `got` is right; else ("type" or "wrong", what is the matter in words).
-
-    A view is as good as a copy and a list as good as a tuple, but the right numbers as float64,
-    NumPy or text are "type": right numbers, wrong type.
-    """
-    if isinstance(got, Other):
-        return "type", f"This is {_name(got)}; {_name(expected)} is expected."
-    if isinstance(expected, torch.Tensor):
-        return _tensor_mismatch(expected, got, tolerance)
-    if isinstance(expected, bool | int | float | complex) and not same(expected, got, tolerance):
-        if type(got) in (bool, int, float, complex):
-            return "wrong", ""
-        x = numbers(got)
-        one = x is not None and x.size == 1 and close(x.reshape(()), np.array(expected), tolerance)
-        if one or (isinstance(got, str) and got.strip() == str(expected)):
-            return "type", f"The number is right, but it comes as {_name(got)}."
-        return "type", f"This is {_name(got)}; {_name(expected)} is expected."
-    if isinstance(expected, bool | int | float | complex):
-        return _number_type(expected, got)
-    if isinstance(expected, list | tuple | dict) and isinstance(got, list | tuple | dict):
-        return None if same(expected, got, tolerance) else ("wrong", "")
-    if same(expected, got, tolerance):
-        return None
-    return ("wrong", "") if type(expected) is type(got) else ("type", _expected(expected, got))
-
-
-def _number_type(expected, got):
-    if isinstance(got, torch.Tensor):
-        return "type", "The number is right, but it comes as a tensor; .item() makes it a number."
-    if isinstance(got, np.ndarray | list | tuple):
-        return "type", f"The number is right, but it comes as {_name(got)}; give the number alone."
-    if isinstance(expected, bool) != isinstance(got, bool):
-        return "type", _expected(expected, got)
-    if isinstance(expected, int) and isinstance(got, float | complex):
-        return "type", "The number is right, but it is not a whole number (int): try // or int()."
-    return None
-
-
-def _tensor_mismatch(expected, got, tolerance):
-    if not isinstance(got, torch.Tensor):
-        if same(expected, got, tolerance):
-            return "type", f"The numbers are right, but they come as {_name(got)}, not as a tensor."
-        return "type", _expected(expected, got)
-    if got.shape != expected.shape:
-        words = f"The shape is {tuple(got.shape)}; {tuple(expected.shape)} is expected."
-        return "type", words
-    right = same(expected, got, tolerance)
-    if got.dtype != expected.dtype:
-        kinds = f"{_dtype(got)}; {_dtype(expected)} is expected."
-        return (
-            "type",
-            f"The numbers are right, but they are {kinds}" if right else f"The dtype is {kinds}",
-        )
-    return None if right else ("wrong", _first_difference(expected, got, tolerance))
-
-
-def _first_difference(expected: torch.Tensor, got: torch.Tensor, tolerance: float) -> str:
-    off = ~close(numbers(expected), numbers(got), tolerance)
-    first = tuple(int(i) for i in np.argwhere(off)[0]) if off.ndim else ()
-    x, y = numbers(got)[first], numbers(expected)[first]
-    where = f"at index {list(first)}: " if first else ""
-    return (
-        f"{off.sum()} of {off.size} numbers differ, first {where}yours {x:.6g}, expected {y:.6g}."
-    )
-
-
-def _expected(expected, got) -> str:
-    return f"This is {_name(got)}; {_name(expected)} is expected."
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-_NAMES = {
-    bool: "True or False",
-    int: "a whole number (int)",
-    float: "a number (float)",
-    complex: "a complex number",
-    str: "a text (str)",
-    list: "a list",
-    tuple: "a tuple",
-    dict: "a dictionary",
-    type(None): "None",
-    np.ndarray: "a NumPy array",
-}
-
-
-def _name(value: object) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, Other):
-        return (
-            "an unfinished answer (it still holds ...)"
-            if value.type_name == "..."
-            else f"a {value.type_name}"
-        )
-    return _NAMES[type(value)]
 
 
 def digest(observations: list) -> str:

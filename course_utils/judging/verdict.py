@@ -1,8 +1,22 @@
 """`Verdict`: what a check found."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from course_utils.judging import feedback
+
+
+class Status(StrEnum):
+    """What became of an answer; the values are what files of progress and marks hold."""
+
+    OK = "ok"
+    TODO = "todo"  # not attempted
+    MISTAKE = "mistake"  # wrong, and the mistake is named
+    WRONG = "wrong"  # wrong in a way that nothing explains
+    TYPE = "type"  # right numbers in the wrong type, or something that cannot be compared
+    ERROR = "error"  # stopped by an error
+    LIMIT = "limit"  # stopped by a limit of time or memory
+    OWN = "own"  # the model answer itself
 
 
 @dataclass(frozen=True)
@@ -11,26 +25,31 @@ class Verdict:
 
     Attributes
     ----------
-    status : "todo", "ok", "mistake", "type", "wrong", "error", "limit" or "own"
-        Not attempted; right; a known mistake; the wrong type, dtype or shape; wrong in a way not
-        foreseen; stopped by an error; stopped by a limit; the model answer itself.
+    status : what became of the answer
     title : number and title of the exercise
-    message : what is the matter and what to do; the mistake's own text for "mistake"
+    message : what the answer did, what was wanted, what to try
+    findings : stable ids of the mistakes that the message names; more than one where two slips
+        were made together, or where two mistakes explain the answer equally well
+    parts : name of each part of the result → whether it is right; empty if there is one part only
     case : names and values of the arguments of the smallest failing case
     yours, expected : observations of the answer and of the oracle on that case
     reveal : whether `expected` may be shown
+    fix : the change that mends the answer, shown as the last hint
     hints : those unlocked so far
     notes : remarks that do not decide, such as an input changed in place
     printed : the beginning of what the answer printed
     """
 
-    status: str
+    status: Status
     title: str = ""
     message: str = ""
+    findings: tuple[str, ...] = ()
+    parts: dict[str, bool] = field(default_factory=dict)
     case: dict = field(default_factory=dict)
     yours: object = None
     expected: object = None
     reveal: bool = False
+    fix: str = ""
     hints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     printed: str = ""

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.exercise import exercise
+from course_utils.exercise import exercise, mistake
 
 
 def _mean_by_sum(image):
@@ -21,10 +21,13 @@ def _images(rng):
     oracle=_mean_by_sum,
     cases=_images,
     mistakes={
-        "You added the pixels and forgot to divide by their number.": lambda image: image.sum(
-            dim=(1, 2)
+        "added-pixels-forgot": mistake(
+            "You added the pixels and forgot to divide by their number.",
+            lambda image: image.sum(dim=(1, 2)),
         ),
-        "You took the mean over channels too.": lambda image: image.mean(),
+        "took-mean-channels": mistake(
+            "You took the mean over channels too.", lambda image: image.mean()
+        ),
     },
     hints=["Which axes hold the pixels of one channel?", "A mean is a sum, divided."],
 )
@@ -40,7 +43,7 @@ def brightness(image):
     minutes=3,
     kind="value",
     oracle=lambda: torch.zeros(3, 20, 21).numel(),
-    mistakes={"You left the channels out.": 420},
+    mistakes={"left-channels": mistake("You left the channels out.", 420)},
     hints=["What is the size of each axis?", "Multiply the sizes of all axes."],
 )
 def numbers_held():
@@ -54,7 +57,7 @@ def numbers_held():
     minutes=3,
     kind="value",
     oracle=lambda: torch.zeros(2, 24).numel(),
-    mistakes={"You added the sizes.": 26},
+    mistakes={"added-sizes": mistake("You added the sizes.", 26)},
     hints=["How many rows, and how long is each?", "Two rows of 24."],
 )
 def stripe_pixels():
@@ -69,7 +72,7 @@ def stripe_pixels():
     kind="choice",
     choices={"a": "the picture grows darker", "b": "the picture grows brighter"},
     oracle=lambda: "a",
-    mistakes={"Half of a number is less than the number.": "b"},
+    mistakes={"half-number-less": mistake("Half of a number is less than the number.", "b")},
     hints=["What is half of 200?", "Is 100 darker than 200?"],
 )
 def halved():
@@ -83,7 +86,7 @@ def halved():
     minutes=2,
     kind="value",
     oracle=lambda: tuple(torch.zeros(20, 21, 3).permute(2, 0, 1).shape),
-    mistakes={"The channels stay last in your shape.": (20, 21, 3)},
+    mistakes={"channels-stay-last": mistake("The channels stay last in your shape.", (20, 21, 3))},
     hints=["Which axis moves?", "Channels first."],
 )
 def channels_first():

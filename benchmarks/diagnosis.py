@@ -1,0 +1,178 @@
+"""What the feedback says to a bank of students' answers that were written without sight of it.
+
+Each file of `tests/students` belongs to one workbook and holds answers as TOML: the exercise, a
+label, whether the answer is right, its code, and for a wrong one `says`: patterns of which every
+one has to stand in a message that names its true cause.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import linecache
+import re
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import nbformat
+
+from course_utils.exercise import Exercise, all_exercises
+
+ROOT = Path(__file__).resolve().parent.parent
+BANK = ROOT / "tests" / "students"
+KINDS = ("named", "by edit", "generic", "empty", "misleading", "passes")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A student's answer: what stands in the exercise's cell, and what is true of it."""
+
+    workbook: str
+    exercise: str
+    label: str
+    right: bool
+    code: str
+    says: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Exercise and label."""
+        return f"{self.exercise}: {self.label}"
+
+
+def read_bank(folder: Path = BANK) -> list[Answer]:
+    """Every answer of a bank, in the order of files."""
+    answers = []
+    for file in sorted(folder.glob("*.toml")):
+        for entry in tomllib.loads(file.read_text("utf-8"))["answer"]:
+            entry["says"] = tuple(entry.get("says", ()))
+            answers.append(Answer(workbook=file.stem, **entry))
+    return answers
+
+
+@cache
+def _cells(workbook: str) -> tuple:
+    _folder, _, name = workbook.rpartition("further_")
+    path = ROOT / "notebooks" / ("further" if "further_" in workbook else "") / f"{name}.ipynb"
+    return tuple(nbformat.read(path, as_version=4).cells)
+
+
+@cache
+def _names_before(workbook: str, positions: tuple[int, ...]) -> dict:
+    """The names that these cells of a workbook make."""
+    names: dict = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for i in positions:
+            exec(compile(_cells(workbook)[i].source, f"<{workbook} cell {i}>", "exec"), names)
+    return names
+
+
+def define(answer: Answer, exercise: Exercise) -> object:
+    """Run an answer's cell after the cells of the lesson that it needs; return what it defines."""
+    from course_utils.marking.cell_dependencies import cells_to_run
+
+    cells = list(_cells(answer.workbook))
+    place = next(i for i, cell in enumerate(cells)
+                 if {"exercise", f"ex-{answer.exercise}"} <= set(cell.metadata.get("tags", [])))  # fmt: skip
+    changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
+    changed[place].source = answer.code
+    lesson = nbformat.v4.new_notebook(cells=cells)
+    runs = cells_to_run(changed, lesson, [exercise])
+    positions = tuple(i for i in range(place) if runs[i] and not _is_other_exercise(cells[i]))
+    names = dict(_names_before(answer.workbook, positions))
+    source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"
+    linecache.cache[source] = (len(answer.code), None, answer.code.splitlines(True), source)
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(answer.code, source, "exec"), names)
+    return names.get(exercise.name)
+
+
+def _is_other_exercise(cell) -> bool:
+    return bool({"exercise", "check"} & set(cell.metadata.get("tags", [])))
+
+
+def judge(answer: Answer, exercise: Exercise, seed: int = 0):
+    """The verdict on an answer; None where its own cell raises, which Python tells by itself."""
+    try:
+        value = define(answer, exercise)
+    except Exception:
+        return None
+    return exercise.judge(value, seed)
+
+
+def kind_of(answer: Answer, verdict) -> str:
+    """What a verdict is worth: "right", "rejected" or one of `KINDS`."""
+    if answer.right:
+        return "right" if verdict is not None and verdict.status == "ok" else "rejected"
+    if verdict is None:
+        return "generic"
+    if verdict.status == "ok":
+        return "passes"
+    words = verdict.message
+    if all(re.search(pattern, words, re.IGNORECASE) for pattern in answer.says):
+        return "named"
+    if not words.strip():
+        return "empty"
+    if getattr(verdict, "findings", ()) == ("edit",):
+        return "by edit"  # proved by running it: this change at this place mends the answer
+    return "misleading" if verdict.status == "mistake" else "generic"
+
+
+def run(answers: list[Answer], seed: int = 0) -> Iterator[tuple[Answer, object, str]]:
+    """(answer, verdict, kind) for every answer."""
+    mpl.use("agg")
+    known = {exercise.number: exercise for exercise in all_exercises()}
+    for answer in answers:
+        verdict = judge(answer, known[answer.exercise], seed)
+        yield answer, verdict, kind_of(answer, verdict)
+
+
+def table(results: list[tuple[Answer, object, str]]) -> str:
+    """The shares by workbook, as text."""
+    lines = [f"{'workbook':28}{'wrong':>7}" + "".join(f"{kind:>12}" for kind in KINDS)
+             + f"{'right':>9}{'rejected':>10}"]  # fmt: skip
+    workbooks = sorted({answer.workbook for answer, *_ in results})
+    for workbook in [*workbooks, "all"]:
+        counts = Counter(
+            kind for answer, _, kind in results if workbook in (answer.workbook, "all")
+        )
+        wrong = sum(counts[kind] for kind in KINDS) or 1
+        shares = "".join(f"{counts[kind]:>5} {counts[kind] / wrong:>5.0%}" + " " for kind in KINDS)
+        lines.append(
+            f"{workbook:28}{wrong:>7} {shares}{counts['right']:>8}{counts['rejected']:>10}"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    """Judge the bank and print the table; with --show also what was said."""
+    parser = argparse.ArgumentParser("course_utils bench diagnosis", description=__doc__)
+    parser.add_argument("--bank", type=Path, default=BANK, help="folder of TOML files")
+    parser.add_argument("--only", default="", help="exercises whose number begins so")
+    parser.add_argument("--show", nargs="*", choices=[*KINDS, "right", "rejected"], default=[])
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    answers = [a for a in read_bank(args.bank) if a.exercise.startswith(args.only)]
+    results = list(run(answers, args.seed))
+    for answer, verdict, kind in results:
+        if kind in args.show:
+            print(f"[{kind}] {answer.id}\n{answer.code.rstrip()}")
+            status = (
+                "(its own cell raises)"
+                if verdict is None
+                else f"{verdict.status}: {verdict.message}"
+            )
+            print(f"    wanted: {answer.says}\n    {status}\n")
+    print(table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,201 @@
+"""Where an answer is right and where it is wrong: what the failing cases or numbers have in common.
+
+These are observations, not causes; they are true whatever the cause is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import numpy as np
+
+from course_utils.judging.evidence import Column, Evidence
+from course_utils.judging.observation import Stopped, close, freeze, numbers
+
+
+def failing_cases(evidence: Evidence) -> str:
+    """What all failing cases share and no passing one has, in a sentence; empty if nothing."""
+    if all(evidence.correct) or not any(evidence.correct) or len(evidence.correct) < 2:
+        return ""
+    for words_right, words_wrong, flags in _features(evidence):
+        wrong = [not is_right for is_right in evidence.correct]
+        if flags == wrong:
+            return f"It is right where {words_right}, and wrong where {words_wrong}."
+        if flags == evidence.correct:
+            return f"It is right where {words_wrong}, and wrong where {words_right}."
+    good = sum(evidence.correct)
+    return f"It is right in {good} of {len(evidence.correct)} cases."
+
+
+Feature = tuple[str, str, list[bool]]
+
+
+def _features(evidence: Evidence) -> Iterator[Feature]:
+    """(words where it is false, words where it is true, one flag a case), the telling ones first."""
+    arguments = list(_arguments(evidence))
+    for name, values, default in arguments:
+        if all(isinstance(value, int | float | bool) for value in values):
+            yield from _scalar_features(name, values, default)
+    for name, values, _ in arguments:
+        arrays = [numbers(value) for value in values]
+        if all(array is not None and array.ndim for array in arrays):
+            yield from _array_features(name, [a for a in arrays if a is not None])
+
+
+def _arguments(evidence: Evidence) -> Iterator[tuple[str, list, object]]:
+    defaults: dict[str, object] = {}
+    if not inspect.isclass(evidence.exercise.model) and not evidence.exercise.argument_names:
+        parameters = inspect.signature(evidence.exercise.model).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    for i, name in enumerate(evidence.arguments):
+        if all(len(case) > i or name in defaults for case in evidence.cases):
+            values = [
+                freeze(case[i]) if len(case) > i else defaults[name] for case in evidence.cases
+            ]
+            yield name, values, defaults.get(name)
+
+
+def _scalar_features(name: str, values: list, default: object) -> Iterator[Feature]:
+    base = default if default is not None else min(values)
+    if isinstance(base, int | float):
+        yield f"`{name}` is {base:g}", "it is not", [value != base for value in values]
+    for limit in sorted(set(values))[1:]:
+        flags = [value >= limit for value in values]
+        yield f"`{name}` is below {limit:g}", f"it is {limit:g} or more", flags
+    if all(isinstance(value, int) for value in values):
+        yield f"`{name}` is even", "it is odd", [bool(value % 2) for value in values]
+
+
+def _array_features(name: str, arrays: list[np.ndarray]) -> Iterator[Feature]:
+    real = [array for array in arrays if array.dtype.kind in "biuf"]
+    if all(array.ndim >= 2 for array in arrays):
+        flags = [array.shape[-1] != array.shape[-2] for array in arrays]
+        yield f"`{name}` is square", "it is not", flags
+        flags = [array.shape[-1] > array.shape[-2] for array in arrays]
+        yield f"`{name}` is not wider than high", "it is wider", flags
+    flags = [len(array) > 1 for array in arrays]
+    yield f"`{name}` has one entry along its first axis", "it has several", flags
+    if len(real) == len(arrays):
+        yield f"`{name}` has no 0 in it", "it has one", [bool((a == 0).any()) for a in real]
+        yield (
+            f"`{name}` has no negative number",
+            "it has some",
+            [bool((a < 0).any()) for a in real],
+        )
+        flags = [len(np.unique(a)) < a.size for a in real]
+        yield f"all numbers of `{name}` differ", "some are equal", flags
+    for axis in range(min(array.ndim for array in arrays)):
+        sizes = [array.shape[axis] for array in arrays]
+        for size in sorted(set(sizes)):
+            yield f"`{name}.shape[{axis}]` is {size}", "it is not", [n != size for n in sizes]
+    sizes = [array.size for array in arrays]
+    for limit in sorted(set(sizes))[1:]:
+        flags = [size >= limit for size in sizes]
+        yield f"`{name}` has fewer than {limit} numbers", "it has as many or more", flags
+
+
+def wrong_numbers(column: Column, evidence: Evidence) -> str:
+    """Where the wrong numbers of a part lie, in a sentence that holds in all failing cases."""
+    masks: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
+    for i, (expected, observed) in enumerate(zip(column.expected, column.observed, strict=True)):
+        wanted, got = numbers(expected), numbers(observed)
+        if isinstance(observed, Stopped) or wanted is None or got is None:
+            return ""
+        if wanted.shape != got.shape or wanted.ndim == 0:
+            return ""
+        off = ~close(wanted, got, column.tolerance)
+        if off.any():
+            masks.append((off, wanted, got, i))
+    if not masks:
+        return ""
+    return (
+        _not_finite(masks) or _by_place(masks) or _by_argument(masks, evidence) or _by_value(masks)
+    )
+
+
+def _not_finite(masks: list) -> str:
+    if not all(np.isnan(got[off]).any() for off, _, got, _ in masks if got.dtype.kind == "f"):
+        return ""
+    if any(got.dtype.kind != "f" for _, _, got, _ in masks):
+        return ""
+    count, size = int(np.isnan(masks[0][2]).sum()), masks[0][2].size
+    some = "All numbers are" if count == size else f"{count} of {size} numbers are"
+    return (
+        f"{some} `nan` (not a number): that is what 0/0, the root or logarithm of a negative "
+        "number, or a difference of two infinities gives."
+    )
+
+
+def _by_place(masks: list) -> str:
+    ranks = {off.ndim for off, *_ in masks}
+    if len(ranks) != 1:
+        return ""
+    rank = ranks.pop()
+    for axis in range(rank):
+        name = {rank - 2: "row", rank - 1: "column"}.get(axis, "") if rank >= 2 else "number"
+        where = f"{name}" if name else f"entry along axis {axis}"
+        for index, word in ((0, "first"), (-1, "last")):
+            if all(off.shape[axis] > 1 and _only(off, axis, index) for off, *_ in masks):
+                return f"Only the {word} {where} is wrong."
+            if all(off.shape[axis] > 1 and _all_but(off, axis, index) for off, *_ in masks):
+                return f"Only the {word} {where} is right; all others are wrong."
+    if rank >= 2 and all(_on_border(off) for off, *_ in masks):
+        return "Only numbers at the edge are wrong; inside, all are right."
+    return ""
+
+
+def _only(off: np.ndarray, axis: int, index: int) -> bool:
+    rest = np.delete(off, index, axis)
+    return bool(not rest.any() and off.any())
+
+
+def _all_but(off: np.ndarray, axis: int, index: int) -> bool:
+    others = np.delete(off, index, axis)
+    spread = others.any(axis=tuple(a for a in range(off.ndim) if a != axis))
+    return bool(not off.take(index, axis).any() and spread.all())
+
+
+def _on_border(off: np.ndarray) -> bool:
+    if min(off.shape[-2:]) < 3:
+        return False
+    return not off[..., 1:-1, 1:-1].any()
+
+
+def _by_argument(masks: list, evidence: Evidence) -> str:
+    tests = (("is exactly 0", lambda x: x == 0), ("is negative", lambda x: x < 0),
+             ("is positive", lambda x: x > 0), ("is 0 or less", lambda x: x <= 0),
+             ("is 0 or more", lambda x: x >= 0))  # fmt: skip
+    for i, name in enumerate(evidence.arguments):
+        arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
+        fits = [arrays[k] for *_, k in masks]
+        if any(a is None or a.shape != m[0].shape or a.dtype.kind not in "iuf"
+               for a, m in zip(fits, masks, strict=True)):  # fmt: skip
+            continue
+        for words, test in tests:
+            flags = [test(array) for array in fits if array is not None]
+            if all(np.array_equal(flag, m[0]) for flag, m in zip(flags, masks, strict=True)):
+                return f"Wrong are exactly the numbers where `{name}` {words}."
+    return ""
+
+
+def _by_value(masks: list) -> str:
+    if all((got[off] == 0).all() and not off.all() for off, _, got, _ in masks):
+        off, _, _got, _ = masks[0]
+        return f"The {int(off.sum())} wrong numbers are all 0 in yours: were they ever filled?"
+    if all((got[off] == 0).all() for off, _, got, _ in masks):
+        return "All numbers are 0 in yours."
+    if all((wanted[off] == 0).all() and not off.all() for off, wanted, *_ in masks):
+        return "Wrong are only numbers that should be 0."
+    if all(got.dtype.kind in "if" and np.array_equal(np.abs(got), np.abs(wanted))
+           for _, wanted, got, _ in masks):  # fmt: skip
+        return "The sizes are right, but some signs are not."
+    if all(got.dtype.kind in "iuf" and got.size > 1 and len(np.unique(got)) == 1
+           for _, _, got, _ in masks):  # fmt: skip
+        return "All numbers of your result are the same."
+    if all(wanted.dtype.kind in "iuf" and got.dtype.kind in "iuf" for _, wanted, got, _ in masks):
+        if all((got[off] > wanted[off]).all() for off, wanted, got, _ in masks):
+            return "Every wrong number is too large."
+        if all((got[off] < wanted[off]).all() for off, wanted, got, _ in masks):
+            return "Every wrong number is too small."
+    return ""

@@ -1,0 +1,215 @@
+"""What is known of an answer once it has run: the ground of every message.
+
+A cause is named only if what it predicts is what was seen, in every case; see `Evidence.explains`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from course_utils.judging.comparison import align, difference
+from course_utils.judging.observation import Other, Stopped, numbers, same
+
+if TYPE_CHECKING:
+    from course_utils.exercise import Exercise
+
+
+ROUNDED = 5e-4  # numbers that students type have three digits or more
+
+
+class Finding(NamedTuple):
+    """A cause that explains the evidence: its stable id, its words, and a change that mends it."""
+
+    id: str
+    words: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One part of what an answer gives, over all cases."""
+
+    name: str
+    observed: list
+    expected: list
+    tolerance: float
+
+    @cached_property
+    def correct(self) -> list[bool]:
+        """Whether each case is right."""
+        pairs = zip(self.expected, self.observed, strict=True)
+        return [same(e, o, self.tolerance) for e, o in pairs]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every case is right."""
+        return all(self.correct)
+
+    def explained_by(self, predicted: list) -> bool:
+        """Whether a prediction is what was seen in every case, and says something."""
+        return explains(predicted, self.observed, self.expected, self.tolerance)
+
+    def arrays(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(expected, observed) of every case as arrays of numbers; stops where one is none."""
+        for expected, observed in zip(self.expected, self.observed, strict=True):
+            wanted, got = numbers(expected), numbers(observed)
+            if wanted is None or got is None:
+                return
+            yield wanted, got
+
+
+def explains(predicted: list, observed: list, expected: list, tolerance: float) -> bool:
+    """Whether a prediction equals what was seen in all cases, and that cannot be by chance alone.
+
+    An error explains the same error only (kind and text), and NaN alone explains nothing: too many
+    mistakes end in it.
+    """
+    if len(predicted) != len(observed):
+        return False
+    telling = False
+    for guess, seen, right in zip(predicted, observed, expected, strict=True):
+        guess = align(right, guess)
+        if not same(guess, seen, tolerance):
+            return False
+        if isinstance(guess, Stopped):
+            if not isinstance(seen, Stopped) or guess.text != seen.text:
+                return False
+            telling |= bool(guess.text)
+        else:
+            telling |= not same(guess, right, tolerance) and _is_telling(guess, right, tolerance)
+    return telling
+
+
+def _is_telling(guess: object, right: object, tolerance: float) -> bool:
+    """Whether something finite, or no number at all, differs from what is right."""
+    if isinstance(guess, list | tuple) and isinstance(right, list | tuple):
+        if len(guess) != len(right):
+            return True
+        pairs = [pair for pair in zip(guess, right, strict=True) if not same(*pair, tolerance)]
+        return any(_is_telling(*pair, tolerance) for pair in pairs)
+    wrong, wanted = numbers(guess), numbers(right)
+    if wrong is None or wanted is None or wrong.shape != wanted.shape:
+        return True
+    differs = ~np.isclose(wrong, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
+    return bool((np.isfinite(wrong) & differs).any())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An exercise's cases, what is right in them, and what an answer gave.
+
+    Attributes
+    ----------
+    answer : the student's own function, class or value; None where only observations came, as in
+        marking
+    printed : the beginning of what the answer printed
+    seed : of the cases
+    """
+
+    exercise: Exercise
+    cases: list[tuple]
+    observed: list
+    expected: list
+    answer: object = None
+    printed: str = ""
+    seed: int = 0
+
+    @cached_property
+    def aligned(self) -> list:
+        """The observations, with numbers in the form that is expected."""
+        if self.exercise.accept:
+            return self.observed
+        pairs = zip(self.expected, self.observed, strict=True)
+        return [align(expected, observed) for expected, observed in pairs]
+
+    @cached_property
+    def correct(self) -> list[bool]:
+        """Whether each case is right."""
+        return [self.is_right(observed, i) for i, observed in enumerate(self.observed)]
+
+    def is_right(self, observed: object, index: int) -> bool:
+        """Whether an observation is right in the case of this index."""
+        expected, case = self.expected[index], self.cases[index]
+        if isinstance(observed, Stopped | Other):
+            return False
+        if self.exercise.accept:
+            try:
+                return self.exercise.accept(observed, *case) is True
+            except Exception:  # an observation of another form than the predicate reads
+                return False
+        return self.difference(expected, observed) is None
+
+    def difference(self, expected, observed):
+        """What is off between two observations of this exercise; None if nothing is."""
+        exercise = self.exercise
+        return difference(expected, observed, exercise.tolerance, exercise.is_value)
+
+    @property
+    def near(self) -> float:
+        """How near a prediction has to come; a number typed by hand may be rounded."""
+        tolerance = self.exercise.tolerance
+        return max(tolerance, ROUNDED) if self.exercise.is_value else tolerance
+
+    @cached_property
+    def first_wrong(self) -> int:
+        """Index of the smallest failing case."""
+        return self.correct.index(False)
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """What stopped the answer in the smallest failing case, if anything did."""
+        observed = self.observed[self.first_wrong]
+        return observed if isinstance(observed, Stopped) else None
+
+    def explains(self, predicted: list) -> bool:
+        """Whether a prediction, one observation a case, is what was seen."""
+        return explains(predicted, self.aligned, self.expected, self.near)
+
+    def predicted(self, mistake: str) -> list:
+        """What a listed mistake gives on the cases."""
+        return self.exercise.mistaken_observations(mistake, self.cases, self.seed)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The parts of the result, each over all cases; one nameless column where it is whole."""
+        count, tolerance = self._parts(), self.near
+        if count is None:
+            return [Column("", self.aligned, self.expected, tolerance)]
+        names = self.exercise.parts or [_ordinal(i) for i in range(count)]
+        return [
+            Column(name, *([part[i] for part in whole] for whole in (self.aligned, self.expected)),
+                   tolerance)
+            for i, name in enumerate(names)
+        ]  # fmt: skip
+
+    def _parts(self) -> int | None:
+        """How many parts the result has, where all of them can be told apart in every case."""
+        wholes = [*self.aligned, *self.expected]
+        if not all(isinstance(whole, list | tuple) and len(whole) > 1 for whole in wholes):
+            return None
+        counts = {len(whole) for whole in wholes}
+        return counts.pop() if len(counts) == 1 else None
+
+    @cached_property
+    def arguments(self) -> list[str]:
+        """The names of a case's arguments, as the student's stub has them."""
+        exercise = self.exercise
+        if exercise.argument_names:
+            return list(exercise.argument_names)
+        if inspect.isclass(exercise.model):
+            names: list[str] = []
+        else:
+            names = list(inspect.signature(exercise.model).parameters)
+        longest = max((len(case) for case in self.cases), default=0)
+        return names + [f"argument {i + 1}" for i in range(len(names), longest)]
+
+
+def _ordinal(index: int) -> str:
+    names = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+    return f"{names[index]} number" if index < len(names) else f"number {index + 1}"

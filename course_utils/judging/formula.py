@@ -1,0 +1,194 @@
+"""The right formula, slightly wrong: the variant of it that gives the number a student found.
+
+An exercise declares its answer as an expression over named quantities. Terms are dropped, signs
+turned, quantities exchanged and so on; the variant that alone gives the number is the message.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from functools import cache
+
+from course_utils.judging.comparison import align
+from course_utils.judging.evidence import Evidence, Finding
+from course_utils.judging.observation import same
+
+FUNCTIONS = {"sqrt": math.sqrt, "ceil": math.ceil, "log2": math.log2, "round": round, "abs": abs}
+
+
+def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
+    """The one variant of the exercise's formula that gives the student's number.
+
+    Parameters
+    ----------
+    part : which of several numbers; None where the answer is one number
+    """
+    exercise = evidence.exercise
+    formulas = exercise.formula
+    if not formulas or (part is None) != (len(formulas) == 1):
+        return None
+    found = align(evidence.expected[0], evidence.observed[0])
+    if part is not None:
+        if not isinstance(found, tuple | list):
+            return None
+        found = found[part]
+    if not isinstance(found, int | float):
+        return None
+    text = formulas[part or 0]
+    quantities = tuple(exercise.quantities.items())
+    for depth in (1, 2):
+        words = {
+            words
+            for value, words in variants(text, quantities, depth)
+            if same(value, found, max(exercise.tolerance, abs(value) * 1e-4))
+        }
+        if words:
+            break
+    if not 1 <= len(words) <= 2:
+        return None
+    lead = "Your number comes out if "
+    ordered = sorted(words)
+    if len(ordered) == 1:
+        return Finding("formula", f"{lead}{ordered[0]}.")
+    return Finding("formula", f"{lead}{ordered[0]}, and also if {ordered[1]}.")
+
+
+@cache
+def variants(text: str, quantities: tuple, depth: int) -> tuple[tuple[float, str], ...]:
+    """(value, words) of every variant that is `depth` edits away and gives another value."""
+    values = dict(quantities)
+    tree = ast.parse(text, mode="eval").body
+    right = evaluate(tree, values)
+    found: dict[tuple[float, str], None] = {}
+    for variant, words in edits(tree, tuple(values)):
+        if depth == 1:
+            _note(found, variant, words, values, right)
+            continue
+        for second, more in edits(variant, tuple(values)):
+            if more != words:
+                both = " and ".join(sorted((words, more)))
+                _note(found, second, both, values, right)
+    return tuple(found)
+
+
+def _note(found: dict, tree: ast.expr, words: str, values: dict, right: float) -> None:
+    try:
+        value = evaluate(tree, values)
+    except (ArithmeticError, ValueError, TypeError):
+        return
+    if isinstance(value, int | float) and not same(value, right, 1e-9):
+        found[value, words] = None
+
+
+def evaluate(node: ast.expr, values: dict) -> float:
+    """The value of an arithmetic expression over named quantities."""
+    if isinstance(node, ast.Constant):
+        return node.value  # type: ignore[return-value]
+    if isinstance(node, ast.Name):
+        return values[node.id]
+    if isinstance(node, ast.UnaryOp):
+        return -evaluate(node.operand, values)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return FUNCTIONS[node.func.id](*(evaluate(arg, values) for arg in node.args))
+    if not isinstance(node, ast.BinOp):
+        raise TypeError(f"a formula holds numbers, names and + - * / // **, not {ast.dump(node)}")
+    left, right = evaluate(node.left, values), evaluate(node.right, values)
+    if isinstance(node.op, ast.Pow):
+        if abs(right) > 64:
+            raise ValueError("a power too large")
+        return left**right
+    return OPERATIONS[type(node.op)](left, right)
+
+
+OPERATIONS = {
+    ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b, ast.FloorDiv: lambda a, b: a // b, ast.Mod: lambda a, b: a % b,
+}  # fmt: skip
+
+
+def edits(tree: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast.expr, str]]:
+    """Every expression one edit away, with words that complete "Your number comes out if …"."""
+    yield ast.UnaryOp(ast.USub(), tree), "the sign is turned"
+    yield from _edits_of_node(tree, names)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            swapped = _Swap(first, second).visit(_copy(tree))
+            yield swapped, f"`{first}` and `{second}` are exchanged"
+
+
+def _edits_of_node(node: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast.expr, str]]:
+    if isinstance(node, ast.BinOp):
+        yield from _edits_of_operation(node)
+        for left, words in _edits_of_node(node.left, names):
+            yield ast.BinOp(left, node.op, node.right), words
+        for right, words in _edits_of_node(node.right, names):
+            yield ast.BinOp(node.left, node.op, right), words
+    elif isinstance(node, ast.Name):
+        for sign, more in ((ast.Add(), "larger"), (ast.Sub(), "smaller")):
+            yield ast.BinOp(node, sign, ast.Constant(1)), f"`{node.id}` is taken one {more}"
+        yield ast.BinOp(node, ast.Pow(), ast.Constant(2)), f"`{node.id}` is squared"
+        for name in names:
+            if name != node.id:
+                yield ast.Name(name), f"`{name}` stands where `{node.id}` belongs"
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        yield node.args[0], f"`{node.func.id}` is left out"
+        for argument, words in _edits_of_node(node.args[0], names):
+            yield ast.Call(node.func, [argument, *node.args[1:]], []), words
+    elif isinstance(node, ast.Constant) and node.value not in (0, 1):
+        yield ast.Constant(node.value + 1), f"{node.value} is taken one larger"
+        yield ast.Constant(node.value - 1), f"{node.value} is taken one smaller"
+
+
+def _edits_of_operation(node: ast.BinOp) -> Iterator[tuple[ast.expr, str]]:
+    left, right = node.left, node.right
+    a, b = ast.unparse(left), ast.unparse(right)
+    if isinstance(node.op, ast.Add | ast.Sub):
+        yield left, f"`{b}` is left out"
+        yield right, f"`{a}` is left out"
+        turned = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        done = "subtracted" if isinstance(node.op, ast.Add) else "added"
+        yield ast.BinOp(left, turned, right), f"`{b}` is {done}"
+    elif isinstance(node.op, ast.Mult):
+        yield left, f"`{b}` is left out"
+        yield right, f"`{a}` is left out"
+        yield ast.BinOp(left, ast.Add(), right), f"`{a}` and `{b}` are added instead of multiplied"
+        yield ast.BinOp(left, ast.Div(), right), f"`{a}` is divided by `{b}`"
+    elif isinstance(node.op, ast.Div | ast.FloorDiv):
+        yield left, f"nothing is divided by `{b}`"
+        yield ast.BinOp(left, ast.Mult(), right), f"`{a}` is multiplied by `{b}`"
+        yield ast.BinOp(right, node.op, left), f"`{a}` and `{b}` are exchanged in the division"
+        if isinstance(node.op, ast.FloorDiv):
+            quotient = ast.BinOp(left, ast.Div(), right)
+            yield ast.Call(ast.Name("ceil"), [quotient], []), "the division is rounded up"
+            yield quotient, "the division is not rounded"
+    elif isinstance(node.op, ast.Pow):
+        yield left, f"the power of {b} is left out"
+        yield (
+            ast.BinOp(left, ast.Mult(), right),
+            f"`{a}` is multiplied by {b} instead of raised to it",
+        )
+    if (
+        isinstance(left, ast.BinOp)
+        and isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv | ast.Pow)
+        and isinstance(left.op, ast.Add | ast.Sub)
+    ):
+        inner = ast.BinOp(left.right, node.op, right)
+        yield ast.BinOp(left.left, left.op, inner), f"the brackets round `{a}` are left out"
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        if isinstance(node.op, ast.Mult | ast.Sub):
+            inner = ast.BinOp(left, node.op, right.left)
+            yield ast.BinOp(inner, right.op, right.right), f"the brackets round `{b}` are left out"
+
+
+class _Swap(ast.NodeTransformer):
+    def __init__(self, first: str, second: str):
+        self.names = {first: second, second: first}
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
+def _copy(tree: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(tree), mode="eval").body

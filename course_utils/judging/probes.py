@@ -1,0 +1,465 @@
+"""Probes: causes that no exercise has to declare, each tried against all of the evidence.
+
+A probe compares what was seen with transformations of what is right (`probes_of_results`) or with
+what the right answer gives on changed inputs (`probes_of_inputs`). Its words state a fact about
+the result; the cause they suggest is one that produces exactly this fact.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from course_utils.judging.evidence import Column, Evidence, Finding
+from course_utils.judging.observation import Other, Stopped, close, freeze, numbers, same
+
+Array = np.ndarray
+
+
+def first_findings(column: Column, evidence: Evidence) -> list[Finding]:
+    """What explains a part of the result, from the first group of probes that explains it at all.
+
+    Several findings of one group explain it equally well.
+    """
+    for group in (nothing, inputs_returned, scales, functions, arrangements, crops, reductions,
+                  other_steps, constants):  # fmt: skip
+        if findings := _distinct(group(column, evidence)):
+            return findings
+    return []
+
+
+def _distinct(findings: Iterator[Finding]) -> list[Finding]:
+    return list({finding.id: finding for finding in findings}.values())
+
+
+# The whole result ---------------------------------------------------------------------------------
+
+
+def nothing(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """Nothing came back, or the same whatever went in."""
+    if all(value is None for value in column.observed) and column.expected[0] is not None:
+        words = "Your code returns nothing (`None`). End it with `return` and the result."
+        if evidence.printed:
+            words = (
+                "Your code prints something and returns nothing (`None`). `print` only shows a "
+                "value; `return` hands it over."
+            )
+        yield Finding("returns-nothing", words)
+
+
+def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """An argument came back as it was."""
+    for i, name in enumerate(evidence.arguments):
+        if all(len(case) > i for case in evidence.cases):
+            predicted = [freeze(case[i]) for case in evidence.cases]
+            if column.explained_by(predicted):
+                words = f"Your result is `{name}` itself, unchanged."
+                yield Finding(f"returns-{name}", words)
+
+
+def constants(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """The same result in every case, though other ones are expected."""
+    first = column.observed[0]
+    if len(column.observed) < 2 or isinstance(first, Stopped | Other) or first is None:
+        return
+    if all(same(first, other, column.tolerance) for other in column.observed[1:]):
+        words = (
+            "Your result is the same in every case, whatever is passed in. Does your code use all "
+            "of its arguments?"
+        )
+        yield Finding("constant", words)
+
+
+def exchanged_parts(evidence: Evidence) -> Finding | None:
+    """The right parts in another order."""
+    columns = evidence.columns
+    if not 2 <= len(columns) <= 5:
+        return None
+    for order in itertools.permutations(range(len(columns))):
+        predicted = [tuple(whole[i] for i in order) for whole in evidence.expected]
+        if evidence.explains(predicted):
+            moved = [columns[i].name for i in range(len(order)) if order[i] != i]
+            words = f"The results are right, but in another order: exchange {_list(moved)}."
+            return Finding("parts-exchanged", words)
+    return None
+
+
+# Factors and offsets ------------------------------------------------------------------------------
+
+FACTORS = {
+    -1.0: ("sign", "Your result has the right size and the wrong sign."),
+    2.0: ("factor-2", "Your result is twice the right one."),
+    0.5: ("factor-half", "Your result is half of the right one."),
+    -2.0: ("factor-minus-2", "Your result is twice the right one, with the wrong sign."),
+    -0.5: ("factor-minus-half", "Your result is half of the right one, with the wrong sign."),
+    100.0: ("percent", "Your result is 100 times the right one: a percentage where a share is "
+                       "wanted."),
+    0.01: ("share", "Your result is a hundredth of the right one: a share where a percentage is "
+                    "wanted."),
+    255.0: ("factor-255", "Your result is 255 times the right one: was it to be divided by 255?"),
+    1 / 255: ("factor-1-255", "Your result is the right one divided by 255."),
+}  # fmt: skip
+
+
+def scales(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """A constant factor or offset, or one that a size of the case gives."""
+    pairs = _same_shapes(column)
+    if pairs is None or column.is_right:
+        return
+    factors = [_ratio(wanted, got, column.tolerance) for wanted, got in pairs]
+    near = max(1e-4, 2 * column.tolerance)
+    if all(factor is not None for factor in factors):
+        yield from _factor_findings([float(f) for f in factors if f is not None], evidence, near)
+    shifts = [_shift(wanted, got, column.tolerance) for wanted, got in pairs]
+    if all(shift is not None for shift in shifts):
+        yield from _shift_findings([float(s) for s in shifts if s is not None], evidence)
+
+
+def _same_shapes(column: Column) -> list[tuple[Array, Array]] | None:
+    """(expected, observed) of all cases as numbers of one shape; None where there are none."""
+    pairs = list(column.arrays())
+    fits = len(pairs) == len(column.expected)
+    return pairs if fits and all(e.shape == o.shape and e.size for e, o in pairs) else None
+
+
+def _ratio(wanted: Array, got: Array, tolerance: float) -> float | None:
+    """The one factor between two arrays, 1 where both are 0; None where there is none."""
+    largest = np.abs(wanted).argmax()
+    base = wanted.ravel()[largest]
+    if not np.isfinite(wanted).all() or not np.isfinite(got).all():
+        return None
+    if base == 0:
+        return 1.0 if not got.any() else None
+    factor = got.ravel()[largest] / base
+    if abs(factor) < 1e-12 or np.iscomplexobj(factor):
+        return None
+    return factor if close(wanted * float(factor), got.astype(float), tolerance).all() else None
+
+
+def _shift(wanted: Array, got: Array, tolerance: float) -> float | None:
+    """The one number added to an array; None where there is none."""
+    if wanted.dtype.kind in "bc" or got.dtype.kind in "bc":
+        return None
+    differences = got.astype(float) - wanted.astype(float)
+    if not np.isfinite(differences).all():
+        return None
+    shift = float(differences.ravel()[0])
+    return shift if np.abs(differences - shift).max() <= 2 * tolerance else None
+
+
+def _factor_findings(factors: list[float], evidence: Evidence, near: float) -> Iterator[Finding]:
+    if np.allclose(factors, factors[0], rtol=near):
+        for value, (name, words) in FACTORS.items():
+            if np.isclose(factors[0], value, rtol=near):
+                yield Finding(name, words)
+                return
+        if not evidence.exercise.is_value and len(factors) > 1 and _neat(factors[0]):
+            words = f"Your result is {_number(factors[0])} times the right one, in every case."
+            yield Finding("factor", words)
+            return
+    if evidence.exercise.is_value:
+        return
+    for words, values in _sizes(evidence):
+        if len(set(values)) < 2 or not all(values):
+            continue
+        for sign, signed in ((1, ""), (-1, ", and its sign is wrong")):
+            if np.allclose(factors, [sign * v for v in values], rtol=1e-3):
+                fact = f"Your result is {words} times the right one{signed}: divide by {words}?"
+                yield Finding("factor-size", fact)
+                return
+            if np.allclose(factors, [sign / v for v in values], rtol=1e-3):
+                fact = f"Your result is the right one divided by {words}{signed}."
+                yield Finding("divided-by-size", fact)
+                return
+
+
+def _shift_findings(shifts: list[float], evidence: Evidence) -> Iterator[Finding]:
+    if np.allclose(shifts, shifts[0], atol=1e-6) and abs(abs(shifts[0]) - 1) < 1e-6:
+        if evidence.exercise.is_value:
+            yield Finding("off-by-one", "Your number is off by one.")
+        else:
+            more = "more" if shifts[0] > 0 else "less"
+            yield Finding("off-by-one", f"Your result is one {more} than the right one everywhere.")
+        return
+    if evidence.exercise.is_value or len(set(np.round(shifts, 6))) < 2:
+        return
+    for words, values in _sizes(evidence):
+        for sign, verb in ((1, "too large"), (-1, "too small")):
+            if len(set(values)) > 1 and np.allclose(shifts, [sign * v for v in values], atol=1e-5):
+                yield Finding("off-by-size", f"Your result is {verb} by {words}.")
+                return
+
+
+def _neat(factor: float) -> bool:
+    """Whether a factor, or one divided by it, is a whole number up to 1,024 or a tenth of one."""
+    inverse = 1 / abs(factor)
+    return any(abs(x - round(x, 1)) < 1e-3 * x and x < 1025 for x in (abs(factor), inverse))
+
+
+def _sizes(evidence: Evidence) -> Iterator[tuple[str, list[float]]]:
+    """Numbers that belong to a case: scalar arguments and the sizes of the others, by name."""
+    for i, name in enumerate(evidence.arguments):
+        if not all(len(case) > i for case in evidence.cases):
+            continue
+        values = [freeze(case[i]) for case in evidence.cases]
+        arrays = [numbers(value) for value in values]
+        if any(array is None for array in arrays):
+            continue
+        shapes = [array.shape for array in arrays if array is not None]
+        if all(shape == () for shape in shapes):
+            yield f"`{name}`", [float(np.real(a)) for a in arrays if a is not None]
+            continue
+        yield f"the {_count(name)} numbers", [float(np.prod(shape)) for shape in shapes]
+        for axis in range(min(len(shape) for shape in shapes)):
+            yield f"`{name}.shape[{axis}]`", [float(shape[axis]) for shape in shapes]
+            rest = [float(np.prod(shape[axis:])) for shape in shapes]
+            if axis and axis < min(len(shape) for shape in shapes) - 1:
+                yield f"the size of `{name}` from axis {axis} on", rest
+
+
+def _count(name: str) -> str:
+    return f"number of `{name}`'s"
+
+
+# Functions of the right numbers -------------------------------------------------------------------
+
+
+def _rounded(how: Callable) -> Callable[[Array], Array]:
+    return lambda x: how(x.astype(float))
+
+
+FUNCTIONS: list[tuple[str, str, Callable[[Array], Array]]] = [
+    ("square", "Your result is the square of the right one: is a root missing?", lambda x: x**2),
+    ("root", "Your result is the root of the right one: a root too many, or a square missing?",
+     np.sqrt),
+    ("reciprocal", "Your result is one divided by the right one.", lambda x: 1 / x),
+    ("magnitude", "Your result has the right sizes, but every sign is lost.", np.abs),
+    ("complement", "Your result is one minus the right one.", lambda x: 1 - x),
+    ("logarithm", "Your result is the logarithm of the right one.", np.log),
+    ("exponential", "Your result is e to the power of the right one.", np.exp),
+    ("rounded-down", "Your result is the right one, rounded down.", _rounded(np.floor)),
+    ("rounded-up", "Your result is the right one, rounded up.", _rounded(np.ceil)),
+    ("rounded", "Your result is the right one, rounded to a whole number.", _rounded(np.round)),
+    ("clipped-below", "Your result is the right one with everything below 0 set to 0.",
+     lambda x: np.maximum(x, 0)),
+    ("clipped", "Your result is the right one, cut off below 0 and above 1.",
+     lambda x: np.clip(x, 0, 1)),
+    ("as-bytes", "Your result is the right one after an overflow: whole numbers of 8 bits go up "
+     "to 255 and begin again at 0.", lambda x: np.floor(x) % 256),
+]  # fmt: skip
+FOR_ONE_NUMBER = {"square", "root", "reciprocal", "complement", "rounded-down", "rounded-up"}
+
+
+def functions(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """A function of every right number by itself."""
+    pairs = _same_shapes(column)
+    if pairs is None or any(wanted.dtype.kind == "c" for wanted, _ in pairs):
+        return
+    for name, words, function in FUNCTIONS:
+        if evidence.exercise.is_value and name not in FOR_ONE_NUMBER:
+            continue
+        with np.errstate(all="ignore"):
+            predicted = [function(wanted.astype(float)) for wanted, _ in pairs]
+        if _explained(column, predicted):
+            yield Finding(name, words)
+
+
+def _explained(column: Column, predicted: list[Array]) -> bool:
+    return column.explained_by([p.item() if p.ndim == 0 else p for p in predicted])
+
+
+# Arrangements of the right numbers ----------------------------------------------------------------
+
+
+def arrangements(column: Column, _evidence: Evidence) -> Iterator[Finding]:
+    """The right numbers in other places."""
+    pairs = list(column.arrays())
+    if len(pairs) != len(column.expected) or not pairs:
+        return
+    ranks = {wanted.ndim for wanted, _ in pairs}
+    if len(ranks) != 1 or 0 in ranks or max(ranks) > 4:
+        return
+    rank = ranks.pop()
+    for name, words, move in (*_moves(rank), *_reshapes(rank)):
+        if all(move(w).shape == g.shape for w, g in pairs):
+            if _explained(column, [move(wanted) for wanted, _ in pairs]):
+                yield Finding(name, words)
+                return
+
+
+def holds_the_right_numbers(column: Column) -> bool:
+    """Whether a part has the right numbers and some of them in the wrong places."""
+    pairs = list(column.arrays())
+    return (
+        bool(pairs)
+        and len(pairs) == len(column.expected)
+        and all(w.size == g.size > 2 and _same_multiset(w, g, column.tolerance) for w, g in pairs)
+    )
+
+
+def _moves(rank: int) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
+    for order in itertools.permutations(range(rank)):
+        if list(order) != sorted(order):
+            name = "transposed" if rank == 2 else f"permuted-{'-'.join(map(str, order))}"
+            words = "Your result is transposed: rows and columns have changed places."
+            if rank > 2:
+                words = f"The axes of your result are in another order: {order} of the right one."
+            yield name, words, lambda x, order=order: x.transpose(order)
+    for count in range(1, min(rank, 2) + 1):
+        for axes in itertools.combinations(range(rank), count):
+            words = f"Your result runs backwards along {_axes(axes, rank)}."
+            yield "flipped", words, lambda x, axes=axes: np.flip(x, axes)
+    for axis, step in itertools.product(range(rank), (1, -1)):
+        words = f"Your result is shifted by one place along {_axes((axis,), rank)}, and what falls "
+        words += "off comes back at the other end."
+        yield "rolled", words, lambda x, axis=axis, step=step: np.roll(x, step, axis)
+
+
+def _reshapes(rank: int) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
+    for order in itertools.permutations(range(rank)):
+        if list(order) != sorted(order):
+            words = (
+                "Your result has the right shape and the right numbers, but in the wrong order: "
+                "`reshape` and `view` keep the order of the numbers, and axes must change places."
+            )
+            yield "reshaped", words, lambda x, order=order: x.transpose(order).reshape(x.shape)
+
+
+def _same_multiset(wanted: Array, got: Array, tolerance: float) -> bool:
+    if wanted.dtype.kind == "c" or got.dtype.kind == "c":
+        return False
+    return bool(close(np.sort(wanted.ravel()), np.sort(got.ravel()), tolerance).all())
+
+
+# Parts of the right numbers -----------------------------------------------------------------------
+
+
+def crops(column: Column, _evidence: Evidence) -> Iterator[Finding]:
+    """A first or last slice too few or too many, or an axis of length 1."""
+    pairs = list(column.arrays())
+    if len(pairs) != len(column.expected) or not pairs:
+        return
+    if all(w.size == g.size and w.squeeze().shape == g.squeeze().shape for w, g in pairs):
+        if all(close(w.squeeze(), g.squeeze(), column.tolerance).all() for w, g in pairs):
+            more = pairs[0][1].ndim > pairs[0][0].ndim
+            words = "an axis of length 1 too many" if more else "an axis of length 1 too few"
+            shapes = f"{pairs[0][1].shape} instead of {pairs[0][0].shape}"
+            yield Finding("axis-of-one", f"The numbers are right, with {words}: {shapes}.")
+            return
+    ranks = {array.ndim for pair in pairs for array in pair}
+    if len(ranks) != 1 or max(ranks) not in (1, 2, 3):
+        return
+    for bounds in itertools.product([(0, 0), (1, 0), (0, 1), (1, 1)], repeat=max(ranks)):
+        if any(map(any, bounds)):
+            yield from _crop_findings(column, pairs, bounds)
+
+
+def _crop_findings(column: Column, pairs: list, bounds: tuple) -> Iterator[Finding]:
+    def cut(x: Array) -> Array:
+        return x[tuple(slice(a, n - b) for (a, b), n in zip(bounds, x.shape, strict=True))]
+
+    where = _list([
+        f"the {'first' if side == 0 else 'last'} along {_axes((axis,), len(bounds))}"
+        for axis, pair in enumerate(bounds)
+        for side in (0, 1)
+        if pair[side]
+    ])  # fmt: skip
+    if all(cut(w).shape == g.shape and cut(w).size for w, g in pairs):
+        if _explained(column, [cut(wanted) for wanted, _ in pairs]):
+            yield Finding("cropped", f"Your result is right as far as it goes; missing: {where}.")
+    elif all(cut(g).shape == w.shape for w, g in pairs):
+        if all(close(w, cut(g), column.tolerance).all() for w, g in pairs):
+            yield Finding(
+                "too-long", f"Your result holds the right one and more: {where} is extra."
+            )
+
+
+def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
+    """An axis added up or averaged that should stay, or the other way round."""
+    pairs = list(column.arrays())
+    if len(pairs) != len(column.expected) or not pairs:
+        return
+    if any(array.dtype.kind == "b" for pair in pairs for array in pair):
+        return
+    kinds = (
+        ("sum", np.sum, "added up"),
+        ("mean", np.mean, "averaged"),
+        ("largest", np.max, "reduced to its largest"),
+    )
+    yield from _only_one(column, pairs)
+    for name, reduce, done in kinds:
+        for axis in range(max(w.ndim for w, _ in pairs)):
+            if all(w.ndim > axis for w, _ in pairs):
+                predicted = [np.asarray(reduce(w, axis=axis)) for w, _ in pairs]
+                if all(p.shape == g.shape for p, (_, g) in zip(predicted, pairs, strict=True)):
+                    if _explained(column, predicted):
+                        words = (
+                            f"Axis {axis} of the right result is {done} in yours; it should stay."
+                        )
+                        yield Finding(f"reduced-{name}", words)
+        for axis in range(max(g.ndim for _, g in pairs)):
+            if all(g.ndim > axis for _, g in pairs):
+                reduced = [np.asarray(reduce(g, axis=axis)) for _, g in pairs]
+                if all(r.shape == w.shape and close(w, r, column.tolerance).all()
+                       for r, (w, _) in zip(reduced, pairs, strict=True)):  # fmt: skip
+                    words = f"Axis {axis} of your result is still there; it has to be {done}."
+                    yield Finding(f"unreduced-{name}", words)
+
+
+def _only_one(column: Column, pairs: list) -> Iterator[Finding]:
+    """Of several entries along an axis only the first or the last is there."""
+    for axis in range(max(w.ndim for w, _ in pairs)):
+        for index, word in ((0, "first"), (-1, "last")):
+            if not all(w.ndim > axis and w.shape[axis] > 1 for w, _ in pairs):
+                continue
+            for keep in (False, True):
+                predicted = [w.take([index] if keep else index, axis=axis) for w, _ in pairs]
+                if all(p.shape == g.shape for p, (_, g) in zip(predicted, pairs, strict=True)):
+                    if _explained(column, predicted):
+                        words = (
+                            f"Only the {word} entry along axis {axis} comes back; all others are "
+                        )
+                        yield Finding(f"only-{word}", words + "missing.")
+
+
+def other_steps(column: Column, _evidence: Evidence) -> Iterator[Finding]:
+    """Results that come one step too early or too late along the first axis."""
+    pairs = _same_shapes(column)
+    if pairs is None or any(w.ndim == 0 or len(w) < 3 for w, _ in pairs) or column.is_right:
+        return
+    if all(close(w[:-1], g[1:], column.tolerance).all() for w, g in pairs):
+        yield Finding(
+            "late-by-one", "Your results come one step late: each is that of the step before."
+        )
+    elif all(close(w[1:], g[:-1], column.tolerance).all() for w, g in pairs):
+        yield Finding(
+            "early-by-one", "Your results come one step early: each is that of the next step."
+        )
+
+
+# Words --------------------------------------------------------------------------------------------
+
+
+def _axes(axes: tuple[int, ...], rank: int) -> str:
+    names = {rank - 2: "its rows", rank - 1: "its columns"} if rank >= 2 else {}
+    words = [names.get(axis, f"axis {axis}") for axis in axes]
+    if rank == 1:
+        return "its only axis"
+    return _list(
+        [f"axis {axis} ({words[i]})" if axis in names else words[i] for i, axis in enumerate(axes)]
+    )
+
+
+def _list(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def _number(value: float) -> str:
+    if value < 0:
+        return f"−{_number(-value)}"
+    inverse = 1 / value
+    if abs(value) < 1 and abs(inverse - round(inverse)) < 1e-3 * abs(inverse):
+        return f"1/{round(inverse)}"
+    return f"{value:.4g}"
