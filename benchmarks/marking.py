@@ -80,8 +80,7 @@ def source(exercise: Exercise, what: str) -> str:
     """Source of a right answer's cell, or of one with a known mistake."""
     if what == RIGHT:
         return exercise.solution_source()
-    wrong = exercise.mistakes[what]
-    return by_value(exercise, getattr(wrong, "example", wrong))
+    return by_value(exercise, exercise.mistakes[what].answer)
 
 
 def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[str]:
@@ -92,7 +91,7 @@ def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[s
         for student, answers in planned.items()
         for number, what in answers.items()
     }
-    actual = {(row.student, row.exercise): (row.status, row.misconception) for row in rows}
+    actual = {(row.student, row.exercise): (row.status, row.findings) for row in rows}
     faults = [
         f"{key}: planted {expected.get(key)}, marked {actual.get(key)}"
         for key in expected | actual

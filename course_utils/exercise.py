@@ -16,6 +16,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,9 @@ class Exercise:
             return verdict
         mark = digest([str(verdict.status), verdict.message, *observations])
         try:
-            entry = progress.record(self.number, self.name, verdict, mark)
+            entry = progress.record(
+                self.number, self.name, str(verdict.status), verdict.message, mark, verdict.findings
+            )
         except OSError as error:
             note = f"Your progress was not saved ({error}). Your notebook is not affected."
             return replace(verdict, notes=(*verdict.notes, note))
@@ -282,6 +285,20 @@ class Exercise:
             self._mistaken[name, seed] = observe_trusted(self, self.mistakes[name].answer, cases)
         return self._mistaken[name, seed]
 
+    def findings_of(self, attempt: dict) -> tuple[str, ...]:
+        """The ids of the mistakes of a stored try; of one from before there were ids, by its words.
+
+        Parameters
+        ----------
+        attempt : holds "message" and, since the second edition, "findings"
+        """
+        if found := attempt.get("findings"):
+            return tuple(found)
+        message = str(attempt.get("message", "")).strip()
+        known = {mistake.words: name for name, mistake in self.mistakes.items()}
+        known |= _first_edition().get(self.number, {})
+        return (known[message],) if message in known else ()
+
     # Editions ------------------------------------------------------------------------------------
 
     def stub_source(self) -> str:
@@ -324,12 +341,21 @@ def exercise(number: str, title: str, **options: Any) -> Callable[[Callable], Ex
     return declare
 
 
+@cache
+def _first_edition() -> dict[str, dict[str, str]]:
+    """Number of an exercise → the words of its mistakes in the first edition → their ids."""
+    file = Path(__file__).parent / "exercises" / "first_edition.json"
+    return json.loads(file.read_text("utf-8"))
+
+
 def all_exercises() -> list[Exercise]:
     """Every exercise of `course_utils.exercises`, in order of number."""
     package = importlib.import_module("course_utils.exercises")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return sorted(_REGISTRY.values(), key=lambda one: [int(part) for part in one.number.split(".")])
+    return sorted(
+        _REGISTRY.values(), key=lambda exercise: [int(part) for part in exercise.number.split(".")]
+    )
 
 
 def progress_table(folder: str | Path = ".") -> feedback.Shown:

@@ -7,8 +7,9 @@ holds, for each exercise, the last verdict and every distinct try with the mista
 import csv
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from course_utils.workbooks import ROOT, write_atomic
 
@@ -19,6 +20,7 @@ class Try(TypedDict):
     digest: str
     verdict: str
     message: str
+    findings: NotRequired[list[str]]  # not in the first edition's files
 
 
 class Entry(TypedDict):
@@ -88,8 +90,9 @@ def record(
     if verdict == "ok":
         entry["passed"] = True
     elif verdict != "todo" and digest not in [earlier["digest"] for earlier in entry["tries"]]:
-        attempt: Try = {"digest": digest, "verdict": verdict, "message": message}
-        entry["tries"].append({**attempt, "findings": list(findings)})
+        entry["tries"].append(
+            {"digest": digest, "verdict": verdict, "message": message, "findings": list(findings)}
+        )
     # in one step, so that a crash or a full disk leaves the old file whole
     write_atomic(path(), json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
     return entry
@@ -98,12 +101,22 @@ def record(
 def export(out: str | Path) -> Path:
     """Write the progress as a CSV table, one exercise a row, and return its path."""
     out = Path(out)
-    columns = ["exercise", "name", "passed", "verdict", "distinct_tries", "misconceptions"]
+    columns = [
+        "exercise",
+        "name",
+        "passed",
+        "verdict",
+        "distinct_tries",
+        "misconceptions",
+        "findings",
+    ]
     with open(out, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(columns)
         for number, entry in sorted(load().items()):
-            messages = [t["message"] for t in entry["tries"] if t["verdict"] == "mistake"]
+            tries = [attempt for attempt in entry["tries"] if attempt["verdict"] == "mistake"]
+            messages = " | ".join(attempt["message"] for attempt in tries)
+            findings = [name for attempt in tries for name in attempt.get("findings", ())]
             row = [number, entry["name"], entry["passed"], entry["verdict"], len(entry["tries"])]
-            table.writerow([*row, " | ".join(messages)])
+            table.writerow([*row, messages, " ".join(findings)])
     return out

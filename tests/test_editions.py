@@ -22,15 +22,15 @@ def test_the_solved_edition_lists_every_mistake_after_the_check(exercise):
     assert after.source == "after"
     listed = [line for line in usual.source.splitlines() if line.startswith("- ")]
     assert len(listed) == len(exercise.mistakes)
-    for line, message in zip(listed, exercise.mistakes, strict=True):
-        assert line.endswith(message)
+    for line, mistake in zip(listed, exercise.mistakes.values(), strict=True):
+        assert line.endswith(mistake.words)
 
 
 def test_a_wrong_number_stands_before_what_it_means():
     exercise = next(one for one in all_exercises() if one.name == "flat_index")
-    message, value = next(iter(exercise.mistakes.items()))
+    mistake = next(iter(exercise.mistakes.values()))
     cell = editions.usual_mistakes(exercise)
-    assert f"- `{value}`: {message}" in cell.source
+    assert f"- `{mistake.answer}`: {mistake.words}" in cell.source
 
 
 def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):

@@ -16,11 +16,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import progress
-from course_utils.exercise import exercise, when
+from course_utils.exercise import exercise, mistake
 from course_utils.judging import guard, source
 from course_utils.judging.observation import Stopped
 
 number = iter(range(1, 1000))
+ADDED = "You added the factor. Multiply by it."
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def make_scale(**options):
         "minutes": 1,
         "oracle": lambda image, factor: torch.mul(image, factor),
         "cases": pairs,
-        "mistakes": {"You added the factor. Multiply by it.": lambda image, factor: image + factor},
+        "mistakes": {"added": mistake(ADDED, lambda image, factor: image + factor)},
         "hints": ["first hint", "second hint"],
         "seconds": 0.5,
     }
@@ -117,8 +118,7 @@ def test_right_numbers_in_the_wrong_type(change, says):
     ("result", "says"),
     [
         (lambda image, factor: "a text", "a text"),
-        (lambda image, factor: (image * factor)[:1], "shape"),
-        (lambda image, factor: (image * factor).int(), "dtype"),
+        (lambda image, factor: torch.zeros(5, 7) + image.sum(), "shape"),
         (lambda image, factor: object(), "object"),
         (lambda image, factor: (x for x in image), "generator"),
         (lambda image, factor: 3, "whole number"),
@@ -184,9 +184,9 @@ def make_sizes():
         minutes=1,
         kind="value",
         mistakes={
-            "rounded up": (4, 32),
-            "padding once": (3, 30),
-            "not whole": when(_halves, (3.5, 32)),
+            "rounded-up": mistake("rounded up", (4, 32)),
+            "padding-once": mistake("padding once", (3, 30)),
+            "not-whole": mistake("not whole", when=_halves, example=(3.5, 32)),
         },
     )
     def sizes():
@@ -209,7 +209,9 @@ def _halves(seen):
         ((4, 31), "mistake", "rounded up"),
         ((9, 30), "mistake", "padding once"),
         ((3.5, 32), "mistake", "not whole"),
-        ((3, 33), "wrong", "part 1"),
+        ((3, 33), "mistake", "Right: first number"),
+        ((9, 31), "mistake", "Not right either, for another reason: first number"),
+        ((17, 57), "wrong", "No part"),
         ((..., ...), "todo", ""),
         ((3, ...), "type", "still"),
         (3, "type", "tuple"),
@@ -222,7 +224,7 @@ def test_values_of_several_parts(answer, status, says):
 
 
 def test_a_wrong_value_does_not_show_the_right_one():
-    @exercise("99.0", "Count", minutes=1, kind="value", mistakes={"halved": 62})
+    @exercise("99.0", "Count", minutes=1, kind="value", mistakes={"halved": mistake("halved", 62)})
     def count():
         """A count."""
         return 124
@@ -230,22 +232,28 @@ def test_a_wrong_value_does_not_show_the_right_one():
     for wrong in (62, 7, "7", 125.5, 125.0, [12, 1], torch.tensor([7]), None):
         for text in (str(count.check(wrong)), count.check(wrong)._repr_mimebundle_()["text/html"]):
             assert "124" not in text
-    assert count.check(124.0).status == "type"
     assert count.check("124").status == "type"
-    assert count.check(torch.tensor(124)).status == "type"
-    assert count.check(np.int64(124)).status == "ok"
+    for right in (124, 124.0, torch.tensor(124), torch.tensor(124.0), np.int64(124), np.array(124)):
+        assert count.check(right).status == "ok"
 
 
 def test_a_grid_may_be_a_list_or_a_tensor():
-    @exercise("99.0", "Grid", minutes=1, kind="value", mistakes={"flipped": [[4, 3], [2, 1]]})
+    @exercise(
+        "99.0",
+        "Grid",
+        minutes=1,
+        kind="value",
+        mistakes={"flipped": mistake("flipped", [[4, 3], [2, 1]])},
+    )
     def table():
         """A grid."""
         return [[1, 2], [3, 4]]
 
     assert table.check([[1, 2], [3, 4]]).status == "ok"
     assert table.check(torch.tensor([[1.0, 2], [3, 4]])).status == "ok"
-    assert table.check(torch.tensor([[1.0, 2], [3, 4.5]])).status == "type"
-    assert table.check([[1, 2], [3]]).status == "error"
+    assert table.check(torch.tensor([[1.0, 2], [3, 4.5]])).status == "wrong"
+    assert table.check(np.array([[1, 2], [3, 4]])).status == "ok"
+    assert table.check([[1, 2], [3]]).status == "type"
     assert table.check([[4, 3], [2, 1]]).message == "flipped"
     assert table.check([[1, 2], [3, 5]]).status == "wrong"
 
@@ -253,7 +261,7 @@ def test_a_grid_may_be_a_list_or_a_tensor():
 def test_choices_are_forgiving_in_case_and_strict_in_declaration():
     options = {"minutes": 1, "kind": "choice", "choices": {"a": "one", "b": "two"}}
 
-    @exercise("99.0", "Choose", mistakes={"not two": "b"}, **options)
+    @exercise("99.0", "Choose", mistakes={"two": mistake("not two", "b")}, **options)
     def pick():
         """Which."""
         return "a"
@@ -262,7 +270,7 @@ def test_choices_are_forgiving_in_case_and_strict_in_declaration():
         "ok",
         "ok",
         "mistake",
-        "wrong",
+        "type",
         "type",
     ]
     with pytest.raises(ValueError, match="wrong choice"):
@@ -320,7 +328,11 @@ def test_accept_takes_many_answers():
         minutes=1,
         cases=pairs,
         accept=lambda seen, image, factor: seen.sum().item() == pytest.approx(factor),
-        mistakes={"nothing but zeros": when(lambda seen: not seen.any(), lambda i, f: i * 0)},
+        mistakes={
+            "zeros": mistake(
+                "nothing but zeros", when=lambda seen: not seen.any(), example=lambda i, f: i * 0
+            )
+        },
     )
     def weights(image, factor):
         """Any tensor whose sum is the factor."""
@@ -357,7 +369,7 @@ def test_modules_are_observed():
         observe=shape_and_size,
         oracle=nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)),
         cases=lambda rng: [(torch.rand(n, 4, generator=rng),) for n in (2, 3)],
-        mistakes={"one layer": nn.Linear(4, 2)},
+        mistakes={"one-layer": mistake("one layer", nn.Linear(4, 2))},
     )
     class Net(nn.Module):
         """(N, 4) -> (N, 2) through 3."""
@@ -479,12 +491,12 @@ class AlwaysEqual(str):
         (leave, "error"),
         (raise_odd, "error"),
         (warn, "wrong"),
-        (destroy, "wrong"),
+        (destroy, "mistake"),
         (lambda image, factor: AlwaysEqual("x"), "type"),
-        (lambda image, factor: (image * 0).as_subclass(Sly), "wrong"),
+        (lambda image, factor: (image * 0).as_subclass(Sly), "mistake"),
         (lambda image, factor: image.to("meta"), "type"),
         (lambda: 3, "error"),
-        (lambda image, factor: os.write(2, b"") or print("x" * 10_000_000), "type"),
+        (lambda image, factor: os.write(2, b"") or print("x" * 10_000_000), "mistake"),
     ],
 )
 def test_hostile_answers_fail_and_hurt_nothing(answer, status, capsys):
@@ -552,7 +564,7 @@ def test_an_input_changed_in_place_is_told_and_does_no_harm():
     assert verdict.status == "ok"
     assert "in place" in verdict.notes[0]
     wrong = scale.check(lambda image, factor: image.zero_())
-    assert wrong.status == "wrong"
+    assert wrong.findings == ("all-zeros",)
     assert wrong.expected.sum() > 0
 
 
@@ -562,7 +574,7 @@ def test_redefined_builtins_are_put_back_and_told():
         return image * 0
 
     verdict = make_scale().check(vandal)
-    assert verdict.status == "wrong"
+    assert verdict.findings == ("all-zeros",)
     assert sum([1, 2]) == 3
     assert "sum" in verdict.notes[0]
 
@@ -579,10 +591,10 @@ def test_a_patched_torch_makes_nothing_pass():
         return torch.zeros(2, 3)
 
     scale = make_scale()
-    assert scale.check(wrong).status in ("wrong", "type")
+    assert scale.check(wrong).status in ("wrong", "type", "mistake")
     patch()  # in a cell of its own, before the check
     verdict = scale.check(lambda image, factor: torch.zeros(2, 3))
-    assert verdict.status in ("wrong", "type")
+    assert verdict.status in ("wrong", "type", "mistake")
     assert any("torch.mul" in note for note in verdict.notes)
     assert torch.mul(torch.ones(1), 3.0).item() == 3
 
@@ -749,12 +761,12 @@ def test_the_two_halves_of_judging_agree():
 
 def test_feedback_is_rich_and_plain_and_escaped():
     verdict = make_scale().check(lambda image, factor: print("<b>hello</b>"))
-    assert verdict.status == "type"
+    assert verdict.findings == ("returns-nothing",)
     bundle = verdict._repr_mimebundle_()
     assert "&lt;b&gt;hello" in bundle["text/html"]
     assert "<b>hello" not in bundle["text/html"]
     assert "<b>hello</b>" in bundle["text/plain"]
-    assert 'data-status="type"' in bundle["text/html"]
+    assert 'data-status="mistake"' in bundle["text/html"]
 
 
 def test_images_are_shown_as_pictures_with_words():

@@ -256,7 +256,7 @@ def test_every_mark_and_misconception_is_what_was_planted(marked):
 def test_a_planted_mark_that_is_missed_is_seen(marked):
     theirs = [row for row in marked.rows if row.student in marked.planned]
     at = next(i for i, row in enumerate(theirs) if row.status == "mistake")
-    told = theirs[at]._replace(status="ok", misconception="")
+    told = theirs[at]._replace(status="ok", misconception="", findings="")
     found = BENCH.misses(marked.planned, [*theirs[:at], told, *theirs[at + 1 :]])
     assert len(found) == 3, "the mark, its points, and the count of the misconception"
     assert len(BENCH.misses(marked.planned, theirs[1:])) >= 1
@@ -264,7 +264,7 @@ def test_a_planted_mark_that_is_missed_is_seen(marked):
 
 @pytest.mark.parametrize("student", ["no-checks", "redefines-check", "patches-torch"])
 def test_the_mistake_is_told_whatever_stands_round_it(marked, student):
-    assert of(marked, student)[-1].misconception == FLIPPED
+    assert of(marked, student)[-1].findings == FLIPPED
 
 
 def test_an_answer_that_knows_seed_0_passes_there_and_nowhere_else(marked):
@@ -352,7 +352,7 @@ def told(jailed):
         for message in messages:
             number = message["number"]
             verdict = judge_._verdict(number, message, ended.why)
-            seen.setdefault(number, []).append(verdict.message or verdict.status)
+            seen.setdefault(number, []).append(" ".join(verdict.findings) or verdict.status)
     return seen
 
 

@@ -14,7 +14,8 @@ from course_utils.exercise import all_exercises
 from course_utils.exercises import convolution, tensors
 from course_utils.marking import marks, report
 
-FLIPPED, SWAPPED = list(convolution.conv2d.mistakes)[:2]
+KNOWN_WORDS = {mistake.words: name for name, mistake in convolution.conv2d.mistakes.items()}
+FLIPPED, SWAPPED = list(KNOWN_WORDS)[:2]
 NAMES = [f"{first} {last}" for first in ("Ada", "Emmy", "Sofja") for last in "ABCDEFGHIJ"]
 PLANTED = {  # 30 students: what became of 2.5, how many, with which tries
     "flipped, stuck": (7, False, "mistake", [FLIPPED]),
@@ -32,7 +33,8 @@ def hand_in(folder, name, number, exercise, verdict, passed, mistakes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_PROGRESS", str(folder / f"{name}.json"))
         for message in mistakes or ():
-            progress.record(number, exercise, "mistake", message, message)
+            findings = [KNOWN_WORDS[message]] if message in KNOWN_WORDS else []
+            progress.record(number, exercise, "mistake", message, message, findings)
         if mistakes is not None:
             progress.record(number, exercise, verdict, "", verdict)
         if passed:

@@ -413,10 +413,6 @@ def _adam(
     cases=gradients_of_any_size((0, 0, 0), 0.05),
     observe=walked,
     mistakes={
-        "t-0-first": mistake(
-            "t is still 0 in the first step, and 1 − β⁰ = 0. Count the step, then correct.",
-            _adam(exponent=lambda t: t),
-        ),
         "m-r-t": mistake(
             "m, r and t start afresh with every step. Give back the new ones, (m, r, t).",
             _adam(kept=lambda old, new: old),

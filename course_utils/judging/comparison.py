@@ -39,7 +39,7 @@ def align(expected: object, observed: object) -> object:
         return _align_number(observed)
     if isinstance(expected, list | tuple):
         if isinstance(observed, torch.Tensor | np.ndarray) and observed.ndim >= 1:
-            observed = list(observed)
+            observed = observed.tolist() if observed.ndim == 1 else list(observed)
         if isinstance(observed, list | tuple) and len(observed) == len(expected):
             return tuple(align(e, o) for e, o in zip(expected, observed, strict=True))
     return observed

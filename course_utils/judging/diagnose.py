@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+import numpy as np
+
 from course_utils.judging import (
     conditions,
     edits,
@@ -81,7 +83,8 @@ def _wrong_type(evidence: Evidence) -> str:
     pairs = [pair for pair, one in zip(pairs, found, strict=True) if one is not None]
     right = all(same(e, align(e, o), evidence.near) for e, o in pairs)
     no_numbers = numbers(observed) is None or isinstance(observed, str)
-    return words if right or (no_numbers and observed is not None) else ""
+    one_for_many = exercise.is_value and np.ndim(numbers(observed)) == 0
+    return words if right or one_for_many or (no_numbers and observed is not None) else ""
 
 
 def _named(findings: list[Finding]) -> Diagnosis:
@@ -158,12 +161,14 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     if len(columns) < 2:
         return []
     causes: list[tuple[list[str], Finding]] = []
+    unexplained: list[str] = []
     for i, column in enumerate(columns):
         if column.is_right:
             continue
         finding = _cause_of_part(i, column, evidence)
         if finding is None:
-            return []
+            unexplained.append(column.name)
+            continue
         for names, known in causes:
             if known.id == finding.id:
                 names.append(column.name)
@@ -175,6 +180,8 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     right = [column.name for column in columns if column.is_right]
     lead = f"Right: {', '.join(right)}. " if right else ""
     words = [f"{', '.join(names)}: {finding.words}" for names, finding in causes]
+    if unexplained:
+        words.append(f"Not right either, for another reason: {', '.join(unexplained)}.")
     return [Finding("+".join(f.id for _, f in causes), lead + " ".join(words))]
 
 
@@ -259,7 +266,13 @@ def _general(evidence: Evidence) -> Diagnosis:
         facts.append(conditions.wrong_numbers(wrong_columns[0], evidence))
     facts.append(_source_words(evidence, 2))
     facts.append(exercise.next_step)
-    return Diagnosis(Status.WRONG, _joined(*facts))
+    shown = (
+        None
+        if exercise.accept
+        else evidence.difference(evidence.expected[first], evidence.observed[first])
+    )
+    status = Status.TYPE if shown is not None and shown.type_only else Status.WRONG
+    return Diagnosis(status, _joined(*facts))
 
 
 def _source_words(evidence: Evidence, most: int) -> str:

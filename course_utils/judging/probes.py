@@ -23,7 +23,7 @@ def first_findings(column: Column, evidence: Evidence) -> list[Finding]:
 
     Several findings of one group explain it equally well.
     """
-    for group in (nothing, inputs_returned, scales, functions, arrangements, crops, reductions,
+    for group in (nothing, zeros, inputs_returned, scales, functions, arrangements, crops, reductions,
                   other_steps, constants):  # fmt: skip
         if findings := _distinct(group(column, evidence)):
             return findings
@@ -59,10 +59,21 @@ def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(f"returns-{name}", words)
 
 
+def zeros(column: Column, _evidence: Evidence) -> Iterator[Finding]:
+    """Nothing but zeros, in every case."""
+    pairs = list(column.arrays())
+    if len(pairs) == len(column.expected) and all(g.size > 1 and not g.any() for _, g in pairs):
+        if any(wanted.any() for wanted, _ in pairs):
+            words = "Your result is all zeros. Is it filled anywhere, or multiplied by 0?"
+            yield Finding("all-zeros", words)
+
+
 def constants(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """The same result in every case, though other ones are expected."""
     first = column.observed[0]
     if len(column.observed) < 2 or isinstance(first, Stopped | Other) or first is None:
+        return
+    if np.ndim(numbers(first)) != np.ndim(numbers(column.expected[0])):
         return
     if all(same(first, other, column.tolerance) for other in column.observed[1:]):
         words = (
@@ -249,7 +260,7 @@ FUNCTIONS: list[tuple[str, str, Callable[[Array], Array]]] = [
     ("as-bytes", "Your result is the right one after an overflow: whole numbers of 8 bits go up "
      "to 255 and begin again at 0.", lambda x: np.floor(x) % 256),
 ]  # fmt: skip
-FOR_ONE_NUMBER = {"square", "root", "reciprocal", "complement", "rounded-down", "rounded-up"}
+FOR_ONE_NUMBER = {"reciprocal", "complement", "rounded-down", "rounded-up"}
 
 
 def functions(column: Column, evidence: Evidence) -> Iterator[Finding]:
@@ -388,6 +399,12 @@ def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
         ("mean", np.mean, "averaged"),
         ("largest", np.max, "reduced to its largest"),
     )
+    if all(w.ndim > 0 and g.ndim == 0 for w, g in pairs):
+        for name, reduce, done in kinds:
+            if _explained(column, [np.asarray(reduce(w)) for w, _ in pairs]):
+                words = f"The right result is {done} to one number in yours; it should stay whole."
+                yield Finding(f"reduced-{name}", words)
+        return
     yield from _only_one(column, pairs)
     for name, reduce, done in kinds:
         for axis in range(max(w.ndim for w, _ in pairs)):

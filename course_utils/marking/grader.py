@@ -16,7 +16,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from course_utils.exercise import Exercise
-from course_utils.judging import judge
+from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Verdict
 from course_utils.marking import jail, redacted_package, serialization, worker
 from course_utils.marking.cell_dependencies import needed
@@ -74,7 +74,7 @@ class Judge:
         self.folder.cleanup()
 
     def _question(self, one: Exercise) -> worker.Question:
-        inputs, has_start = judge.cases(one, self.seed), one.start is not None
+        inputs, has_start = make_cases(one, self.seed), one.start is not None
         return worker.Question(
             one.number, one.name, one.kind, one.stub_source(), has_start, one.observe, inputs,
             one.seconds,

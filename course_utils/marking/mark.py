@@ -101,9 +101,10 @@ def table(marked: list[Marked], known: Assignments) -> list[Mark]:
             maximum = assignment.points(known.exercises[one.submission.assignment][number])
             earned = maximum if verdict.status == "ok" else 0
             told = verdict.message if verdict.status == "mistake" else ""
+            findings = " ".join(verdict.findings) if told else ""
             status = UNREADABLE if one.trouble else verdict.status
             where = one.submission.student, one.submission.assignment, number
-            rows.append(Mark(*where, earned, maximum, status, told))
+            rows.append(Mark(*where, earned, maximum, status, told, findings))
     return rows
 
 

@@ -22,7 +22,8 @@ class Mark(NamedTuple):
     exercise : its number, such as "2.5"
     points, maximum : reached, and to be reached
     status : a verdict's (see `course_utils.judging.verdict`), or "unreadable"
-    misconception : the message of the known mistake that the answer makes, else ""
+    misconception : what is said of the mistake that the answer makes, else ""
+    findings : the ids of the mistakes that these words name, with spaces between
     """
 
     student: str
@@ -32,6 +33,7 @@ class Mark(NamedTuple):
     maximum: float
     status: str
     misconception: str = ""
+    findings: str = ""
 
 
 def write(marks: Iterable[Mark], path: Path) -> None:

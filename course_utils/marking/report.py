@@ -190,11 +190,12 @@ def _student(path: Path) -> str:
 def _from_json(held: dict, student: str) -> Iterator[tuple[str, str, Found]]:
     """Read `my_work/progress.json` as it is."""
     for number, entry in held.items():
-        mistakes = [one["message"] for one in entry["tries"] if one["verdict"] == "mistake"]
         status = entry["verdict"]
         if status == "todo" and entry["tries"]:
             status = entry["tries"][-1]["verdict"]  # tried, then emptied again
         if known := _exercise(number, entry["name"]):
+            tries = [one for one in entry["tries"] if one["verdict"] == "mistake"]
+            mistakes = [name for one in tries for name in known.findings_of(one)]
             yield student, known.number, Found(status, entry["passed"] is True, tuple(mistakes))
 
 
@@ -203,16 +204,23 @@ def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Found]]:
     head = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
     columns = set(table.fieldnames or ())
-    if columns >= set(marks.Mark._fields):
+    if columns >= set(marks.Mark._fields) - {"findings"}:
         for row in table:
             if known := _exercise(row["exercise"], ""):
-                mistakes = tuple(filter(None, [row["misconception"].strip()]))
+                mistakes = known.findings_of(
+                    {
+                        "message": row["misconception"],
+                        "findings": (row.get("findings") or "").split(),
+                    }
+                )
                 found = Found(row["status"].strip(), row["status"].strip() == "ok", mistakes)
                 yield row["student"].strip(), known.number, found
     elif columns >= PROGRESS_COLUMNS:
         for row in table:
             if known := _exercise(row["exercise"], row["name"]):
-                mistakes = tuple(filter(None, row["misconceptions"].split(BETWEEN)))
+                told = filter(None, row["misconceptions"].split(BETWEEN))
+                by_words = (n for words in told for n in known.findings_of({"message": words}))
+                mistakes = tuple((row.get("findings") or "").split() or by_words)
                 tried = int(row.get("distinct_tries") or 0) > 0 and row["verdict"] == "todo"
                 status = "wrong" if tried else row["verdict"].strip()
                 passed = row["passed"].strip().lower() == "true"
@@ -250,9 +258,11 @@ def _row(exercise: Exercise, students: Class) -> Row:
         state: [name for name, one in found.items() if one.state == state]
         for state in ("passed", "stuck", "absent")
     }
-    who: dict[str, list[str]] = {message: [] for message in exercise.mistakes}
+    words = {name: mistake.words for name, mistake in exercise.mistakes.items()}
+    who: dict[str, list[str]] = {message: [] for message in words.values()}
     for name, one in found.items():
-        known = [message for message in exercise.mistakes if message in one.mistakes]
+        made = dict.fromkeys(one.mistakes)
+        known = [words.get(mistake, _general(mistake)) for mistake in made]
         other = [OTHERWISE.get(one.status, UNUSUAL)] if one.state == "stuck" else []
         for message in known or other:
             who.setdefault(message, []).append(name)
@@ -265,6 +275,11 @@ def _row(exercise: Exercise, students: Class) -> Row:
     return Row(exercise, *by.values(), made)
 
 
+def _general(finding: str) -> str:
+    """Words for what no exercise lists, such as a wrong sign."""
+    return f"Not on the list of mistakes: {finding.replace('-', ' ')}."
+
+
 # ----------------------------------------------------------------------------------------- the page
 
 
@@ -275,7 +290,8 @@ def page(students: Class, names: bool = False) -> str:
         (row, mistake)
         for row in rows
         for mistake in row.mistakes
-        if mistake.message in row.exercise.mistakes and len(mistake.students) > 1
+        if mistake.message in {known.words for known in row.exercise.mistakes.values()}
+        and len(mistake.students) > 1
     ]
     first.sort(key=lambda pair: -len(pair[1].students))
     workbooks: dict[str, list[Row]] = {}

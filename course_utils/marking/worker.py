@@ -141,16 +141,16 @@ def _as_exercise(question: Question) -> SimpleNamespace:
 
 def _see(exercise, namespace: dict) -> dict:
     """The message on one exercise: its observations, or why there are none."""
-    from course_utils.judging import judge
+    from course_utils.judging.observe import early_verdict, observe
 
     said = {"number": exercise.number}
     answer = namespace.get(exercise.name)
     try:
         if isinstance(answer, Refused):
             return said | {"status": "own"}
-        if early := judge.not_an_answer(exercise, answer):
+        if early := early_verdict(exercise, answer):
             return said | {"status": early.status, "message": early.message[:500]}
-        seen, notes, printed = judge.observe(exercise, answer, 0)
+        seen, notes, printed = observe(exercise, answer, 0)
         return said | {"status": "seen", "seen": seen, "notes": notes, "printed": printed[:2000]}
     except BaseException as error:  # an answer that breaks even the observer
         return said | {"status": "error", "message": type(error).__name__[:100]}

@@ -54,9 +54,9 @@ def tutor_edition(notebook: NotebookNode) -> NotebookNode:
 def usual_mistakes(exercise) -> NotebookNode:
     """Make a cell that lists what students get wrong; a wrong value stands before its message."""
     lines = [f"**Usual mistakes in {exercise.number}**", ""]
-    for message, mistake in exercise.mistakes.items():
-        value = " ".join(repr(mistake).split())
-        shown = exercise.is_value and not callable(mistake) and len(value) <= VALUE_WIDTH
+    for mistake in exercise.mistakes.values():
+        value, message = " ".join(repr(mistake.answer).split()), mistake.words
+        shown = exercise.is_value and mistake.when is None and len(value) <= VALUE_WIDTH
         lines.append(f"- `{value}`: {message}" if shown else f"- {message}")
     slug = exercise.number.replace(".", "-")
     metadata = {"tags": [MISTAKES], "slideshow": {"slide_type": "notes"}}

@@ -174,7 +174,7 @@ def at_work(path: Path, number: str = "02") -> None:
         for exercise in all_exercises()
         if exercise.workbook == number and exercise.is_value
     )
-    wrong = next(iter(exercise.mistakes.values()))
+    wrong = next(iter(exercise.mistakes.values())).answer
     typed = f"torch.tensor({wrong.tolist()})" if hasattr(wrong, "tolist") else repr(wrong)
     with working_copy() as lab, browser() as chromium:
         page = chromium.new_page(viewport={"width": WIDTH, "height": 1200})

@@ -19,7 +19,7 @@ def page_file(tmp_path_factory):
     out = tmp_path_factory.mktemp("feedback")
     verdicts = {number: one.judge(...) for number, one in EXERCISES.items()}
     for number in ("2.1", "2.2", "2.9"):
-        wrong = next(iter(EXERCISES[number].mistakes.values()))
+        wrong = next(iter(EXERCISES[number].mistakes.values())).answer
         verdicts[number] = EXERCISES[number].judge(wrong)
     conv2d = EXERCISES["2.5"]
     verdicts["2.5"] = conv2d.judge(lambda *case: conv2d.oracle(*case) + 1)

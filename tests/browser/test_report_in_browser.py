@@ -14,7 +14,7 @@ def a_class():
     for number in range(14):
         tries = {}
         for shift, exercise in enumerate(exercises):
-            messages = list(exercise.mistakes)
+            messages = [mistake.words for mistake in exercise.mistakes.values()]
             fate = (number + shift) % 7
             if fate < 4:
                 made = (messages[fate % 3], messages[-1])[: 1 + fate % 2]

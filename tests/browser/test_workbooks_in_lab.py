@@ -57,7 +57,8 @@ def answerable():
 
 def test_a_wrong_and_then_a_right_answer_typed_into_the_cell(open_workbook):
     name, exercise = answerable()
-    message, value = next(iter(exercise.mistakes.items()))
+    mistake = next(iter(exercise.mistakes.values()))
+    message, value = mistake.words, mistake.answer
     workbook = open_workbook(name)
     workbook.run_all()
     status, text = workbook.answer(exercise.number, f"{exercise.name} = {value!r}")
