@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import itertools
 import textwrap
 import time
 import warnings
@@ -18,7 +19,9 @@ from typing import NamedTuple
 
 import torch
 
-from course_utils.judging import edit_kinds, guard
+from course_utils.judging import guard
+from course_utils.judging.edit_expressions import expression_edits
+from course_utils.judging.edit_statements import statement_edits
 from course_utils.judging.evidence import Evidence
 from course_utils.judging.observation import Stopped
 
@@ -96,7 +99,7 @@ def _globals_of(answer) -> dict | None:
 def _mends(
     evidence: Evidence, tree: ast.Module, lines: list[str], name: str, names: dict, deadline: float
 ) -> Iterator[Mend]:
-    for edit in edit_kinds.edits_of(tree):
+    for edit in itertools.chain(statement_edits(tree), expression_edits(tree)):
         if time.perf_counter() > deadline:
             return
         try:

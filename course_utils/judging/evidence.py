@@ -6,18 +6,51 @@ A cause is named only if what it predicts is what was seen, in every case; see `
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from course_utils.judging.comparison import align, difference
 from course_utils.judging.observation import Other, Stopped, numbers, same
+from course_utils.judging.observe import ExerciseSpec
 
-if TYPE_CHECKING:
-    from course_utils.exercise import Exercise
+
+class MistakeSpec(Protocol):
+    """A listed mistake: its words, and an answer or a predicate by which it is known."""
+
+    words: str
+    answer: Any
+    when: Callable[[Any], bool] | None
+    switch: dict[str, object]
+
+
+class JudgedExercise(ExerciseSpec, Protocol):
+    """An exercise with all that is needed to say what is wrong with an answer."""
+
+    oracle: Callable | None
+    accept: Callable[..., bool] | None
+    mistakes: Mapping[str, Any]
+    switches: Callable[..., object] | None
+    choices: dict[str, str]
+    parts: tuple[str, ...]
+    argument_names: tuple[str, ...]
+    formula: tuple[str, ...]
+    quantities: dict[str, float]
+    tolerance: float
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the answer is one of several letters."""
+
+    @property
+    def next_step(self) -> str:
+        """What to do where nothing explains a wrong answer."""
+
+    def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
+        """What a listed mistake gives on the cases of a seed."""
 
 
 ROUNDED = 5e-4  # numbers that students type have three digits or more
@@ -112,7 +145,7 @@ class Evidence:
     seed : of the cases
     """
 
-    exercise: Exercise
+    exercise: JudgedExercise
     cases: list[tuple]
     observed: list
     expected: list
