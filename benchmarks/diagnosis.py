@@ -76,7 +76,7 @@ def _names_before(workbook: str, positions: tuple[int, ...]) -> dict:
 
 def define(answer: Answer, exercise: Exercise) -> object:
     """Run an answer's cell after the cells of the lesson that it needs; return what it defines."""
-    from course_utils.marking.cell_dependencies import cells_to_run
+    from course_utils.marking.cell_dependencies import needed
 
     cells = list(_cells(answer.workbook))
     place = next(i for i, cell in enumerate(cells)
@@ -84,7 +84,7 @@ def define(answer: Answer, exercise: Exercise) -> object:
     changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
     changed[place].source = answer.code
     lesson = nbformat.v4.new_notebook(cells=cells)
-    runs = cells_to_run(changed, lesson, [exercise])
+    runs = needed(changed, lesson, [exercise])
     positions = tuple(i for i in range(place) if runs[i] and not _is_other_exercise(cells[i]))
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"

@@ -30,6 +30,7 @@ def bench(argv: list[str]) -> int:
         assert spec
         assert spec.loader  # a .py file has one
         module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up
         spec.loader.exec_module(module)
         if hasattr(module, "main"):
             print(f"\n{name}\n", flush=True)
