@@ -84,7 +84,7 @@ def test_flat_index_of_channel_1_row_2_column_3(shape, place, flat):
     assert int(torch.arange(3072).reshape(shape)[place]) == flat
 
 
-def test_the_last_flat_value_is_the_last_pixel_of_blue():
+def test_last_flat_value_is_last_blue_pixel():
     image = torch.arange(3072).reshape(3, 32, 32)
     assert image.flatten()[-1] == image[2, 31, 31] != image[0, 31, 31]
 
@@ -103,7 +103,7 @@ def test_a_tensor_prints_one_bracket_per_axis(shape, right, slide):
     assert brackets == len(shape) == right == slide - 1
 
 
-def test_view_gives_the_right_shape_and_the_wrong_picture():
+def test_view_scrambles_the_picture():
     image = torch.arange(4 * 5 * 3).reshape(4, 5, 3)
     moved, scrambled = image.permute(2, 0, 1), image.reshape(3, 4, 5)
     assert moved.shape == scrambled.shape
@@ -112,7 +112,7 @@ def test_view_gives_the_right_shape_and_the_wrong_picture():
     assert not moved.is_contiguous()
 
 
-def test_channels_are_normalised_over_images_rows_and_columns():
+def test_channel_mean_runs_over_other_axes():
     batch = torch.rand(6, 3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     apart = batch.transpose(0, 1).flatten(1)
     assert torch.allclose(apart.mean(1), batch.mean((0, 2, 3)))
@@ -128,16 +128,16 @@ def test_channels_are_normalised_over_images_rows_and_columns():
     ("stride", "expected"),
     [(1, [[-3, -4, 14], [-1, 4, 6], [-5, 4, -3]]), (2, [[-3, 14], [-5, -3]])],
 )
-def test_the_4x4_example(stride, expected):
+def test_worked_4x4_convolution(stride, expected):
     assert slid(INPUT, KERNEL, stride) == conv(INPUT, KERNEL, stride=stride) == expected
 
 
-def test_a_true_convolution_negates_the_4x4_example():
+def test_true_convolution_negates_4x4_example():
     negated = [[-value for value in row] for row in slid(INPUT, KERNEL)]
     assert slid(INPUT, flipped(KERNEL)) == conv(INPUT, flipped(KERNEL)) == negated
 
 
-def test_the_first_output_of_a_3x3_input():
+def test_first_output_of_3x3_input():
     (x11, x12, x13), (x21, x22, x23), _ = grid = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
     (f11, f12), (f21, f22) = kernel = [[1, 3], [5, 7]]
     output = conv(grid, kernel)
@@ -145,12 +145,12 @@ def test_the_first_output_of_a_3x3_input():
     assert output[0][1] == x12 * f11 + x13 * f12 + x22 * f21 + x23 * f22
 
 
-def test_the_first_row_of_the_blur():
+def test_first_row_of_blur():
     expected = [20, 28, 36, 69, 111, 114, 75]
     assert slid(framed(TABLE), BLUR)[0] == conv(TABLE, BLUR, padding=1)[0] == expected
 
 
-def test_the_second_pixel_of_the_blur_and_what_it_is_taken_for():
+def test_second_blur_pixel_and_near_misses():
     right = 2 * 1 + 4 * 2 + 2 * 3 + 1 * 5 + 2 * 2 + 1 * 3
     assert right == slid(framed(TABLE), BLUR)[0][1] == 28
     assert right - (2 * 2 + 1 * 3) == 21
@@ -172,11 +172,11 @@ def test_the_second_pixel_of_the_blur_and_what_it_is_taken_for():
         ([[1] * 3] * 3, X, 5),
     ],
 )
-def test_patches_and_what_kernels_say_of_them(patch, kernel, score):
+def test_kernel_responses_of_patches(patch, kernel, score):
     assert slid(patch, kernel) == conv(patch, kernel) == [[score]]
 
 
-def test_the_x_kernel_on_the_picture_of_an_x():
+def test_x_kernel_on_picture_of_x():
     picture = [[int(1 <= i <= 7 and j in (i, 8 - i)) for j in range(9)] for i in range(9)]
     scores = slid(picture, X)  # the score at (i, j) belongs to the window around (i + 1, j + 1)
     assert scores == conv(picture, X)
@@ -185,18 +185,18 @@ def test_the_x_kernel_on_the_picture_of_an_x():
     assert max(map(max, scores)) == 5
 
 
-def test_a_kernel_of_plus_and_minus_ones_tells_an_x_from_a_full_patch():
+def test_signed_kernel_tells_x_from_full_patch():
     signed = [[2 * value - 1 for value in row] for row in X]
     assert (slid(X, signed), slid([[1] * 3] * 3, signed)) == ([[5]], [[1]])
 
 
-def test_the_grid_of_dumoulin_and_visin():
+def test_dumoulin_visin_convolution_grid():
     kernel = [[0, 1, 2], [2, 2, 0], [0, 1, 2]]
     expected = [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
     assert slid(DUMOULIN, kernel) == conv(DUMOULIN, kernel) == expected
 
 
-def test_one_kernel_slice_per_channel_summed_to_one_map():
+def test_channel_slices_sum_to_one_map():
     image = torch.randint(-9, 10, (3, 6, 7), generator=torch.Generator().manual_seed(1)).double()
     kernel = torch.randint(-9, 10, (3, 2, 3), generator=torch.Generator().manual_seed(2)).double()
     apart = [torch.tensor(conv(image[c].tolist(), kernel[c].tolist())) for c in range(3)]
@@ -215,7 +215,7 @@ def convolved(values, weights, stride, dilation):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_convolution_along_a_line_and_as_a_matrix(stride, dilation):
+def test_conv1d_equals_matrix_product(stride, dilation):
     values, weights = [3, -1, 4, 1, -5, 9, 2, -6], [2, 7, -1]
     line, kernel = torch.tensor(values).double(), torch.tensor(weights).double()
     by_torch = F.conv1d(line[None, None], kernel[None, None], stride=stride, dilation=dilation)[
@@ -246,7 +246,7 @@ def torch_size(length, kernel, **options):
 @pytest.mark.parametrize(
     "options", [{}, {"stride": 2}, {"padding": 2}, {"stride": 3, "dilation": 2}]
 )
-def test_the_size_formula_agrees_with_torch(options):
+def test_size_formula_equals_torch(options):
     for length in range(7, 30):
         for kernel in range(1, 5):
             assert size(length, kernel, **options) == torch_size(length, kernel, **options)
@@ -255,12 +255,12 @@ def test_the_size_formula_agrees_with_torch(options):
 @pytest.mark.parametrize(
     ("length", "kernel", "stride", "right", "slide"), [(4, 2, 1, 3, 1), (227, 11, 4, 55, 53)]
 )
-def test_the_misprinted_size_formula(length, kernel, stride, right, slide):
+def test_misprinted_size_formula_is_wrong(length, kernel, stride, right, slide):
     assert torch_size(length, kernel, stride=stride) == size(length, kernel, stride) == right
     assert misprinted(length, kernel, stride) == slide
 
 
-def test_the_two_sizes_asked_for_and_what_they_are_taken_for():
+def test_exercise_sizes_and_near_misses():
     assert (torch_size(8, 3, stride=2), torch_size(32, 5, padding=2)) == (3, 32)
     assert Fraction(8 - 3, 2) + 1 == Fraction(7, 2)
     assert (math.ceil(Fraction(5, 2)) + 1, Fraction(5, 2) // 1) == (4, 2)
@@ -319,7 +319,7 @@ def test_receptive_fields(layers, pixels):
     assert seen_by_one_output(*layers) == field(*layers) == pixels
 
 
-def test_convolution_moves_with_its_input_and_is_not_invariant():
+def test_convolution_is_equivariant_to_shifts():
     line, kernel = torch.zeros(1, 1, 16), torch.tensor([[[1.0, 2.0, -1.0]]])
     line[0, 0, 6] = 1
     moved, output = line.roll(1, -1), F.conv1d(line, kernel)
@@ -333,7 +333,7 @@ def test_convolution_moves_with_its_input_and_is_not_invariant():
     assert not torch.equal(moved_padded, padded.roll(1, -1))
 
 
-def test_convolution_does_not_turn_or_mirror_with_its_input():
+def test_convolution_is_not_equivariant_to_rotation():
     turned = [list(row) for row in zip(*INPUT[::-1], strict=True)]
     mirrored = [row[::-1] for row in INPUT]
     output = slid(INPUT, [[1, 2], [0, -1]])
@@ -341,7 +341,7 @@ def test_convolution_does_not_turn_or_mirror_with_its_input():
     assert slid(mirrored, [[1, 2], [0, -1]]) != [row[::-1] for row in output]
 
 
-def test_the_product_of_spectra_is_circular_until_padded():
+def test_fft_product_needs_padding():
     values, weights = (
         torch.tensor([3.0, -1, 4, 1, -5]).double(),
         torch.tensor([2.0, 7, -1]).double(),

@@ -31,7 +31,7 @@ def grown(n, k, s, p, extra=0):
 # Sizes and counts ---------------------------------------------------------------------------------
 
 
-def test_the_code_and_what_it_is_taken_for():
+def test_code_size_and_near_misses():
     side = shrunk(shrunk(shrunk(32, 4, 2, 1), 4, 2, 1), 4, 2, 1)
     assert side == 4
     assert 32 * side**2 == 512 == 3 * 32 * 32 / 6
@@ -41,7 +41,7 @@ def test_the_code_and_what_it_is_taken_for():
     assert 32 * bare**2 == 128 == 32 * 4
 
 
-def test_parameters_of_both_halves():
+def test_encoder_and_decoder_parameters():
     there, back = [(3, 8), (8, 16), (16, 32)], [(32, 16), (16, 8), (8, 3)]
     counts = [sum(16 * a * b + b for a, b in half) for half in (there, back)]
     assert counts == [10_680, 10_651]
@@ -65,27 +65,27 @@ def test_sizes_of_transposed_convolutions(n, k, s, p, extra, o):
     assert grown(n, k, s, p, extra) == (n - 1) * s - 2 * p + k + extra == by_torch.shape[-1] == o
 
 
-def test_what_grown_sizes_are_taken_for():
+def test_transposed_sizes_and_near_misses():
     assert grown(4, 3, 2, 0) == 9
     assert shrunk(4, 3, 2, 1) == 2
     assert [shrunk(n, 3, 2, 1) for n in (7, 8)] == [4, 4]
     assert {n: shrunk(n, 4, 2, 1) for n in (8, 16, 32)} == {8: 4, 16: 8, 32: 16}
 
 
-def test_sum_and_mean():
+def test_sum_and_mean_losses():
     off = np.full((3, 32, 32), 0.1)
     assert (off**2).mean() == pytest.approx(0.01)
     assert (off**2).sum() == pytest.approx(30.72)
     assert round(0.01 * 32 * 32, 9) == 10.24
 
 
-def test_pca_at_equal_parameters():
+def test_pca_matches_parameters():
     count = 10_680 + 10_651
     assert abs((6 + 1) * 3072 - count) < abs((5 + 1) * 3072 - count) < 3072
     assert 513 * 3072 == 1_575_936
 
 
-def test_bits():
+def test_code_bits():
     assert 3072 * 8 / (512 * 32) == 1.5
     assert 512 * 8 / 32**2 == 4
 
@@ -93,7 +93,7 @@ def test_bits():
 # Transposed convolution ---------------------------------------------------------------------------
 
 
-def test_stamps_overlap_and_add_up():
+def test_transposed_convolution_adds_stamps():
     numbers, stamp = [1, 2, 3], [1, 10, 100]
     expected = {3: "1 10 100 2 20 200 3 30 300", 2: "1 10 102 20 203 30 300", 1: "1 12 123 230 300"}
     for stride, text in expected.items():
@@ -104,7 +104,7 @@ def test_stamps_overlap_and_add_up():
         assert " ".join(map(str, canvas)) == text
 
 
-def test_it_multiplies_by_the_transposed_matrix_and_is_no_inverse():
+def test_transposed_convolution_is_no_inverse():
     kernel = torch.tensor([1.0, 2, 3, 4], dtype=torch.float64)
     matrix = np.zeros((4, 10))
     for row in range(4):
@@ -119,7 +119,7 @@ def test_it_multiplies_by_the_transposed_matrix_and_is_no_inverse():
     assert not np.allclose(matrix.T @ matrix, np.eye(8))
 
 
-def test_stamps_on_each_place():
+def test_stamp_counts_per_pixel():
     for k, inner in ((3, {1, 2, 4}), (4, {4})):
         stamps = F.conv_transpose2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, k, k), stride=2)
         middle = stamps[0, 0, 2:-2, 2:-2]
@@ -151,7 +151,7 @@ def few_threads():
 
 
 @pytest.mark.usefixtures("few_threads")
-def test_a_short_code_bends_and_a_long_one_does_not_pay():
+def test_short_nonlinear_code_beats_pca():
     digits = datasets.load("digits")
     train, test = digits.train_images, digits.test_images
     ratio = {}
@@ -167,7 +167,7 @@ def test_a_short_code_bends_and_a_long_one_does_not_pay():
 
 
 @pytest.mark.usefixtures("few_threads")
-def test_a_linear_autoencoder_finds_the_subspace_but_not_the_axes():
+def test_linear_autoencoder_finds_pca_subspace():
     x = datasets.load("digits").train_images.flatten(1).float() / 255
     x = x - x.mean(0)
     axes = scipy.linalg.svd(x.numpy(), full_matrices=False)[2][:6].T
@@ -184,7 +184,7 @@ def test_a_linear_autoencoder_finds_the_subspace_but_not_the_axes():
     assert cosines.max(axis=0).min() < 0.9
 
 
-def test_the_area_is_a_share_of_pairs():
+def test_roc_area_is_share_of_pairs():
     inside, outside = [0.1, 0.2, 0.2, 0.5], [0.2, 0.4, 0.9]
     pairs = [(a < b) + (a == b) / 2 for a in inside for b in outside]
     area = roc_auc_score([0] * 4 + [1] * 3, inside + outside)

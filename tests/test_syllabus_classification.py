@@ -107,7 +107,7 @@ def test_the_worked_loss():
     assert round(math.log(10), 4) == 2.3026
 
 
-def test_softmax_twice_cannot_fall_below():
+def test_double_softmax_loss_has_floor():
     floor = -math.log(math.e / (math.e + 9))
     assert round(floor, 2) == 1.46
     sure = torch.full((1, 10), -1e4)
@@ -166,7 +166,7 @@ def test_another_right_training_step_passes(order, seed):
     assert ex.train_and_test.judge(steps_as(order), seed).status == "ok"
 
 
-def test_two_mistakes_at_once_are_still_told_one():
+def test_two_mistakes_get_one_message():
     def nothing_switched(model, optimizer, batches, images, labels):
         for x, y in batches:
             loss = F.cross_entropy(model(x), y)
@@ -189,7 +189,7 @@ def test_another_right_network_passes():
     assert ex.CNN.judge(Other).status == "ok"
 
 
-def test_the_matched_dense_network():
+def test_matched_dense_network_size():
     budget = held(convnet(datasets.load("shapes").train_images[:10]))
     assert budget == 224 + 16 + 6_432 + 64 + 5_130 == 11_866
     assert budget < 0.4 * 30_730
@@ -200,20 +200,20 @@ def test_the_matched_dense_network():
 # What the experiments show ------------------------------------------------------------------------
 
 
-def test_the_cnn_beats_logistic_regression(contest):
+def test_cnn_beats_logistic_regression(contest):
     _, test, linear, cnn, _ = contest
     assert accuracy(linear, test) <= 0.30
     assert accuracy(cnn, test) >= 0.80
 
 
-def test_only_the_cnn_notices_shuffled_pixels(contest):
+def test_shuffled_pixels_hurt_cnn_only(contest):
     train, test, linear, cnn, blind = contest
     assert accuracy(blind, shuffled(test)) <= accuracy(cnn, test) - 0.25
     renamed = trained(logistic, shuffled(train), 0.002, 128)
     assert abs(accuracy(renamed, shuffled(test)) - accuracy(linear, test)) <= 0.05
 
 
-def test_a_shift_leaves_more_of_the_cnns_lead(contest):
+def test_cnn_tolerates_shifts_better(contest):
     _, test, linear, cnn, _ = contest
     left = {}
     for name, model in {"linear": linear, "cnn": cnn}.items():
@@ -223,7 +223,7 @@ def test_a_shift_leaves_more_of_the_cnns_lead(contest):
     assert left["cnn"] >= left["linear"] + 0.1
 
 
-def test_a_unit_is_a_sum_over_its_receptive_field(contest):
+def test_unit_sums_receptive_field(contest):
     _, test, _, cnn, _ = contest
     image = (test[0][:1] / 255).requires_grad_()
     inside = nn.Sequential(*list(cnn.children())[:5])(image)
@@ -239,7 +239,7 @@ def test_a_unit_is_a_sum_over_its_receptive_field(contest):
     assert 1 + 2 * 1 + 3 * 1 + 4 * 4 == 22
 
 
-def test_pools_change_places_with_increasing_functions(contest):
+def test_max_pool_commutes_with_increasing_functions(contest):
     _, test, _, cnn, _ = contest
     assert all((norm.weight > 0).all() for norm in (cnn.norm1, cnn.norm2))
     blocks = [f"{kind}{i}" for i in (1, 2) for kind in ("conv", "norm", "relu", "pool")]

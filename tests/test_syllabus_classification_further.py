@@ -19,7 +19,7 @@ MASK = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
 # The textbook's networks -------------------------------------------------------------------------
 
 
-def test_memls_networks_have_a_thirtieth_of_the_parameters():
+def test_meml_convnet_has_thirtieth_of_parameters():
     mlp, cnn = (
         sum(p.numel() for p in make().parameters())
         for make in (models.meml_mlp, models.meml_convnet)
@@ -28,7 +28,7 @@ def test_memls_networks_have_a_thirtieth_of_the_parameters():
     assert 28 < mlp / cnn < 35
 
 
-def test_a_softmax_before_cross_entropy_costs_even_the_right_answer():
+def test_softmax_before_cross_entropy_costs_loss():
     sure = torch.tensor([[50.0] + [0] * 9])
     twice = F.cross_entropy(sure.softmax(1), torch.tensor([0])).item()
     assert F.cross_entropy(sure, torch.tensor([0])).item() < 1e-6
@@ -39,7 +39,7 @@ def test_a_softmax_before_cross_entropy_costs_even_the_right_answer():
 # Features by hand --------------------------------------------------------------------------------
 
 
-def test_an_edge_has_one_direction_whichever_side_is_bright():
+def test_edge_direction_ignores_polarity():
     dx, dy = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 4]])
     histogram = ex.orientation_histogram(dx, dy, 4)
     assert histogram.tolist() == pytest.approx([0.6, 0, 0.8, 0])
@@ -47,7 +47,7 @@ def test_an_edge_has_one_direction_whichever_side_is_bright():
     assert torch.allclose(ex.orientation_histogram(7 * dx, 7 * dy, 4), histogram)
 
 
-def test_bars_forget_the_directions():
+def test_normalised_histogram_example():
     h, other = torch.tensor([3.0, 0, 4, 0]), torch.tensor([0.0, 4, 0, 3])
     assert h.norm() == other.norm() == 5
     assert (h / 5).tolist() == pytest.approx([0.6, 0, 0.8, 0])
@@ -57,7 +57,7 @@ def test_bars_forget_the_directions():
 # Activations -------------------------------------------------------------------------------------
 
 
-def test_both_forms_agree_on_paper_and_one_of_each_breaks_in_float32():
+def test_unstable_forms_break_in_float32():
     for x in (-30.0, -2.0, 0.0, 2.0, 30.0):
         sigmoid = 1 / (1 + math.exp(-x))
         assert math.isclose(sigmoid, math.exp(x) / (math.exp(x) + 1))
@@ -103,7 +103,7 @@ def test_gradients_fade_with_depth(seed):
     assert first < 1e-4 * last
 
 
-def test_pytorchs_weights_against_hes():
+def test_default_init_against_he():
     assert nn.Linear(64, 64).weight.std().item() == pytest.approx(1 / (8 * math.sqrt(3)), rel=0.1)
     assert math.sqrt(2 / 64) / (1 / (8 * math.sqrt(3))) == pytest.approx(2.4, abs=0.06)
 
@@ -130,7 +130,7 @@ def killed(act, seed, bias=-6.0):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_dead_layer_comes_back_only_if_it_leaks(seed):
+def test_only_leaky_relu_revives(seed):
     assert killed(nn.ReLU(), seed) < 0.15
     assert killed(nn.LeakyReLU(0.1), seed) > 0.35
 
@@ -138,7 +138,7 @@ def test_a_dead_layer_comes_back_only_if_it_leaks(seed):
 # Holding a network back --------------------------------------------------------------------------
 
 
-def test_what_the_truth_scores_on_the_labels_given():
+def test_true_labels_score_on_noisy_labels():
     assert pytest.approx(0.64) == 1 - 0.4 + 0.4 / 10
 
 
@@ -154,7 +154,7 @@ def test_l2_by_hand_and_weight_decay(penalty, decay, after):
     assert w.item() == pytest.approx(after)
 
 
-def test_the_step_is_torchs_with_twice_the_strength():
+def test_l2_step_is_double_weight_decay():
     weight, bias = torch.tensor([[1.0, -2.0]]), torch.tensor([0.5])
     grads = torch.tensor([[0.3, 0.1]]), torch.tensor([-0.2])
     new = ex.l2_step(weight, bias, *grads, 0.1, 0.05)
@@ -166,14 +166,14 @@ def test_the_step_is_torchs_with_twice_the_strength():
     assert torch.allclose(new[1], b)
 
 
-def test_the_slides_dropout_is_unscaled():
+def test_slides_dropout_is_unscaled():
     x, keep = torch.tensor(BEFORE), torch.tensor(MASK)
     assert ex.dropout(x, keep, 0.5).tolist() == pytest.approx([2.6, 0, 0, 3.0, 6.4, 0])
     assert (x * keep).tolist() == pytest.approx([1.3, 0, 0, 1.5, 3.2, 0])
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
-def test_torch_rescales_once_and_drops_nothing_in_use(p):
+def test_torch_dropout_rescales_in_training(p):
     layer, ones = nn.Dropout(p), torch.ones(100_000)
     torch.manual_seed(0)
     out = layer(ones)
@@ -210,7 +210,7 @@ def held_back(seed, p=0.0, strength=0.0, patience=None):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_each_remedy_helps(seed):
+def test_each_regulariser_helps(seed):
     nothing = held_back(seed)
     assert nothing < 0.75
     for remedy in ({"patience": 8}, {"strength": 0.005}, {"p": 0.5}):

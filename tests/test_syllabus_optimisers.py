@@ -65,14 +65,14 @@ def largest_stable(rule, alpha=0.9):
 # Batches ------------------------------------------------------------------------------------------
 
 
-def test_updates_per_epoch_and_what_they_are_taken_for():
+def test_updates_per_epoch_and_near_misses():
     assert math.ceil(Fraction(50_000, 128)) == 391 == len(torch.arange(50_000).split(128))
     assert 50_000 // 128 == 390
     assert 50_000 - 390 * 128 == 80
     assert optimisers.updates.answer == 391
 
 
-def test_the_noise_of_a_batch_falls_like_one_over_its_size():
+def test_batch_noise_falls_with_size():
     rows = torch.randn(4000, 6, generator=torch.Generator().manual_seed(0)) + 0.3
 
     def noise(size):
@@ -94,11 +94,11 @@ def test_the_noise_of_a_batch_falls_like_one_over_its_size():
         (damped, (-0.01, -0.029, -0.0561)),
     ],
 )
-def test_three_positions(rule, expected):
+def test_three_momentum_positions(rule, expected):
     assert tuple(float(w) for w in positions(rule)) == expected
 
 
-def test_the_three_positions_of_the_exercise_are_pytorchs():
+def test_exercise_positions_equal_pytorch():
     assert optimisers.three_positions.answer == pytest.approx([*map(float, positions(momentum))])
 
 
@@ -110,14 +110,14 @@ def test_the_three_positions_of_the_exercise_are_pytorchs():
         (nesterov, Fraction(19, 10), 10, 3.8 / 2.8),
     ],
 )
-def test_first_step_terminal_speed_and_stability(rule, first, final, stable):
+def test_momentum_speed_and_stability(rule, first, final, stable):
     path = positions(rule, steps=400, eta=Fraction(1))
     assert -path[0] == first
     assert float(path[-2] - path[-1]) == pytest.approx(final, abs=1e-9)
     assert largest_stable(rule) == pytest.approx(stable, abs=1e-6)
 
 
-def test_the_limits_as_they_are_printed():
+def test_printed_stability_limits():
     assert f"{3.8 / 2.9:.2f}" == "1.31"
     assert f"{3.8 / 2.8:.2f}" == "1.36"
     for alpha in (0.0, 0.3, 0.9, 0.99):
@@ -125,7 +125,7 @@ def test_the_limits_as_they_are_printed():
     assert optimisers.largest_rates.answer == pytest.approx([2 / 4, 3.8 / 4])
 
 
-def test_the_misprinted_momentum_leaves_stability_where_it_is_said():
+def test_misprinted_momentum_stability():
     def end(rule, rate):
         w, v = 1.0, 0.0
         for _ in range(3000):
@@ -140,7 +140,7 @@ def test_the_misprinted_momentum_leaves_stability_where_it_is_said():
     assert end(momentum, 3.81) > 1e6
 
 
-def test_what_nesterov_brakes():
+def test_nesterov_brakes_earlier():
     assert spread(nesterov, 1.0) == pytest.approx(0, abs=1e-7)
     assert spread(momentum, 1.0) == pytest.approx(math.sqrt(0.9))
     for rate in (0.2, 0.5, 0.9):
@@ -148,7 +148,7 @@ def test_what_nesterov_brakes():
         assert spread(nesterov, rate) == pytest.approx(both) == spread(as_printed, rate)
 
 
-def test_momentum_and_local_minima_a_case_each_way():
+def test_momentum_may_escape_minima():
     def end(w, alpha):
         v = 0.0
         for _ in range(400):
@@ -163,14 +163,14 @@ def test_momentum_and_local_minima_a_case_each_way():
 # Rates for each weight ----------------------------------------------------------------------------
 
 
-def test_epsilon_under_the_root():
+def test_epsilon_inside_root():
     g, eps = 1e-4, 1e-7
     assert g / (math.sqrt(g * g) + eps) == pytest.approx(0.999, abs=5e-5)
     assert g / math.sqrt(g * g + eps) == pytest.approx(0.302, abs=5e-4)
     assert math.sqrt(1e-7) == pytest.approx(3e-4, abs=2e-5)
 
 
-def test_the_misplaced_square_depends_on_the_zero_of_the_loss():
+def test_misplaced_square_depends_on_offset():
     def met(w, constant):
         x = torch.tensor(w, dtype=torch.float64, requires_grad=True)
         ((x**2 / 2 + constant) ** 2).backward()
@@ -181,7 +181,7 @@ def test_the_misplaced_square_depends_on_the_zero_of_the_loss():
     assert 3 / math.sqrt(87) == pytest.approx(0.32, abs=5e-3)
 
 
-def test_first_steps_of_rmsprop():
+def test_rmsprop_first_steps():
     for rho, first in ((0.9, 3.16), (0.99, 10.0)):
         w = torch.zeros(1, requires_grad=True)
         optimizer = torch.optim.RMSprop([w], lr=1.0, alpha=rho)
@@ -193,7 +193,7 @@ def test_first_steps_of_rmsprop():
 # Adam ---------------------------------------------------------------------------------------------
 
 
-def test_adams_first_step():
+def test_adam_first_step():
     for g in (-0.5, 1e-3, 40.0):
         m_hat, r_hat = 0.1 * g / (1 - 0.9), 0.001 * g * g / (1 - 0.999)
         assert m_hat / math.sqrt(r_hat) == pytest.approx(math.copysign(1, g))
@@ -215,14 +215,14 @@ def adam_as_printed(steps, g=1.0, beta1=0.9, beta2=0.999):
 
 
 @pytest.mark.parametrize("g", [1.0, 1e-3, 50.0])
-def test_the_misprinted_adam_stops(g):
+def test_misprinted_adam_stops(g):
     assert adam_as_printed(100, g) == pytest.approx(1.288, abs=5e-4)
     assert adam_as_printed(20_000, g) == pytest.approx(adam_as_printed(100, g), abs=1e-9)
     for steps, printed in ((1, 1.0), (2, 1.235), (3, 1.279), (5, 1.287), (10, 1.288)):
         assert adam_as_printed(steps, g) == pytest.approx(printed, abs=5e-4)
 
 
-def test_adam_itself_goes_on():
+def test_adam_goes_on():
     w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([w], lr=1.0)
     for _ in range(100):
@@ -234,14 +234,14 @@ def test_adam_itself_goes_on():
 # Decay and schedules ------------------------------------------------------------------------------
 
 
-def test_one_step_with_decay():
+def test_weight_decay_step():
     assert 2 - 0.1 * (0.3 + 0.05 * 2) == pytest.approx(1.96) == optimisers_further.decayed.answer
     doubled, left = 2 - 0.1 * (0.3 + 2 * 0.05 * 2), (1 - 0.01 * 0.1) ** 400
     assert doubled == pytest.approx(1.95)
     assert left == pytest.approx(0.67, abs=5e-3)
 
 
-def test_eta_inside_and_outside_the_velocity():
+def test_eta_inside_or_outside_velocity():
     inside = outside = 0.0
     seen = {}
     for step in range(51):
@@ -288,7 +288,7 @@ RULES = {
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", RULES)
-def test_own_steps_are_pytorchs_to_1e_6_over_50_steps(name, dtype):
+def test_own_steps_equal_pytorch(name, dtype):
     step, memory, make = RULES[name]
     ours = torch.linspace(-1, 1, 7, dtype=dtype)
     theirs = ours.clone().requires_grad_()
@@ -302,7 +302,7 @@ def test_own_steps_are_pytorchs_to_1e_6_over_50_steps(name, dtype):
     assert moved[:5].min() > 0.02
 
 
-def test_one_step_moves_many_networks_with_a_rate_each():
+def test_batched_step_takes_rate_each():
     rates = torch.tensor([[0.01], [0.3]])
     w, memory = torch.zeros(2, 7), (0, 0, 0)
     alone, memories = [torch.zeros(7)] * 2, [(0, 0, 0)] * 2

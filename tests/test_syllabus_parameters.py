@@ -46,20 +46,20 @@ def held(*layers):
 POOL = (2, 2, 0)
 
 
-def test_one_neuron_with_and_without_bias():
+def test_neuron_parameters():
     assert held(nn.Linear(5, 1, bias=False)) == dense(5, 1, 0) == 5
     assert held(nn.Linear(5, 1)) == dense(5, 1) == 6
     assert held(nn.Linear(5, 3)) == dense(5, 3) == 18
     assert held(nn.Conv1d(1, 1, 3)) == 3 + 1
 
 
-def test_the_first_dense_layer_and_the_slip_beside_it():
+def test_first_dense_layer_and_near_miss():
     assert dense(784, 256) == held(nn.Linear(784, 256)) == 200_960
     assert dense(784, 256, bias=0) == 200_704
     assert 38_400 == 150 * 256 != 784 * 256
 
 
-def test_mlpnet_and_the_lenet_variant():
+def test_mlpnet_and_lenet_parameters():
     assert chain(784, 256, 84, 10) == 223_398
     assert side(28, (5, 1, 0), POOL, (5, 1, 0), POOL) == 4
     parts = [conv(1, 6, 5), conv(6, 16, 5), dense(16 * 4 * 4, 84), dense(84, 10)]
@@ -67,7 +67,7 @@ def test_mlpnet_and_the_lenet_variant():
     assert sum(parts) == 25_010
 
 
-def test_the_convolution_and_its_wrong_answers():
+def test_convolution_parameters_and_near_misses():
     layer = nn.Conv2d(6, 16, 5)
     assert held(layer) == conv(6, 16, 5) == 2_416
     assert conv(1, 16, 5) == 416
@@ -77,7 +77,7 @@ def test_the_convolution_and_its_wrong_answers():
 
 
 @pytest.mark.parametrize("with_bias", [False, True])
-def test_the_nine_by_nine_example(with_bias):
+def test_worked_9x9_example(with_bias):
     bias = int(with_bias)
     fully = chain(81, 20, 10, bias=bias)
     filters = conv(1, 3, 3, bias)
@@ -90,7 +90,7 @@ def test_the_nine_by_nine_example(with_bias):
     assert min(same, valid) > fully > pooled
 
 
-def test_the_networks_for_cifar():
+def test_cifar_network_parameters():
     assert dense(3_072, 10) == 30_730
     assert side(32, (5, 1, 0), POOL, (5, 1, 0), POOL) ** 2 * 16 == 400
     parts = [conv(3, 8, 5), conv(8, 16, 5), dense(400, 256), dense(256, 10)]
@@ -99,7 +99,7 @@ def test_the_networks_for_cifar():
     assert chain(3_072, 256, 100, 10) == 813_398
 
 
-def test_the_networks_of_meml_and_the_keras_model():
+def test_meml_and_keras_parameters():
     assert chain(784, 200, 100, 10) == 178_110
     flat = 16 * side(28, (5, 1, 0), POOL, (3, 1, 0), POOL) ** 2
     assert flat == 400
@@ -108,7 +108,7 @@ def test_the_networks_of_meml_and_the_keras_model():
     assert conv(1, 32, 3) + conv(32, 64, 3) + dense(flat, 10) == 34_826
 
 
-def test_the_flatten_size_and_its_wrong_answers():
+def test_flatten_size_and_near_misses():
     five, three = (5, 1, 0), (3, 1, 0)
     assert 16 * side(28, five, POOL, three, POOL) ** 2 == 400
     assert 16 * side(28, five, POOL, three) ** 2 == 1_600
@@ -117,7 +117,7 @@ def test_the_flatten_size_and_its_wrong_answers():
     assert 16 * side(28, (5, 1, 2), POOL, (3, 1, 1), POOL) ** 2 == 784
 
 
-def test_the_speech_network():
+def test_speech_network_parameters():
     assert 2 * 60 * 8_000 == 960_000
     assert chain(960_000, 10_000, 1_000, 1) == 9_610_012_001
     assert round(4 * 9_610_012_001 / 1e9, 1) == 38.4
@@ -138,14 +138,14 @@ def test_alexnet_in_torchvision():
     assert 256 * places**2 == 9_216
 
 
-def test_alexnet_with_a_global_average_is_under_three_million():
+def test_alexnet_with_global_average_is_small():
     assert 2_469_696 + dense(256, 1_000) == 2_726_696 < 3_000_000
     assert 2_469_696 + dense(9_216, 1_000) > 3_000_000
     assert 2_469_696 + chain(256, 4_096, 1_000) > 3_000_000
     assert 2_469_696 + chain(9_216, 50, 1_000) < 3_000_000  # another way that is right
 
 
-def test_the_listing_without_its_pool_fits_one_image_size_only():
+def test_alexnet_without_pool_fits_one_size():
     with torch.device("meta"):
         net = torchvision.models.alexnet()
         listed = nn.Sequential(net.features, nn.Flatten(), net.classifier)
@@ -161,7 +161,7 @@ def test_alexnet_of_2012_had_two_groups():
     assert sum(conv(*one) for one in grouped) + head == 60_965_224
 
 
-def test_layers_without_a_non_linearity_collapse():
+def test_linear_layers_collapse():
     generator = torch.Generator().manual_seed(1)
     first, second, x = (
         torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -172,7 +172,7 @@ def test_layers_without_a_non_linearity_collapse():
     assert (first.numel() + second.numel(), (second @ first).numel()) == (203_264, 7_840)
 
 
-def test_one_hidden_unit_makes_scores_of_rank_one():
+def test_one_hidden_unit_gives_rank_one():
     generator = torch.Generator().manual_seed(1)
     first, second, x = (
         torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -182,7 +182,7 @@ def test_one_hidden_unit_makes_scores_of_rank_one():
     assert ranks == [1, 5]
 
 
-def test_deep_does_not_mean_ever_smaller():
+def test_depth_does_not_shrink_parameters():
     widths = [outputs for _, outputs, _ in ALEXNET]
     assert widths != sorted(widths, reverse=True)
 
@@ -190,7 +190,7 @@ def test_deep_does_not_mean_ever_smaller():
 # Further ------------------------------------------------------------------------------------------
 
 
-def test_separable_bottleneck_and_stacked_kernels():
+def test_separable_and_stacked_kernels():
     free = {"bias": 0}
     assert conv(128, 128, 3, **free) == 147_456
     assert conv(1, 128, 3, **free) + conv(128, 128, 1, **free) == 17_536
@@ -200,11 +200,11 @@ def test_separable_bottleneck_and_stacked_kernels():
     assert squeezed == 17_408
 
 
-def test_training_with_adam_takes_four_numbers_a_weight():
+def test_adam_keeps_four_numbers_per_weight():
     assert 61_100_840 * 4 * 4 == 977_613_440
 
 
-def test_folding_against_widening():
+def test_depth_against_width():
     x = [i / 2**12 for i in range(2**12 + 1)]
     for _ in range(8):
         x = [1 - abs(2 * value - 1) for value in x]

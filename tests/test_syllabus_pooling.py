@@ -86,19 +86,19 @@ def amax(images):
 
 
 @pytest.mark.parametrize(("stride", "expected"), [(1, STRIDE_1), (2, STRIDE_2)])
-def test_the_4x4_example(stride, expected):
+def test_worked_4x4_pooling(stride, expected):
     assert pooled(INPUT, 2, stride, max) == expected
     images = torch.tensor([[INPUT]], dtype=torch.float64)
     assert F.max_pool2d(images, 2, stride)[0, 0].tolist() == expected
 
 
-def test_the_first_window_and_what_it_is_taken_for():
+def test_first_window_and_near_misses():
     numbers = [x for *_, x in windows(INPUT, 2)[0, 0]]
     assert numbers == [2, 3, 1, 5]
     assert (max(numbers), sum(numbers), mean(numbers)) == (5, 11, Fraction(11, 4))
 
 
-def test_multiplying_and_summing_is_no_max_pool():
+def test_convolution_is_no_max_pool():
     sums = pooled(INPUT, 2, 1, sum)
     assert sums == [[11, 20, 3], [3, 15, 0], [-1, 1, 4]]
     assert sums != STRIDE_1
@@ -108,7 +108,7 @@ def test_multiplying_and_summing_is_no_max_pool():
     assert list(torch.nn.MaxPool2d(2).parameters()) == []
 
 
-def test_average_and_maximum_of_dumoulin_and_visin():
+def test_dumoulin_visin_pooling_grids():
     average = [[round(float(x), 1) for x in row] for row in pooled(DUMOULIN, 3, 1, mean)]
     assert average == [[1.7, 1.7, 1.7], [1.0, 1.2, 1.8], [1.1, 0.8, 1.3]]
     assert pooled(DUMOULIN, 3, 1, max) == [[3, 3, 3], [3, 3, 3], [3, 2, 3]]
@@ -116,7 +116,7 @@ def test_average_and_maximum_of_dumoulin_and_visin():
     assert by_scipy.tolist() == pooled(DUMOULIN, 3, 1, max)
 
 
-def test_the_grid_beside_the_tables_belongs_to_convolution():
+def test_misplaced_grid_is_a_convolution():
     slid = ndimage.correlate(torch.tensor(DUMOULIN).numpy(), torch.tensor(GRID).numpy())[1:-1, 1:-1]
     assert slid.tolist() == [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
     assert slid.tolist() not in (pooled(DUMOULIN, 3, 1, mean), pooled(DUMOULIN, 3, 1, max))
@@ -133,14 +133,14 @@ def test_sizes_of_pooled_rows(length, kernel, stride, outputs):
     assert F.max_pool1d(torch.zeros(1, 1, length), kernel, stride).shape[-1] == outputs
 
 
-def test_what_the_size_is_taken_for():
+def test_pooled_size_and_near_misses():
     assert math.ceil(Fraction(13, 2)) == 7
     assert (13 - 3) // 2 == 5
     assert F.max_pool1d(torch.zeros(1, 1, 13), 3, 1).shape[-1] == 11
     assert F.max_pool1d(torch.zeros(1, 1, 13), 3).shape[-1] == 4
 
 
-def test_channels_stay_as_they_are():
+def test_pooling_keeps_channels():
     images = torch.randn(24, 20, 36, generator=torch.Generator().manual_seed(0))
     together = torch.nn.MaxPool2d(2)(images)
     assert together.shape == (24, 10, 18)
@@ -148,7 +148,7 @@ def test_channels_stay_as_they_are():
     assert torch.equal(together, apart)
 
 
-def test_padding_is_minus_infinity():
+def test_max_pool_pads_minus_infinity():
     below = torch.tensor([[[-3.0, -1, -8], [-2, -4, -7], [-6, -9, -5]]])
     right = F.max_pool2d(F.pad(below, (1, 1, 1, 1), value=-math.inf), 2)
     assert torch.equal(F.max_pool2d(below, 2, padding=1), right)
@@ -157,7 +157,7 @@ def test_padding_is_minus_infinity():
     assert int((zeros == 0).sum()) == 3
 
 
-def test_pools_cut_the_work_and_widen_the_view():
+def test_pooling_widens_receptive_field():
     """Blocks of two 3×3 convolutions with a pool between, seen from one unit by its gradient."""
     for blocks, sees in ((1, 5), (2, 14), (3, 32), (4, 68)):
         line = torch.ones(1, 1, 200, requires_grad=True)
@@ -173,7 +173,7 @@ def test_pools_cut_the_work_and_widen_the_view():
 # Gradients ----------------------------------------------------------------------------------------
 
 
-def test_the_gradient_accumulates_over_windows():
+def test_max_pool_gradient_accumulates():
     expected = [[0, 0, 0, 0], [0, 2, 4, 0], [0, 2, 0, 0], [0, 0, 0, 1]]
     assert sent_back(INPUT, 2, 1, first) == expected
     assert by_autograd(lambda images: F.max_pool2d(images, 2, 1), INPUT) == expected
@@ -181,7 +181,7 @@ def test_the_gradient_accumulates_over_windows():
     assert sum(map(sum, mask)) == 4 != sum(map(sum, expected)) == 9
 
 
-def test_ties_are_a_convention():
+def test_max_pool_ties_are_convention():
     tied = [row[:2] for row in INPUT[2:]]
     assert tied == [[-5, 2], [2, 0]]
     assert by_autograd(lambda images: F.max_pool2d(images, 2, 1), tied) == [[0, 1], [0, 0]]
@@ -191,19 +191,19 @@ def test_ties_are_a_convention():
     assert sent_back(tied, 2, 1, each) == [[0, 1], [1, 0]]
 
 
-def test_all_of_the_example_with_shared_and_with_doubled_ties():
+def test_tie_conventions_on_example():
     half = Fraction(1, 2)
     expected = [[0, 0, 0, 0], [0, 2, 4, 0], [0, 3 * half, 0, 0], [half, 0, 0, 1]]
     assert sent_back(INPUT, 2, 1, shared) == by_autograd(amax, INPUT) == expected
     assert sum(map(sum, sent_back(INPUT, 2, 1, each))) == 10
 
 
-def test_the_small_example_of_overlapping_windows():
+def test_overlapping_windows_example():
     grid = [[3, 1, 2], [0, 4, 1], [2, 5, 6]]
     assert sent_back(grid, 2, 1, first) == [[0, 0, 0], [0, 2, 0], [0, 1, 1]]
 
 
-def test_a_layer_by_hand():
+def test_pool_layer_by_hand():
     image = torch.tensor([[3.0, 1, 2], [0, 4, 1], [2, 5, 6]])
     kernel = torch.tensor([[1.0, 2], [0, -1]], requires_grad=True)
     output = F.conv2d(image[None, None], kernel[None, None])[0, 0]
@@ -215,7 +215,7 @@ def test_a_layer_by_hand():
 # Sparse patterns, shifts and other pools ----------------------------------------------------------
 
 
-def test_what_a_mean_dilutes_and_a_stride_misses():
+def test_mean_dilutes_and_stride_misses():
     found, strength = {"max": 0, "stride": 0}, []
     for place in range(16):
         window = torch.zeros(1, 1, 4, 4)
@@ -227,7 +227,7 @@ def test_what_a_mean_dilutes_and_a_stride_misses():
     assert strength == [1 / 16] * 16
 
 
-def test_a_row_moved_by_one_pixel():
+def test_pool_of_shifted_row():
     row = [0, 5, 1, 0, 0, 3, 0, 2]
 
     def pairs(line):
@@ -238,7 +238,7 @@ def test_a_row_moved_by_one_pixel():
     assert pairs([0, 0, *row[:-2]]) == [0, *pairs(row)[:-1]]
 
 
-def test_norms_and_what_torch_makes_of_them():
+def test_lp_pool_equals_norms():
     tied = torch.tensor([[[-5.0, 2], [2, 0]]])
     assert F.lp_pool2d(tied, 2, 2).item() == pytest.approx(norm([-5, 2, 2, 0])) == math.sqrt(33)
     assert F.lp_pool2d(tied, 1, 2).item() == -1
@@ -250,6 +250,6 @@ def test_norms_and_what_torch_makes_of_them():
     assert powers[-1] == pytest.approx(5, abs=0.04)
 
 
-def test_the_heads_of_a_network():
+def test_network_heads():
     assert 512 * 7 * 7 * 1000 + 1000 == 25_089_000
     assert 512 * 1000 + 1000 == 513_000

@@ -87,7 +87,7 @@ def smallest_l1(matrix, y):
 # (7.46) and (7.47) --------------------------------------------------------------------------------
 
 
-def test_both_examples_hold_and_which_of_their_parts_is_sparse():
+def test_lecture_examples_and_sparsity():
     assert (M @ X).tolist() == [18, 5, 15, -9, -3]
     assert (B @ H == Y).all()
     assert [np.count_nonzero(part) for part in (M, X, B, H)] == [10, 6, 29, 2]
@@ -106,7 +106,7 @@ def test_rank_spark_and_coherence():
     assert round((1 + 1 / max(pairs)) / 2, 2) == 1.13
 
 
-def test_the_shortest_code_is_dense_and_the_smallest_sum_is_right():
+def test_l1_finds_sparse_code_l2_does_not():
     shortest = B.T @ np.linalg.solve((B @ B.T).astype(float), Y)
     assert np.allclose(B @ shortest, Y)
     assert round(abs(shortest).sum(), 2) == 6.07
@@ -126,7 +126,7 @@ def test_omp_takes_two_steps():
     assert round(min(alone), 2) == 8.98  # no single column does better
 
 
-def test_a_sparse_matrix_does_not_help_its_dense_unknowns():
+def test_sparse_matrix_needs_sparse_unknowns():
     found = smallest_l1(M, M @ X)
     assert np.allclose(found, [4.5, 3, -0.5, 0, 1.5, 3.375], atol=1e-7)
     assert abs(found).sum() < abs(X).sum()
@@ -141,7 +141,7 @@ def test_how_many_rows_are_enough():
     assert [math.comb(5, m) for m in range(1, 6)] == [5, 10, 10, 5, 1]
 
 
-def test_on_the_line_of_solutions_the_sum_is_lowest_in_a_kink():
+def test_l1_minimum_is_at_kink():
     v = np.linalg.svd(B)[2][5]
     v = v * np.sign(v[0])
     assert np.allclose(B @ v, 0)
@@ -153,7 +153,7 @@ def test_on_the_line_of_solutions_the_sum_is_lowest_in_a_kink():
 
 
 @pytest.mark.parametrize(("price", "budget"), [(1, 4.98), (10, 4.77), (100, 2.67)])
-def test_each_price_has_its_budget(price, budget):
+def test_penalty_equals_constraint(price, budget):
     lasso = Lasso(alpha=price / 5, fit_intercept=False, tol=1e-12, max_iter=10**6).fit(B, Y)
     assert round(abs(lasso.coef_).sum(), 2) == budget
     assert np.flatnonzero(abs(lasso.coef_) > 1e-6).tolist() == [1, 4]
@@ -162,7 +162,7 @@ def test_each_price_has_its_budget(price, budget):
 # Lines, and pictures as codes ---------------------------------------------------------------------
 
 
-def test_outliers_move_the_l2_line_only():
+def test_outliers_move_l2_line_only():
     random = np.random.default_rng(0)
     points = [(x, 3 + 0.2 * x + 0.1 * random.standard_normal()) for x in random.uniform(0, 10, 15)]
     slopes = []
@@ -181,7 +181,7 @@ def contrast(values) -> np.ndarray:
     return squares.cumsum() / squares.sum()
 
 
-def test_a_photograph_is_compressible_unless_it_is_shuffled():
+def test_only_ordered_photograph_is_compressible():
     photo = datasets.photograph("flower", size=128, gray=True)[0].double().numpy() / 255
     waves = fft.dctn(photo, norm="ortho")
     kept = np.where(abs(waves) >= np.quantile(abs(waves), 0.95), waves, 0)
@@ -194,14 +194,14 @@ def test_a_photograph_is_compressible_unless_it_is_shuffled():
     assert shares == pytest.approx([0.97, 0.19, 0.28], abs=0.01)
 
 
-def test_matrix_for_a_large_photograph():
+def test_large_photograph_matrix_size():
     assert round(0.3 * 512**2) * 512**2 * 4 / 1e9 == pytest.approx(82, abs=0.5)
 
 
 # Exercises, and what each is taken for ------------------------------------------------------------
 
 
-def test_the_shortest_row_is_zero_filling():
+def test_least_norm_is_zero_filling():
     keep = np.eye(5)[[0, 2, 4]]
     assert np.allclose(np.linalg.pinv(keep) @ [7, 2, 6], ex.shortest_row.answer)
     blurry, mean = (7, 4.5, 2, 4, 6), (7, 5, 2, 5, 6)
@@ -210,7 +210,7 @@ def test_the_shortest_row_is_zero_filling():
     assert squares[0] == 49 + 4 + 36 == min(squares)
 
 
-def test_a_soft_threshold_minimises():
+def test_soft_threshold_minimises():
     x = torch.linspace(-5, 5, 100_001, dtype=torch.float64)
     for v in (-2.5, -0.4, 0.0, 0.7, 3.0):
         cost = (x - v) ** 2 / 2 + 0.8 * x.abs()
@@ -218,7 +218,7 @@ def test_a_soft_threshold_minimises():
         assert x[cost.argmin()].item() == pytest.approx(expected, abs=1e-4)
 
 
-def test_steps_of_ista_go_where_the_lasso_lies():
+def test_ista_reaches_lasso():
     random = np.random.default_rng(3)
     matrix, y = random.standard_normal((6, 9)), random.standard_normal(6)
     lasso = Lasso(alpha=0.3 / 6, fit_intercept=False, tol=1e-12, max_iter=10**6).fit(matrix, y)
@@ -238,7 +238,7 @@ def half_of_china():
         yield tiny.flatten(), cosines, half
 
 
-def test_the_lost_intercept_costs_eighteen_decibels_and_ridge_fills_with_the_mean():
+def test_lost_intercept_costs_decibels():
     for tiny, cosines, half in half_of_china():
         as_met = ex.lasso_picture.start(cosines, half, tiny[half])
         repaired = ex.lasso_picture.model(cosines, half, tiny[half])
@@ -253,7 +253,7 @@ def test_the_lost_intercept_costs_eighteen_decibels_and_ridge_fills_with_the_mea
         assert psnr(picture, tiny) < 14
 
 
-def test_noisier_data_want_a_larger_weight_on_the_prior():
+def test_noise_needs_larger_lambda():
     photo = datasets.photograph("flower", size=64, gray=True)[0].float() / 255
     cosine, tried = DCT(photo.shape), [0.01, 0.03, 0.1, 0.2, 0.4]
     for seed in (0, 1):
@@ -275,7 +275,7 @@ def test_noisier_data_want_a_larger_weight_on_the_prior():
 # Recoveries ---------------------------------------------------------------------------------------
 
 
-def test_a_photograph_from_a_third_of_its_pixels_and_how_many_steps_it_takes():
+def test_photograph_from_third_of_pixels():
     photo = datasets.photograph("flower", size=128, gray=True)[0].float() / 255
     mask = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0)) < 0.3
     pixels, cosine = Restriction(photo.shape, mask), DCT(photo.shape)
@@ -291,7 +291,7 @@ def test_a_photograph_from_a_third_of_its_pixels_and_how_many_steps_it_takes():
 
 
 @pytest.mark.parametrize("pattern", ["lines", "radial", "points"])
-def test_a_slice_from_a_third_of_k_space(pattern):
+def test_slice_from_third_of_kspace(pattern):
     head = datasets.mr_slice()[0].float() / 215
     for seed in (0, 1):
         scanner = KSpace(kspace_mask(head.shape, 0.3, pattern, seed=seed))
@@ -309,7 +309,7 @@ def test_a_slice_from_a_third_of_k_space(pattern):
             assert psnr(zero_filled, head) > 35
 
 
-def test_three_priors_at_one_mask():
+def test_three_priors_on_one_mask():
     photo = datasets.photograph("flower", size=64, gray=True)[0].float() / 255
     pixels, cosine = Restriction(photo.shape, 0.3, seed=0), DCT(photo.shape)
     seen, lams = pixels(photo), geometric_schedule(0.3, 3e-3, 40)
@@ -323,7 +323,7 @@ def test_three_priors_at_one_mask():
     assert sum(p.numel() for p in DeepDecoder().parameters()) == 5_473 > 64**2 > len(seen) == 1_229
 
 
-def test_whole_rows_cost_every_prior_decibels():
+def test_missing_rows_cost_decibels():
     photo = datasets.photograph("flower", size=64, gray=True)
     for prior in PRIORS[1:]:
         scores = {

@@ -26,7 +26,7 @@ CODE = torch.tensor([0.0, 2, 0, 0, -3, 0]).double()
 # A · OMP -----------------------------------------------------------------------------------------
 
 
-def test_7_47_is_the_books():
+def test_example_7_47_equals_book():
     columns = ((3, 4, -1, 3, -5), (-1, 2, 5, 1, 4), (2, -3, 4, 2, -2))
     columns += ((-5, -1, 2, -3, 2), (4, 1, -3, 0, -5), (1, 3, -2, -3, -1))
     assert torch.equal(B.mT, torch.tensor(columns).double())
@@ -36,7 +36,7 @@ def test_7_47_is_the_books():
     assert all(abs(np.linalg.det(B[:, list(some)].numpy())) > 1e-6 for some in five)  # spark 6
 
 
-def test_omp_finds_7_47_in_two_steps_of_the_printed_sizes():
+def test_omp_solves_example_7_47():
     match = Y @ B / B.norm(dim=0)
     assert match.tolist() == pytest.approx([-21.4, 29.9, 0.5, 22.4, -31.8, -15.9], abs=0.05)
     one = torch.from_numpy(orthogonal_mp((B / B.norm(dim=0)).numpy(), Y.numpy(), n_nonzero_coefs=1))
@@ -46,7 +46,7 @@ def test_omp_finds_7_47_in_two_steps_of_the_printed_sizes():
     assert torch.allclose(ex.omp(B.float(), Y.float(), 2), CODE.float(), atol=1e-4)
 
 
-def test_without_a_refit_or_magnitudes_7_47_is_missed():
+def test_example_7_47_needs_refit():
     unit, left, h = B / B.norm(dim=0), Y.clone(), torch.zeros(6).double()
     for _ in range(2):  # matching pursuit
         best = (unit.mT @ left).abs().argmax()
@@ -76,7 +76,7 @@ def shares(flat, seed, counts=(4, 8)):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_greed_suffers_where_nothing_stands_out(seed):
+def test_omp_fails_on_flat_signals(seed):
     (pursuit, greedy, look), (pursuit8, greedy8, _) = shares(False, seed)
     assert min(pursuit, greedy, pursuit8) > 0.9
     assert greedy8 > 0.75
@@ -87,7 +87,7 @@ def test_greed_suffers_where_nothing_stands_out(seed):
     assert look8 < 0.1
 
 
-def test_choices_to_try():
+def test_number_of_supports():
     assert math.comb(6, 2) == 15
     assert round(math.comb(100, 10) / 1e12) == 17
 
@@ -102,7 +102,7 @@ def recovery(camera, atoms, q, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_works_only_where_it_is_incoherent(seed):
+def test_random_sampling_needs_incoherence(seed):
     spikes = torch.eye(128)
     cosines = operators.DCT(128).H(spikes)
     drawn = torch.randperm(128, generator=torch.Generator().manual_seed(seed))[:40]
@@ -116,7 +116,7 @@ def test_random_works_only_where_it_is_incoherent(seed):
     assert recovery(spikes[:40], cosines, 8, seed) < recovery(spikes[drawn], cosines, 8, seed) - 0.2
 
 
-def test_coherences_and_chances():
+def test_coherence_and_success_rate():
     cosines = operators.DCT(128).H(torch.eye(128))
     assert cosines.abs().max().item() == pytest.approx(0.125, abs=1e-3)
     assert math.comb(124, 36) / math.comb(128, 40) == pytest.approx(0.01, abs=0.002)
@@ -125,13 +125,13 @@ def test_coherences_and_chances():
 # C · The curve -----------------------------------------------------------------------------------
 
 
-def test_the_height_on_the_curve_that_the_exercise_gives():
+def test_exercise_point_on_phase_curve():
     assert phase.donoho_tanner(0.3) == pytest.approx(0.29, abs=0.005)
     assert ex.most_nonzeros.answer == 87
 
 
 @pytest.mark.parametrize("delta", [0.3, 0.5, 0.7])
-def test_small_problems_turn_at_the_curve(delta):
+def test_small_problems_follow_phase_curve(delta):
     m = round(100 * delta)
     for offset, low, high in ((-0.12, 0.75, 1), (0.15, 0, 0.25)):
         q = round((phase.donoho_tanner(delta) + offset) * m)
@@ -143,7 +143,7 @@ def test_small_problems_turn_at_the_curve(delta):
 # D · Radon ----------------------------------------------------------------------------------
 
 
-def test_total_variation_beats_least_squares_from_twenty_angles():
+def test_total_variation_beats_least_squares():
     scanner = operators.Radon(64, torch.arange(0, 180, 9).tolist())
     assert scanner.shape_out == (20, 93)
     blocks = torch.zeros(64, 64)
@@ -164,7 +164,7 @@ def test_total_variation_beats_least_squares_from_twenty_angles():
 # E · Coates and Ng -------------------------------------------------------------------------------
 
 
-def test_gain_shape_is_omp_1_and_the_gain_is_the_best_weight():
+def test_omp1_equals_gain_shape_vq():
     generator = torch.Generator().manual_seed(0)
     D = F.normalize(torch.randn(20, 30, generator=generator), dim=0)
     x = torch.randn(50, 20, generator=generator)
@@ -176,7 +176,7 @@ def test_gain_shape_is_omp_1_and_the_gain_is_the_best_weight():
     assert torch.equal(ex.gain_shape(D, -x), -codes)
 
 
-def test_the_dictionary_step_is_the_best_for_codes_of_one_number():
+def test_dictionary_step_is_best_for_omp1():
     generator = torch.Generator().manual_seed(1)
     D = F.normalize(torch.randn(10, 6, generator=generator), dim=0)
     x = torch.randn(200, 10, generator=generator)
@@ -186,7 +186,7 @@ def test_the_dictionary_step_is_the_best_for_codes_of_one_number():
     assert torch.allclose(F.normalize(by_hand, dim=0), F.normalize(fitted, dim=0), atol=1e-4)
 
 
-def test_t_is_a_convolution_with_a_bias_and_a_relu():
+def test_encoder_t_equals_biased_convolution():
     generator = torch.Generator().manual_seed(2)
     image = torch.randn(2, 3, 12, 12, generator=generator)
     D = F.normalize(torch.randn(108, 5, generator=generator), dim=0)
@@ -196,7 +196,7 @@ def test_t_is_a_convolution_with_a_bias_and_a_relu():
     assert torch.allclose(maps.flatten(2).mT.flatten(0, 1), codes, atol=1e-5)
 
 
-def test_counts():
+def test_feature_counts():
     assert (32 - 6 + 1) ** 2 == 729
     assert ex.features.answer == 12_800
     assert 6 * 6 * 3 == 108
@@ -218,7 +218,7 @@ def accuracy(code, images, labels, others, truth, white):
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_encoders_and_dictionaries_keep_their_order_on_shapes(seed):
+def test_encoders_keep_order_on_shapes(seed):
     data = datasets.load("shapes")
     some = torch.randperm(5000, generator=torch.Generator().manual_seed(seed))[:1000]
     images, labels = data.train_images[some], data.train_labels[some]
@@ -237,7 +237,7 @@ def test_encoders_and_dictionaries_keep_their_order_on_shapes(seed):
     assert one + 0.005 < with_t["OMP-1"]
 
 
-def test_one_call_gives_what_the_table_says():
+def test_coates_ng_equals_table_row():
     data = datasets.load("shapes")
     train = data.train_images[:1000], data.train_labels[:1000]
     test = data.test_images[:1000], data.test_labels[:1000]

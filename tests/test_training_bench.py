@@ -39,7 +39,7 @@ def table(capsys):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
 
-def test_every_part_writes_its_rows(bench, capsys):
+def test_every_part_writes_rows(bench, capsys):
     bench.main(["--images", "60", "--runs", "1", "--threads", "1"])
     rows = table(capsys)
     assert {len(row) for row in rows} == {4}
@@ -64,7 +64,7 @@ def test_every_part_writes_its_rows(bench, capsys):
     assert goals == [""] * 9 + ["≤ 45 %", "≥ 85 %"]  # the others are for CIFAR-10
 
 
-def test_a_number_that_misses_its_goal_is_seen(bench, capsys, monkeypatch):
+def test_missed_goal_returns_one(bench, capsys, monkeypatch):
     arguments = ["--images", "60", "--threads", "1", "--part", "shapes"]
     assert bench.main(arguments) == 1
     logistic, convnet = table(capsys)
@@ -90,7 +90,7 @@ def task(bench, accuracy_goals=True, count=60):
     ("accuracy", "seconds", "met"),
     [(0.40, 13.0, True), (0.40, 11.0, False), (0.12, 50.0, False)],
 )
-def test_the_tutorials_ratio(bench, monkeypatch, accuracy, seconds, met):
+def test_tutorial_ratio_verdict(bench, monkeypatch, accuracy, seconds, met):
     """Its median counts, and an accuracy that guessing nearly gives proves nothing."""
     monkeypatch.setattr(
         bench, "tutorial", lambda task, seed, batches=None: (seconds + 100 * (seed == 2), accuracy)
@@ -104,7 +104,7 @@ def test_the_tutorials_ratio(bench, monkeypatch, accuracy, seconds, met):
     assert bench.against_tutorial(task(bench, accuracy_goals=False))[0].met is None
 
 
-def test_an_accuracy_never_reached_is_no_success(bench, monkeypatch):
+def test_unreached_accuracy_fails(bench, monkeypatch):
     monkeypatch.setattr(bench, "tutorial", lambda task, seed, batches=None: (30.0, 0.5))
     monkeypatch.setattr(bench, "time_by_fit", lambda *_: {})
     monkeypatch.setattr(bench, "time_by_plain_loop", lambda *_: {0.5: 2.0})
@@ -132,7 +132,7 @@ def test_verdicts_on_the_recipes(bench, monkeypatch, gain, seconds, recipe, verd
     assert [row.met for row in rows] == verdicts
 
 
-def test_the_clock_counts_training_and_not_its_own_looking(bench, monkeypatch):
+def test_clock_excludes_evaluation(bench, monkeypatch):
     accuracies = iter([0.3, 0.55, 0.8])
 
     def slow_look(model, data):
@@ -156,7 +156,7 @@ def test_the_clock_counts_training_and_not_its_own_looking(bench, monkeypatch):
     assert 0.03 < clock.passed[0.5] < clock.passed[0.7] < 0.2
 
 
-def test_both_sides_of_the_fair_ratio_train_alike(bench):
+def test_plain_loop_trains_like_fit(bench):
     """The same network, images, optimiser and number of steps; both stop at the accuracy."""
     small = task(bench, count=130)
     recipe = bench.RECIPES["quick"]
@@ -167,7 +167,7 @@ def test_both_sides_of_the_fair_ratio_train_alike(bench):
         assert by(small, recipe, [0.0], 0)[0.0] < math.inf
 
 
-def test_the_augmentation_moves_and_mirrors_and_loses_nothing_else(bench):
+def test_flip_and_shift_moves_and_mirrors(bench):
     torch.manual_seed(0)
     batch = torch.rand(40, 3, 12, 12)
     made = bench.flip_and_shift(batch, max_shift=2)
@@ -184,7 +184,7 @@ def test_the_augmentation_moves_and_mirrors_and_loses_nothing_else(bench):
     assert not torch.equal(made, batch)
 
 
-def test_help_tells_the_options(bench, capsys):
+def test_help_lists_options(bench, capsys):
     with pytest.raises(SystemExit, match="0"):
         bench.main(["--help"])
     text = capsys.readouterr().out
