@@ -9,13 +9,22 @@ from course_utils.publishing.browser_scripts import fetch_browser_scripts
 from course_utils.publishing.lab_driver import find_chromium
 from course_utils.workbooks import ROOT
 
+QUICK = "not (browser or executed or training or weekly)"  # tests by their marks
+
 
 def test(argv: list[str]) -> int:
-    """Fetch what the browser tests need, then run pytest with these arguments on two cores."""
+    """Fetch what the browser tests need, then run pytest with these arguments on two cores.
+
+    With ``--quick`` it leaves out what drives a browser, executes notebooks or trains.
+    """
     fetch_browser_scripts()
-    find_chromium()
-    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # browsers first
-    return subprocess.call([sys.executable, "-m", "pytest", *spread, *argv], cwd=ROOT)
+    arguments = [argument for argument in argv if argument != "--quick"]
+    if "--quick" in argv:
+        arguments = ["-m", QUICK, *arguments]
+    else:
+        find_chromium()
+    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # see conftest.py
+    return subprocess.call([sys.executable, "-m", "pytest", *spread, *arguments], cwd=ROOT)
 
 
 def bench(argv: list[str]) -> int:

@@ -22,7 +22,36 @@ if "COURSE_DATA" in os.environ:  # kernels run in other folders
     os.environ["COURSE_DATA"] = str(Path(os.environ["COURSE_DATA"]).resolve())
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # in kernels: one process works on each core
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
+LONG = ("test_exercises.py", "test_mark.py")
+SHARED_FOLDERS = {"executed_student", "executed_tutor", "built"}  # fixtures of executed notebooks
+
+
+def pytest_collection_modifyitems(items):
+    """Mark tests by what they need, and begin with the files that take longest.
+
+    A file is one process's work. The one that waits for the notebooks comes first: meanwhile the
+    other process drives the browser, and none of the long ones is left to the end. Within a rank,
+    the order is that of pytest-randomly.
+    """
+    for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
+        if not SHARED_FOLDERS.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.executed)
+    kinds = {}
+    for item in items:
+        kinds.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+    items.sort(key=lambda item: _rank(item.path.name, kinds[item.path]))
+
+
+def _rank(name: str, marks: set[str]) -> int:
+    """Order of a file: executed, browser, both, the long ones, the rest."""
+    if not marks.isdisjoint({"executed", "browser"}):
+        order = ({"executed"}, {"browser"}, {"executed", "browser"})
+        return order.index(marks & {"executed", "browser"})
+    return 3 if name in LONG else 4
 
 
 def seed_generators(config: pytest.Config, name: str) -> None:

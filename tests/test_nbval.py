@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 
 import answer_rules
 import nbformat
@@ -15,7 +16,10 @@ from course_utils.exercise import all_exercises
 from course_utils.publishing import run_notebooks
 from course_utils.workbooks import NBVAL_TAG, ROOT, discover, exercise_number, tags
 
-pytestmark = pytest.mark.timeout(1200)  # the first test of an edition waits for all its notebooks
+pytestmark = [
+    pytest.mark.executed,
+    pytest.mark.timeout(1200),  # the first test waits for all notebooks of both editions
+]
 
 EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in discover()])
 
@@ -36,16 +40,31 @@ def test_no_output_of_a_run_gives_an_answer_before_its_check(name, executed_stud
     assert list(answer_rules.answers_come_after(page)) == []
 
 
-@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
-def test_time_and_memory_stand_beside_their_limits(edition, request, capsys):
+@pytest.fixture(scope="module")
+def run_all():
+    """The benchmark of time and memory, a script beside the package."""
     spec = importlib.util.spec_from_file_location("run_all", ROOT / "benchmarks" / "run_all.py")
-    run_all = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run_all)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
+def test_run_all_table_names_both_limits(edition, run_all, request, capsys):
     rows = run_all.table(edition, request.getfixturevalue(f"executed_{edition}"))
-    with capsys.disabled():  # printed and not asserted: a busy machine is no error in the course
+    with capsys.disabled():  # time is printed and not asserted: a busy machine is no error
         print("", *rows, sep="\n")
     assert len(rows) == len(discover())
     assert all(re.search(r"[1-9].* s of 30 +[1-9]\d+ MB of 700", row) for row in rows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is counted as Linux does")
+@EACH_NOTEBOOK
+@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
+def test_kernel_keeps_memory_promise(edition, name, run_all, request):
+    ran = request.getfixturevalue(f"executed_{edition}") / name
+    peak = nbformat.read(ran, as_version=4).metadata.course.peak_mb
+    assert peak <= run_all.MEGABYTES
 
 
 # What must not pass -------------------------------------------------------------------------------
@@ -63,9 +82,16 @@ def up_to(path, wanted):
     return cells[: found[0] + 1] if found else []
 
 
-def test_an_altered_stored_number_fails(tmp_path):
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(discover()[1:3], id="two notebooks"),
+        pytest.param(discover(), id="all notebooks", marks=pytest.mark.weekly),
+    ],
+)
+def test_altered_stored_number_fails(paths, tmp_path):
     altered = {}
-    for count, path in enumerate(discover()):
+    for count, path in enumerate(paths):
         cells = up_to(
             path, lambda cell: NBVAL_TAG in tags(cell) and re.search(r"\d", str(cell.outputs))
         )

