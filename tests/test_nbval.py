@@ -9,10 +9,12 @@ import sys
 import answer_rules
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_rules import name_of, page_of
 
 from course_utils.exercise import all_exercises
+from course_utils.figures import all_figures
 from course_utils.publishing import run_notebooks
 from course_utils.workbooks import NBVAL_TAG, ROOT, discover, exercise_number, tags
 
@@ -21,6 +23,7 @@ pytestmark = [
     pytest.mark.timeout(1200),  # the first test waits for all notebooks of both editions
 ]
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in discover()])
 
 
@@ -38,6 +41,33 @@ def test_no_output_of_a_run_gives_an_answer_before_its_check(name, executed_stud
     exercises = {exercise.number: exercise for exercise in all_exercises()}
     page = page_of(executed_student / name, exercises)
     assert list(answer_rules.answers_come_after(page)) == []
+
+
+@EACH_NOTEBOOK
+def test_every_picture_has_alternative_text(name, executed_student):
+    cells = nbformat.read(executed_student / name, as_version=4).cells
+    data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    assert not any("image/png" in one for one in data), "shown without show(figure, alt=…)"
+    pictures = [
+        picture
+        for one in data
+        for picture in BeautifulSoup(one.get("text/html", ""), "html.parser").find_all("img")
+    ]
+    assert all(picture.get("alt", "").strip() for picture in pictures)
+
+
+@EACH_NOTEBOOK
+def test_figures_are_shown_where_built(name, executed_student):
+    cells = nbformat.read(executed_student / name, as_version=4).cells
+    source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    texts = [
+        output.data["text/plain"]
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if WIDGET_VIEW in output.get("data", {})
+    ]
+    figures = [text for text in texts if text.startswith("<course_utils.figures.")]
+    assert bool(figures) == any(f"{figure.__name__}(" in source for figure in all_figures())
 
 
 @pytest.fixture(scope="module")
