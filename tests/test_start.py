@@ -567,7 +567,7 @@ def test_test_returns_pytest_exit_code(monkeypatch, root):
 
 def test_test_quick_needs_no_browser(monkeypatch):
     done = []
-    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda where: None)
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda: None)
     monkeypatch.setattr(developer, "find_chromium", lambda: pytest.fail("asked for Chromium"))
     monkeypatch.setattr(
         developer.subprocess, "call", lambda command, cwd: done.append(command) or 0

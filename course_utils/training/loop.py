@@ -199,7 +199,7 @@ def _train_epoch(
 
 
 def evaluate(
-    model: nn.Module, data: Pair, *, batch_size: int = 500, loss: Loss = F.cross_entropy
+    model: nn.Module, data: Pair, *, batch_size: int = 100, loss: Loss = F.cross_entropy
 ) -> Evaluation:
     """Mean loss and accuracy in evaluation mode, without gradients; the mode is put back.
 
@@ -227,12 +227,12 @@ def evaluate(
     return _evaluate(model, prepare(model, data, "data"), loss, batch_size)
 
 
-def _evaluate(model: nn.Module, data: Data, loss: Loss, batch_size: int = 500) -> Evaluation:
+def _evaluate(model: nn.Module, data: Data, loss: Loss, batch_size: int = 100) -> Evaluation:
     logits, targets = logits_of(model, data, batch_size), to_float(data.targets)
     return Evaluation(loss(logits, targets).item(), accuracy(logits, targets))
 
 
-def predict(model: nn.Module, images: Tensor, *, batch_size: int = 500) -> Tensor:
+def predict(model: nn.Module, images: Tensor, *, batch_size: int = 100) -> Tensor:
     """(N, C, H, W) images, uint8 or float32 -> (N, K) logits on the CPU, without gradients.
 
     Raises
