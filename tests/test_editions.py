@@ -33,6 +33,7 @@ def test_a_wrong_number_stands_before_what_it_means():
     assert f"- `{mistake.answer}`: {mistake.words}" in cell.source
 
 
+@pytest.mark.executed
 def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
     assert solutions.main(["00", "--out", str(tmp_path / "out")]) == 0
     (written,) = (tmp_path / "out").rglob("*.ipynb")

@@ -151,6 +151,7 @@ def few_threads():
 
 
 @pytest.mark.usefixtures("few_threads")
+@pytest.mark.training
 def test_short_nonlinear_code_beats_pca():
     digits = datasets.load("digits")
     train, test = digits.train_images, digits.test_images
@@ -167,6 +168,7 @@ def test_short_nonlinear_code_beats_pca():
 
 
 @pytest.mark.usefixtures("few_threads")
+@pytest.mark.training
 def test_linear_autoencoder_finds_pca_subspace():
     x = datasets.load("digits").train_images.flatten(1).float() / 255
     x = x - x.mean(0)

@@ -200,12 +200,14 @@ def test_matched_dense_network_size():
 # What the experiments show ------------------------------------------------------------------------
 
 
+@pytest.mark.training
 def test_cnn_beats_logistic_regression(contest):
     _, test, linear, cnn, _ = contest
     assert accuracy(linear, test) <= 0.30
     assert accuracy(cnn, test) >= 0.80
 
 
+@pytest.mark.training
 def test_shuffled_pixels_hurt_cnn_only(contest):
     train, test, linear, cnn, blind = contest
     assert accuracy(blind, shuffled(test)) <= accuracy(cnn, test) - 0.25
@@ -213,6 +215,7 @@ def test_shuffled_pixels_hurt_cnn_only(contest):
     assert abs(accuracy(renamed, shuffled(test)) - accuracy(linear, test)) <= 0.05
 
 
+@pytest.mark.training
 def test_cnn_tolerates_shifts_better(contest):
     _, test, linear, cnn, _ = contest
     left = {}

@@ -93,6 +93,7 @@ def test_a_compared_cell_without_output_is_named(stored, capsys, options):
     assert said == f"{stored}: cell 'compared' has no output to compare; run `tidy --run`\n"
 
 
+@pytest.mark.executed
 def test_run_stores_what_compared_cells_print(stored, capsys):
     tidy.main([str(stored)])
     notebook = content(stored)
@@ -106,6 +107,7 @@ def test_run_stores_what_compared_cells_print(stored, capsys):
     assert tidy.tidy(tidy.read(stored.read_text("utf-8"))) == stored.read_text("utf-8")
 
 
+@pytest.mark.executed
 def test_run_changes_nothing_where_a_cell_fails(stored, capsys):
     notebook = untidy()
     notebook.cells[2].source = "1 / 0"

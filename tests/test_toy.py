@@ -65,10 +65,12 @@ def test_the_courses_own_tests_accept_the_toy(course):
     assert passed > 100
 
 
+@pytest.mark.executed
 def test_nbval_runs_both_editions_of_the_toy(alone):
     assert outcome(alone, ["test_nbval"], "09_toy") == (set(), 3)
 
 
+@pytest.mark.executed
 def test_a_broken_toy_is_refused(alone):
     package = alone / "course_utils"
     broken = {

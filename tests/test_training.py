@@ -594,6 +594,7 @@ def test_fit_refuses_model_class():
 # ------------------------------------------------------------ it learns, and costs little
 
 
+@pytest.mark.training
 def test_convnet_beats_logistic_regression_on_shapes():
     data = datasets.load("shapes")
     train = data.train_images[:2000], data.train_labels[:2000]
