@@ -229,6 +229,22 @@ def test_classifiers_name_what_ci_tests(root, project):
     assert minors == list(range(oldest, newest + 1))
 
 
+def test_weekly_job_varies_order_and_arithmetic(root):
+    job = yaml.safe_load((root / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]["weekly"]
+    assert job["if"] == "github.event_name == 'schedule'"
+    runs = job["strategy"]["matrix"]["include"]
+    commands = " ".join(run.get("command", "") for run in runs)
+    for wanted in ("test -m weekly", "seq 10); do python start.py test --quick", "while :"):
+        assert wanted in commands
+    variables = {run["environment"].split("=")[0] for run in runs if "environment" in run}
+    assert variables == {
+        "ATEN_CPU_CAPABILITY",
+        "MKL_CBWR",
+        "ONEDNN_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE",
+    }
+
+
 @pytest.mark.skipif(os.name == "nt", reason=".ci/run is for Linux and macOS")
 @pytest.mark.parametrize("offered", [True, False])
 def test_ci_run_installs_system_packages_first(root, tmp_path, offered):
