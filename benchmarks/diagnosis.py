@@ -79,8 +79,8 @@ def define(answer: Answer, exercise: Exercise) -> object:
     from course_utils.marking.cell_dependencies import needed
 
     cells = list(_cells(answer.workbook))
-    place = next(i for i, cell in enumerate(cells)
-                 if {"exercise", f"ex-{answer.exercise}"} <= set(cell.metadata.get("tags", [])))  # fmt: skip
+    tags = {"exercise", f"ex-{answer.exercise}"}
+    place = next(i for i, cell in enumerate(cells) if tags <= set(cell.metadata.get("tags", [])))
     changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
     changed[place].source = answer.code
     lesson = nbformat.v4.new_notebook(cells=cells)

@@ -32,8 +32,8 @@ Feature = tuple[str, str, list[bool]]
 
 
 def _features(evidence: Evidence) -> Iterator[Feature]:
-    """(words where it is false, words where it is true, one flag a case), the telling ones first."""
-    arguments = list(_arguments(evidence))
+    """(words where false, words where true, one flag a case), the telling ones first."""
+    arguments = sorted(_arguments(evidence), key=lambda argument: argument[2] is None)
     for name, values, default in arguments:
         if all(isinstance(value, int | float | bool) for value in values):
             yield from _scalar_features(name, values, default)

@@ -18,6 +18,7 @@ from course_utils.judging import (
     edits,
     formula,
     inputs,
+    layout,
     plain_errors,
     probes,
     source_notes,
@@ -46,7 +47,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
             return _named(findings)
     if words := _wrong_type(evidence):
         return Diagnosis(Status.TYPE, words, ("type",))
-    for explain in (mistakes_by_part, general_causes):
+    for explain in (exchanged_parts, mistakes_by_part, general_causes):
         if findings := explain(evidence):
             named = _named(findings)
             return replace(named, message=_joined(named.message, _source_words(evidence, 1)))
@@ -155,6 +156,12 @@ def _predict(evidence: Evidence, answer: object) -> list | None:
     return predicted
 
 
+def exchanged_parts(evidence: Evidence) -> list[Finding]:
+    """The right parts in another order."""
+    finding = None if evidence.exercise.accept else probes.exchanged_parts(evidence)
+    return [finding] if finding else []
+
+
 def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     """Of a result of several parts: a cause for each wrong part, where every one has one."""
     columns = evidence.columns
@@ -191,11 +198,12 @@ def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | 
         if mistake.when is not None:
             continue
         whole = evidence.predicted(name)
-        if all(isinstance(w, list | tuple) and len(w) == len(evidence.columns) for w in whole):
-            if column.explained_by([w[index] for w in whole]) and _others_follow(
-                index, whole, evidence
-            ):
-                return Finding(name, mistake.words)
+        if not all(isinstance(w, list | tuple) and len(w) == len(evidence.columns) for w in whole):
+            continue
+        if column.explained_by([w[index] for w in whole]) and _others_follow(
+            index, whole, evidence
+        ):
+            return Finding(name, mistake.words)
     if finding := formula.near_miss(evidence, index):
         return finding
     findings = probes.first_findings(column, evidence)
@@ -227,8 +235,6 @@ def general_causes(evidence: Evidence) -> list[Finding]:
         return [finding]
     if evidence.stopped is not None:
         return inputs.changed_inputs(evidence)[:2] if not exercise.is_value else []
-    if finding := probes.exchanged_parts(evidence):
-        return [finding]
     columns = evidence.columns
     findings = probes.first_findings(columns[0], evidence) if len(columns) == 1 else []
     if not findings or findings[0].id == "constant":
@@ -259,7 +265,7 @@ def _general(evidence: Evidence) -> Diagnosis:
     elif not exercise.is_value and not exercise.accept:
         shown = evidence.difference(evidence.expected[first], evidence.aligned[first])
         facts.append(shown.words if shown is not None else "")
-        if probes.holds_the_right_numbers(columns[0]):
+        if layout.holds_the_right_numbers(columns[0]):
             facts.append("All the right numbers are there, but not all in the right places.")
     if not exercise.is_value and not exercise.accept:
         wrong_columns = [column for column in columns if not column.is_right]

@@ -28,7 +28,8 @@ COMPARISONS: dict[type, tuple[type, ...]] = {
     ast.GtE: (ast.Gt, ast.LtE), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
 }  # fmt: skip
 ARITHMETIC: dict[type, tuple[type, ...]] = {
-    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add, ast.Pow, ast.MatMult),
+    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.Add, ast.Pow, ast.MatMult),
     ast.Div: (ast.Mult, ast.FloorDiv), ast.FloorDiv: (ast.Div,), ast.Pow: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.BitXor: (ast.Pow,), ast.Mod: (ast.FloorDiv,),
     ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,),
@@ -137,7 +138,8 @@ def _arguments(place: Place, node: ast.Call) -> Iterator[Edit]:
     args = node.args
     for i in range(len(args) - 1):
         node.args = [*args[:i], args[i + 1], args[i], *args[i + 2 :]]
-        words = f"`{source_of(args[i])}` and `{source_of(args[i + 1])}` are the wrong way round in the call"
+        pair = f"`{source_of(args[i])}` and `{source_of(args[i + 1])}`"
+        words = f"{pair} are the wrong way round in the call"
         yield Edit(node.lineno, words, lambda: text_of(place.statement))
         node.args = args
     if len(args) > 1:
@@ -217,7 +219,8 @@ def _subscripts(place: Place, _tree: ast.Module) -> Iterator[Edit]:
         elements = node.elts
         for i in range(len(elements) - 1):
             node.elts = [*elements[:i], elements[i + 1], elements[i], *elements[i + 2 :]]
-            words = f"`{source_of(elements[i])}` and `{source_of(elements[i + 1])}` are the wrong way round"
+            pair = f"`{source_of(elements[i])}` and `{source_of(elements[i + 1])}`"
+            words = f"{pair} are the wrong way round"
             yield Edit(node.lineno, words, lambda: text_of(place.statement))
             node.elts = elements
     if isinstance(node, ast.Slice):

@@ -1,6 +1,6 @@
 """Where a student's code can be edited, and what one edit is.
 
-Every generator of edits changes the tree in place, yields, and undoes the change when it is resumed.
+Every generator of edits changes the tree in place, yields, and undoes the change when resumed.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def _expressions(parent: ast.AST, statement: ast.stmt) -> Iterator[Place]:
 
 
 def bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    """The lists of statements that a node holds."""
     for field in ("body", "orelse", "finalbody"):
         body = getattr(node, field, None)
         if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
@@ -69,6 +70,7 @@ def bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def is_docstring(statement: ast.stmt) -> bool:
+    """Whether a statement is a constant that stands alone."""
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
@@ -88,4 +90,5 @@ def text_of(statement: ast.stmt) -> str:
 
 
 def source_of(node: ast.AST) -> str:
+    """A node as Python."""
     return ast.unparse(ast.fix_missing_locations(node))

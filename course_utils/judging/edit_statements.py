@@ -56,7 +56,7 @@ def _exchanged(body: list[ast.stmt]) -> Iterator[Edit]:
 
 
 def _moved_out(body: list[ast.stmt]) -> Iterator[Edit]:
-    """Take the last or first statement out of a loop or an `if`; the last behind, the first before."""
+    """Take the last statement of a block out behind it, or the first out before it."""
     for i, block in enumerate(body):
         if not isinstance(block, (*LOOPS, ast.If, ast.With)) or len(block.body) < 2:
             continue
@@ -78,7 +78,7 @@ def _moved_out(body: list[ast.stmt]) -> Iterator[Edit]:
 
 
 def _moved_in(body: list[ast.stmt]) -> Iterator[Edit]:
-    """Take a statement beside a loop into it: the one before to its start, one behind to its end."""
+    """Take a statement beside a loop into it, to its start or its end."""
     for i, block in enumerate(body):
         if not isinstance(block, (*LOOPS, ast.With)):
             continue

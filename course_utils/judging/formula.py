@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -15,6 +16,9 @@ from course_utils.judging.comparison import align
 from course_utils.judging.evidence import Evidence, Finding
 from course_utils.judging.observation import same
 
+# slips that students make more often than the others: these are said first
+LIKELY = re.compile("left out|sign is turned|added|subtracted|exchanged|rounded|multiplied")
+Variant = tuple[ast.expr, str]  # an expression, and words for what is wrong with it
 FUNCTIONS = {"sqrt": math.sqrt, "ceil": math.ceil, "log2": math.log2, "round": round, "abs": abs}
 
 
@@ -44,15 +48,13 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
             for value, words in variants(text, quantities, depth)
             if same(value, found, max(exercise.tolerance, abs(value) * 1e-4))
         }
-        if words:
-            break
-    if not 1 <= len(words) <= 2:
-        return None
-    lead = "Your number comes out if "
-    ordered = sorted(words)
-    if len(ordered) == 1:
-        return Finding("formula", f"{lead}{ordered[0]}.")
-    return Finding("formula", f"{lead}{ordered[0]}, and also if {ordered[1]}.")
+        likely = sorted(w for w in words if LIKELY.search(w))
+        ordered = likely or sorted(words)
+        if 1 <= len(ordered) <= 2:
+            return Finding("formula", f"Your number comes out if {', and also if '.join(ordered)}.")
+        if ordered:
+            return None
+    return None
 
 
 @cache
@@ -108,7 +110,7 @@ OPERATIONS = {
 }  # fmt: skip
 
 
-def edits(tree: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast.expr, str]]:
+def edits(tree: ast.expr, names: tuple[str, ...]) -> Iterator[Variant]:
     """Every expression one edit away, with words that complete "Your number comes out if …"."""
     yield ast.UnaryOp(ast.USub(), tree), "the sign is turned"
     yield from _edits_of_node(tree, names)
@@ -118,7 +120,7 @@ def edits(tree: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast.expr, st
             yield swapped, f"`{first}` and `{second}` are exchanged"
 
 
-def _edits_of_node(node: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast.expr, str]]:
+def _edits_of_node(node: ast.expr, names: tuple[str, ...]) -> Iterator[Variant]:
     if isinstance(node, ast.BinOp):
         yield from _edits_of_operation(node)
         for left, words in _edits_of_node(node.left, names):
@@ -141,45 +143,63 @@ def _edits_of_node(node: ast.expr, names: tuple[str, ...]) -> Iterator[tuple[ast
         yield ast.Constant(node.value - 1), f"{node.value} is taken one smaller"
 
 
-def _edits_of_operation(node: ast.BinOp) -> Iterator[tuple[ast.expr, str]]:
-    left, right = node.left, node.right
-    a, b = ast.unparse(left), ast.unparse(right)
+def _edits_of_operation(node: ast.BinOp) -> Iterator[Variant]:
+    a, b = ast.unparse(node.left), ast.unparse(node.right)
     if isinstance(node.op, ast.Add | ast.Sub):
-        yield left, f"`{b}` is left out"
-        yield right, f"`{a}` is left out"
-        turned = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
-        done = "subtracted" if isinstance(node.op, ast.Add) else "added"
-        yield ast.BinOp(left, turned, right), f"`{b}` is {done}"
+        yield from _edits_of_sum(node, a, b)
     elif isinstance(node.op, ast.Mult):
-        yield left, f"`{b}` is left out"
-        yield right, f"`{a}` is left out"
-        yield ast.BinOp(left, ast.Add(), right), f"`{a}` and `{b}` are added instead of multiplied"
-        yield ast.BinOp(left, ast.Div(), right), f"`{a}` is divided by `{b}`"
+        yield node.left, f"`{b}` is left out"
+        yield node.right, f"`{a}` is left out"
+        words = f"`{a}` and `{b}` are added instead of multiplied"
+        yield ast.BinOp(node.left, ast.Add(), node.right), words
+        yield ast.BinOp(node.left, ast.Div(), node.right), f"`{a}` is divided by `{b}`"
     elif isinstance(node.op, ast.Div | ast.FloorDiv):
-        yield left, f"nothing is divided by `{b}`"
-        yield ast.BinOp(left, ast.Mult(), right), f"`{a}` is multiplied by `{b}`"
-        yield ast.BinOp(right, node.op, left), f"`{a}` and `{b}` are exchanged in the division"
-        if isinstance(node.op, ast.FloorDiv):
-            quotient = ast.BinOp(left, ast.Div(), right)
-            yield ast.Call(ast.Name("ceil"), [quotient], []), "the division is rounded up"
-            yield quotient, "the division is not rounded"
+        yield from _edits_of_quotient(node, a, b)
     elif isinstance(node.op, ast.Pow):
-        yield left, f"the power of {b} is left out"
-        yield (
-            ast.BinOp(left, ast.Mult(), right),
-            f"`{a}` is multiplied by {b} instead of raised to it",
-        )
-    if (
-        isinstance(left, ast.BinOp)
-        and isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv | ast.Pow)
-        and isinstance(left.op, ast.Add | ast.Sub)
-    ):
-        inner = ast.BinOp(left.right, node.op, right)
-        yield ast.BinOp(left.left, left.op, inner), f"the brackets round `{a}` are left out"
-    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
-        if isinstance(node.op, ast.Mult | ast.Sub):
-            inner = ast.BinOp(left, node.op, right.left)
-            yield ast.BinOp(inner, right.op, right.right), f"the brackets round `{b}` are left out"
+        yield node.left, f"the power of {b} is left out"
+        words = f"`{a}` is multiplied by {b} instead of raised to it"
+        yield ast.BinOp(node.left, ast.Mult(), node.right), words
+    yield from _edits_of_brackets(node, a, b)
+
+
+def _edits_of_sum(node: ast.BinOp, a: str, b: str) -> Iterator[Variant]:
+    yield node.left, f"`{b}` is left out"
+    yield node.right, f"`{a}` is left out"
+    is_sum = isinstance(node.op, ast.Add)
+    turned = ast.BinOp(node.left, ast.Sub() if is_sum else ast.Add(), node.right)
+    yield turned, f"`{b}` is {'subtracted' if is_sum else 'added'}"
+    if not is_sum:
+        yield ast.BinOp(node.right, ast.Sub(), node.left), f"`{a}` is subtracted from `{b}`"
+
+
+def _edits_of_quotient(node: ast.BinOp, a: str, b: str) -> Iterator[Variant]:
+    yield node.left, f"nothing is divided by `{b}`"
+    yield ast.BinOp(node.left, ast.Mult(), node.right), f"`{a}` is multiplied by `{b}`"
+    yield (
+        ast.BinOp(node.right, node.op, node.left),
+        f"`{a}` and `{b}` are exchanged in the division",
+    )
+    if isinstance(node.op, ast.FloorDiv):
+        quotient = ast.BinOp(node.left, ast.Div(), node.right)
+        yield ast.Call(ast.Name("ceil"), [quotient], []), "the division is rounded up"
+        yield quotient, "the division is not rounded"
+
+
+def _edits_of_brackets(node: ast.BinOp, a: str, b: str) -> Iterator[Variant]:
+    left, right = node.left, node.right
+    products = (ast.Mult, ast.Div, ast.FloorDiv, ast.Pow)
+    if _is_sum(left) and isinstance(node.op, products):
+        inner = ast.BinOp(left.right, node.op, right)  # type: ignore[attr-defined]
+        opened = ast.BinOp(left.left, left.op, inner)  # type: ignore[attr-defined]
+        yield opened, f"the brackets round `{a}` are left out"
+    if _is_sum(right) and isinstance(node.op, ast.Mult | ast.Sub):
+        inner = ast.BinOp(left, node.op, right.left)  # type: ignore[attr-defined]
+        opened = ast.BinOp(inner, right.op, right.right)  # type: ignore[attr-defined]
+        yield opened, f"the brackets round `{b}` are left out"
+
+
+def _is_sum(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 class _Swap(ast.NodeTransformer):

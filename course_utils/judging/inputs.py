@@ -1,10 +1,11 @@
-"""Probes of inputs: what the right answer gives when an argument is ignored, frozen or exchanged."""
+"""Probes of inputs: what the right answer gives on arguments ignored, frozen or exchanged."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 from collections.abc import Callable, Iterator
+from itertools import combinations
 
 import torch
 
@@ -18,16 +19,17 @@ Change = Callable[[Case], Case | None]
 
 
 def changed_inputs(evidence: Evidence) -> list[Finding]:
-    """Every change of the inputs under which the right answer gives what was seen."""
+    """The changes of the inputs under which the right answer gives what was seen.
+
+    Those of the first kind that explains it at all: an argument ignored; two exchanged; changed.
+    """
     if evidence.exercise.is_value or evidence.exercise.accept:
         return []
-    found: dict[str, Finding] = {}
-    for finding, change in _changes(evidence):
-        if finding.id not in found and _explains(evidence, change):
-            found[finding.id] = finding
-        if len(found) > 2:
-            break
-    return list(found.values())
+    for kind in (_ignored, _exchanged, _changed):
+        explaining = {f.id: f for f, change in kind(evidence) if _explains(evidence, change)}
+        if explaining:
+            return list(explaining.values())
+    return []
 
 
 def _explains(evidence: Evidence, change: Change) -> bool:
@@ -50,23 +52,46 @@ def _explains(evidence: Evidence, change: Change) -> bool:
     return evidence.explains(predicted)
 
 
-def _changes(evidence: Evidence) -> Iterator[tuple[Finding, Change]]:
-    """The changes worth trying, each with what it says of an answer that it explains."""
-    names = evidence.arguments
-    longest = max(len(case) for case in evidence.cases)
+Changes = Iterator[tuple[Finding, Change]]
+
+
+def _arguments(evidence: Evidence) -> Iterator[tuple[int, str, list, object]]:
+    """(place, name, value in every case, default) of each argument."""
     defaults = _defaults(evidence)
-    for i, name in enumerate(names[:longest]):
-        values = [
-            freeze(case[i]) if len(case) > i else defaults.get(name) for case in evidence.cases
-        ]
-        if all(isinstance(value, int | float | bool) for value in values):
-            yield from _scalar_changes(i, name, values, defaults.get(name))
+    longest = max(len(case) for case in evidence.cases)
+    for i, name in enumerate(evidence.arguments[:longest]):
+        default = defaults.get(name)
+        values = [freeze(case[i]) if len(case) > i else default for case in evidence.cases]
+        yield i, name, values, default
+
+
+def _ignored(evidence: Evidence) -> Changes:
+    for i, name, values, default in _arguments(evidence):
+        if all(isinstance(value, int | float) for value in values) and len(set(values)) > 1:
+            for value in dict.fromkeys([default, *values, 0, 1]):
+                if isinstance(value, int | float):
+                    words = f"`{name}` is ignored: your code works as if it were always {value:g}."
+                    yield Finding(f"ignores-{name}", words), _put(i, lambda _, value=value: value)
+        elif all(isinstance(value, torch.Tensor) for value in values):
+            if len(values) > 1 and len({tuple(value.shape) for value in values}) == 1:
+                words = f"`{name}` is ignored: every case gives what the first one does."
+                yield Finding(f"ignores-{name}", words), _put(i, lambda _, v=values: v[0].clone())
+
+
+def _exchanged(evidence: Evidence) -> Changes:
+    names = evidence.arguments
+    for i, j in combinations(range(max(len(case) for case in evidence.cases)), 2):
+        words = f"Your code uses `{names[i]}` and `{names[j]}` the wrong way round."
+        yield Finding("arguments-exchanged", words), _exchange(i, j)
+
+
+def _changed(evidence: Evidence) -> Changes:
+    for i, name, values, _ in _arguments(evidence):
+        if all(isinstance(value, int | float) for value in values):
+            for kind, words, change in SCALAR_CHANGES:
+                yield Finding(f"{kind}-{name}", words.format(name, name)), _put(i, change)
         elif all(isinstance(value, torch.Tensor) for value in values):
             yield from _tensor_changes(i, name, values)
-    for i in range(longest):
-        for j in range(i + 1, longest):
-            words = f"Your code uses `{names[i]}` and `{names[j]}` the wrong way round."
-            yield Finding("arguments-exchanged", words), _exchange(i, j)
 
 
 def _defaults(evidence: Evidence) -> dict[str, object]:
@@ -76,57 +101,30 @@ def _defaults(evidence: Evidence) -> dict[str, object]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def _scalar_changes(i: int, name: str, values: list, default: object):
-    if len(set(values)) > 1:
-        for value in dict.fromkeys([default, values[0], 0, 1]):
-            if isinstance(value, int | float):
-                words = f"`{name}` is ignored: your code works as if it were always {value:g}."
-                yield Finding(f"ignores-{name}", words), _put(i, lambda _, value=value: value)
-    changes = [
-        ("plus-one", f"Your code works as if `{name}` were one larger.", lambda v: v + 1),
-        ("minus-one", f"Your code works as if `{name}` were one smaller.", lambda v: v - 1),
-        ("negative", f"Your code uses `{name}` with the wrong sign.", lambda v: -v),
-        ("doubled", f"Your code uses `{name}` twice over.", lambda v: 2 * v),
-        ("halved", f"Your code uses half of `{name}`.", lambda v: v / 2),
-        ("squared", f"Your code uses the square of `{name}`.", lambda v: v**2),
-        ("root", f"Your code uses the root of `{name}`.", lambda v: v**0.5),
-        ("complement", f"Your code uses 1 − {name} where {name} belongs.", lambda v: 1 - v),
-    ]
-    for kind, words, change in changes:
-        yield Finding(f"{kind}-{name}", words), _put(i, change)
+SCALAR_CHANGES: list[tuple[str, str, Callable]] = [
+    ("plus-one", "Your code works as if `{}` were one larger.", lambda v: v + 1),
+    ("minus-one", "Your code works as if `{}` were one smaller.", lambda v: v - 1),
+    ("negative", "Your code uses `{}` with the wrong sign.", lambda v: -v),
+    ("doubled", "Your code uses `{}` twice over.", lambda v: 2 * v),
+    ("halved", "Your code uses half of `{}`.", lambda v: v / 2),
+    ("squared", "Your code uses the square of `{}`.", lambda v: v**2),
+    ("root", "Your code uses the root of `{}`.", lambda v: v**0.5),
+    ("complement", "Your code uses 1 − `{}` where `{}` itself belongs.", lambda v: 1 - v),
+]
+TENSOR_CHANGES: list[tuple[str, str, Callable]] = [
+    ("negative", "Your code uses `{}` with the wrong sign.", lambda v: -v),
+    ("abs", "Your code works as if `{}` had no negative numbers.", lambda v: v.abs()),
+    ("zero", "`{}` has no effect: your code works as if it were all 0.", lambda v: v * 0),
+    ("ones", "`{}` has no effect: your code works as if it were all 1.", lambda v: v * 0 + 1),
+    ("squared", "Your code uses the square of `{}`.", lambda v: v**2),
+]
 
 
-def _tensor_changes(i: int, name: str, values: list[torch.Tensor]):
+def _tensor_changes(i: int, name: str, values: list[torch.Tensor]) -> Changes:
     rank = min(value.ndim for value in values)
-    number = all(numbers(value) is not None and value.dtype != torch.bool for value in values)
-    if len(values) > 1 and len({tuple(value.shape) for value in values}) == 1:
-        words = f"`{name}` is ignored: every case gives what the first one does."
-        yield Finding(f"ignores-{name}", words), _put(i, lambda _: values[0].clone())
-    if number:
-        yield (
-            Finding(f"negative-{name}", f"Your code uses `{name}` with the wrong sign."),
-            _put(i, lambda v: -v),
-        )
-        yield (
-            Finding(f"abs-{name}", f"Your code works as if `{name}` had no negative numbers."),
-            _put(i, lambda v: v.abs()),
-        )
-        yield (
-            Finding(
-                f"zero-{name}", f"`{name}` has no effect: your code works as if it were all 0."
-            ),
-            _put(i, lambda v: v * 0),
-        )
-        yield (
-            Finding(
-                f"ones-{name}", f"`{name}` has no effect: your code works as if it were all 1."
-            ),
-            _put(i, lambda v: v * 0 + 1),
-        )
-        yield (
-            Finding(f"squared-{name}", f"Your code uses the square of `{name}`."),
-            _put(i, lambda v: v**2),
-        )
+    if all(numbers(value) is not None and value.dtype != torch.bool for value in values):
+        for kind, words, change in TENSOR_CHANGES:
+            yield Finding(f"{kind}-{name}", words.format(name)), _put(i, change)
     for axis in range(min(rank, 3)):
         words = f"Your code reads `{name}` backwards along axis {axis}."
         yield Finding(f"backwards-{name}", words), _put(i, lambda v, axis=axis: v.flip(axis))

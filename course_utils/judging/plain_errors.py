@@ -48,7 +48,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("RuntimeError", r"Input type \((.*?)\) and (?:bias|weight) type \((.*?)\) should be the same",
      "dtype-mix", "The input and the layer's weights have different dtypes: `.float()` makes "
      "float32."),
-    ("RuntimeError", r"\"(\w+)\" not implemented for '(\w+)'|mean\(\): could not infer output dtype",
+    ("RuntimeError",
+     r"\"(\w+)\" not implemented for '(\w+)'|mean\(\): could not infer output dtype",
      "dtype-unfit", "PyTorch does not compute this with whole numbers (or not in this dtype): "
      "`.float()` makes float32."),
     ("RuntimeError", r"result type (\w+) can't be cast to the desired output type (\w+)",
@@ -89,8 +90,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("RuntimeError", r"number of dims don't match in permute|permute\(sparse_coo\)", "permute-rank",
      "`permute` needs each axis once, and the tensor has another number of axes."),
     ("RuntimeError", r"The expanded size of the tensor \((\d+)\) must match the existing size "
-     r"\((\d+)\) at non-singleton dimension (\d+)", "shapes-assign", "A piece with {1} entries along "
-     "axis {2} is put into a place for {0}."),
+     r"\((\d+)\) at non-singleton dimension (\d+)", "shapes-assign", "A piece with {1} entries "
+     "along axis {2} is put into a place for {0}."),
     ("RuntimeError", r"shape mismatch: value tensor of shape \[(.*?)\] cannot be broadcast",
      "shapes-assign", "A piece of shape ({0}) does not fit into the place it is written to."),
     ("RuntimeError", r"Class values must be smaller than num_classes|Target (\d+) is out of bounds",
@@ -133,8 +134,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "Something of type {0} is called like a function: is `*` missing before a bracket, or was a "
      "function's name used for a variable?"),
     ("TypeError", r"'NoneType' object is not (?:subscriptable|iterable)", "none-used",
-     "Something is `None` here, and is used as if it held values: a function without `return` gives "
-     "`None`."),
+     "Something is `None` here, and is used as if it held values: a function without `return` "
+     "gives `None`."),
     ("TypeError", r"'(int|float)' object is not (iterable|subscriptable)", "number-as-list",
      "One number ({0}) is used as if it were a list. To count up to it, write `range(…)`."),
     ("TypeError", r"cannot unpack non-iterable (\w+) object", "unpack", "Several names stand on "
@@ -168,8 +169,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("NameError", r"name '(\w+)' is not defined", "name-unknown", "`{0}` is not known here: is it "
      "misspelt, defined later, or not imported?"),
     ("UnboundLocalError", r"variable '(\w+)' where it is not associated|local variable '(\w+)'",
-     "name-unbound", "A variable is used before it has a value in this function: give it one before "
-     "the loop."),
+     "name-unbound", "A variable is used before it has a value in this function: give it one "
+     "before the loop."),
     ("AttributeError", r"'(\w+)' object has no attribute '(\w+)'", "attribute-unknown",
      "A {0} has nothing called `{1}`."),
     ("AttributeError", r"module '([\w.]+)' has no attribute '(\w+)'", "attribute-unknown",
@@ -236,8 +237,8 @@ def layer_for_function(name: str) -> str:
     if not re.fullmatch(LAYERS, name):
         return ""
     return (
-        f"`nn.{name}(x)` makes a layer and does not apply it to x. Make the layer first and call it, "
-        f"`nn.{name}()(x)`, or use the function of the same name in `torch` or `F`."
+        f"`nn.{name}(x)` makes a layer and does not apply it to x. Make the layer first and call "
+        f"it, `nn.{name}()(x)`, or use the function of the same name in `torch` or `F`."
     )
 
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from course_utils.judging import layout
 from course_utils.judging.evidence import Column, Evidence, Finding
+from course_utils.judging.layout import all_arrays, explained, join_words, same_shapes
 from course_utils.judging.observation import Other, Stopped, close, freeze, numbers, same
 
 Array = np.ndarray
@@ -23,8 +25,7 @@ def first_findings(column: Column, evidence: Evidence) -> list[Finding]:
 
     Several findings of one group explain it equally well.
     """
-    for group in (nothing, zeros, inputs_returned, scales, functions, arrangements, crops, reductions,
-                  other_steps, constants):  # fmt: skip
+    for group in GROUPS:
         if findings := _distinct(group(column, evidence)):
             return findings
     return []
@@ -61,11 +62,11 @@ def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
 
 def zeros(column: Column, _evidence: Evidence) -> Iterator[Finding]:
     """Nothing but zeros, in every case."""
-    pairs = list(column.arrays())
-    if len(pairs) == len(column.expected) and all(g.size > 1 and not g.any() for _, g in pairs):
-        if any(wanted.any() for wanted, _ in pairs):
-            words = "Your result is all zeros. Is it filled anywhere, or multiplied by 0?"
-            yield Finding("all-zeros", words)
+    pairs = all_arrays(column)
+    is_zero = [got.size > 1 and not got.any() and wanted.any() for wanted, got in pairs]
+    if pairs and all(is_zero):
+        words = "Your result is all zeros. Is it filled anywhere, or multiplied by 0?"
+        yield Finding("all-zeros", words)
 
 
 def constants(column: Column, evidence: Evidence) -> Iterator[Finding]:
@@ -92,7 +93,7 @@ def exchanged_parts(evidence: Evidence) -> Finding | None:
         predicted = [tuple(whole[i] for i in order) for whole in evidence.expected]
         if evidence.explains(predicted):
             moved = [columns[i].name for i in range(len(order)) if order[i] != i]
-            words = f"The results are right, but in another order: exchange {_list(moved)}."
+            words = f"The results are right, but in another order: exchange {join_words(moved)}."
             return Finding("parts-exchanged", words)
     return None
 
@@ -116,8 +117,8 @@ FACTORS = {
 
 def scales(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """A constant factor or offset, or one that a size of the case gives."""
-    pairs = _same_shapes(column)
-    if pairs is None or column.is_right:
+    pairs = same_shapes(column)
+    if not pairs or column.is_right:
         return
     factors = [_ratio(wanted, got, column.tolerance) for wanted, got in pairs]
     near = max(1e-4, 2 * column.tolerance)
@@ -126,13 +127,6 @@ def scales(column: Column, evidence: Evidence) -> Iterator[Finding]:
     shifts = [_shift(wanted, got, column.tolerance) for wanted, got in pairs]
     if all(shift is not None for shift in shifts):
         yield from _shift_findings([float(s) for s in shifts if s is not None], evidence)
-
-
-def _same_shapes(column: Column) -> list[tuple[Array, Array]] | None:
-    """(expected, observed) of all cases as numbers of one shape; None where there are none."""
-    pairs = list(column.arrays())
-    fits = len(pairs) == len(column.expected)
-    return pairs if fits and all(e.shape == o.shape and e.size for e, o in pairs) else None
 
 
 def _ratio(wanted: Array, got: Array, tolerance: float) -> float | None:
@@ -265,212 +259,19 @@ FOR_ONE_NUMBER = {"reciprocal", "complement", "rounded-down", "rounded-up"}
 
 def functions(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """A function of every right number by itself."""
-    pairs = _same_shapes(column)
-    if pairs is None or any(wanted.dtype.kind == "c" for wanted, _ in pairs):
+    pairs = same_shapes(column)
+    if not pairs or any(wanted.dtype.kind == "c" for wanted, _ in pairs):
         return
     for name, words, function in FUNCTIONS:
         if evidence.exercise.is_value and name not in FOR_ONE_NUMBER:
             continue
         with np.errstate(all="ignore"):
             predicted = [function(wanted.astype(float)) for wanted, _ in pairs]
-        if _explained(column, predicted):
+        if explained(column, predicted):
             yield Finding(name, words)
 
 
-def _explained(column: Column, predicted: list[Array]) -> bool:
-    return column.explained_by([p.item() if p.ndim == 0 else p for p in predicted])
-
-
-# Arrangements of the right numbers ----------------------------------------------------------------
-
-
-def arrangements(column: Column, _evidence: Evidence) -> Iterator[Finding]:
-    """The right numbers in other places."""
-    pairs = list(column.arrays())
-    if len(pairs) != len(column.expected) or not pairs:
-        return
-    ranks = {wanted.ndim for wanted, _ in pairs}
-    if len(ranks) != 1 or 0 in ranks or max(ranks) > 4:
-        return
-    rank = ranks.pop()
-    for name, words, move in (*_moves(rank), *_reshapes(rank)):
-        if all(move(w).shape == g.shape for w, g in pairs):
-            if _explained(column, [move(wanted) for wanted, _ in pairs]):
-                yield Finding(name, words)
-                return
-
-
-def holds_the_right_numbers(column: Column) -> bool:
-    """Whether a part has the right numbers and some of them in the wrong places."""
-    pairs = list(column.arrays())
-    return (
-        bool(pairs)
-        and len(pairs) == len(column.expected)
-        and all(w.size == g.size > 2 and _same_multiset(w, g, column.tolerance) for w, g in pairs)
-    )
-
-
-def _moves(rank: int) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
-    for order in itertools.permutations(range(rank)):
-        if list(order) != sorted(order):
-            name = "transposed" if rank == 2 else f"permuted-{'-'.join(map(str, order))}"
-            words = "Your result is transposed: rows and columns have changed places."
-            if rank > 2:
-                words = f"The axes of your result are in another order: {order} of the right one."
-            yield name, words, lambda x, order=order: x.transpose(order)
-    for count in range(1, min(rank, 2) + 1):
-        for axes in itertools.combinations(range(rank), count):
-            words = f"Your result runs backwards along {_axes(axes, rank)}."
-            yield "flipped", words, lambda x, axes=axes: np.flip(x, axes)
-    for axis, step in itertools.product(range(rank), (1, -1)):
-        words = f"Your result is shifted by one place along {_axes((axis,), rank)}, and what falls "
-        words += "off comes back at the other end."
-        yield "rolled", words, lambda x, axis=axis, step=step: np.roll(x, step, axis)
-
-
-def _reshapes(rank: int) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
-    for order in itertools.permutations(range(rank)):
-        if list(order) != sorted(order):
-            words = (
-                "Your result has the right shape and the right numbers, but in the wrong order: "
-                "`reshape` and `view` keep the order of the numbers, and axes must change places."
-            )
-            yield "reshaped", words, lambda x, order=order: x.transpose(order).reshape(x.shape)
-
-
-def _same_multiset(wanted: Array, got: Array, tolerance: float) -> bool:
-    if wanted.dtype.kind == "c" or got.dtype.kind == "c":
-        return False
-    return bool(close(np.sort(wanted.ravel()), np.sort(got.ravel()), tolerance).all())
-
-
-# Parts of the right numbers -----------------------------------------------------------------------
-
-
-def crops(column: Column, _evidence: Evidence) -> Iterator[Finding]:
-    """A first or last slice too few or too many, or an axis of length 1."""
-    pairs = list(column.arrays())
-    if len(pairs) != len(column.expected) or not pairs:
-        return
-    if all(w.size == g.size and w.squeeze().shape == g.squeeze().shape for w, g in pairs):
-        if all(close(w.squeeze(), g.squeeze(), column.tolerance).all() for w, g in pairs):
-            more = pairs[0][1].ndim > pairs[0][0].ndim
-            words = "an axis of length 1 too many" if more else "an axis of length 1 too few"
-            shapes = f"{pairs[0][1].shape} instead of {pairs[0][0].shape}"
-            yield Finding("axis-of-one", f"The numbers are right, with {words}: {shapes}.")
-            return
-    ranks = {array.ndim for pair in pairs for array in pair}
-    if len(ranks) != 1 or max(ranks) not in (1, 2, 3):
-        return
-    for bounds in itertools.product([(0, 0), (1, 0), (0, 1), (1, 1)], repeat=max(ranks)):
-        if any(map(any, bounds)):
-            yield from _crop_findings(column, pairs, bounds)
-
-
-def _crop_findings(column: Column, pairs: list, bounds: tuple) -> Iterator[Finding]:
-    def cut(x: Array) -> Array:
-        return x[tuple(slice(a, n - b) for (a, b), n in zip(bounds, x.shape, strict=True))]
-
-    where = _list([
-        f"the {'first' if side == 0 else 'last'} along {_axes((axis,), len(bounds))}"
-        for axis, pair in enumerate(bounds)
-        for side in (0, 1)
-        if pair[side]
-    ])  # fmt: skip
-    if all(cut(w).shape == g.shape and cut(w).size for w, g in pairs):
-        if _explained(column, [cut(wanted) for wanted, _ in pairs]):
-            yield Finding("cropped", f"Your result is right as far as it goes; missing: {where}.")
-    elif all(cut(g).shape == w.shape for w, g in pairs):
-        if all(close(w, cut(g), column.tolerance).all() for w, g in pairs):
-            yield Finding(
-                "too-long", f"Your result holds the right one and more: {where} is extra."
-            )
-
-
-def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
-    """An axis added up or averaged that should stay, or the other way round."""
-    pairs = list(column.arrays())
-    if len(pairs) != len(column.expected) or not pairs:
-        return
-    if any(array.dtype.kind == "b" for pair in pairs for array in pair):
-        return
-    kinds = (
-        ("sum", np.sum, "added up"),
-        ("mean", np.mean, "averaged"),
-        ("largest", np.max, "reduced to its largest"),
-    )
-    if all(w.ndim > 0 and g.ndim == 0 for w, g in pairs):
-        for name, reduce, done in kinds:
-            if _explained(column, [np.asarray(reduce(w)) for w, _ in pairs]):
-                words = f"The right result is {done} to one number in yours; it should stay whole."
-                yield Finding(f"reduced-{name}", words)
-        return
-    yield from _only_one(column, pairs)
-    for name, reduce, done in kinds:
-        for axis in range(max(w.ndim for w, _ in pairs)):
-            if all(w.ndim > axis for w, _ in pairs):
-                predicted = [np.asarray(reduce(w, axis=axis)) for w, _ in pairs]
-                if all(p.shape == g.shape for p, (_, g) in zip(predicted, pairs, strict=True)):
-                    if _explained(column, predicted):
-                        words = (
-                            f"Axis {axis} of the right result is {done} in yours; it should stay."
-                        )
-                        yield Finding(f"reduced-{name}", words)
-        for axis in range(max(g.ndim for _, g in pairs)):
-            if all(g.ndim > axis for _, g in pairs):
-                reduced = [np.asarray(reduce(g, axis=axis)) for _, g in pairs]
-                if all(r.shape == w.shape and close(w, r, column.tolerance).all()
-                       for r, (w, _) in zip(reduced, pairs, strict=True)):  # fmt: skip
-                    words = f"Axis {axis} of your result is still there; it has to be {done}."
-                    yield Finding(f"unreduced-{name}", words)
-
-
-def _only_one(column: Column, pairs: list) -> Iterator[Finding]:
-    """Of several entries along an axis only the first or the last is there."""
-    for axis in range(max(w.ndim for w, _ in pairs)):
-        for index, word in ((0, "first"), (-1, "last")):
-            if not all(w.ndim > axis and w.shape[axis] > 1 for w, _ in pairs):
-                continue
-            for keep in (False, True):
-                predicted = [w.take([index] if keep else index, axis=axis) for w, _ in pairs]
-                if all(p.shape == g.shape for p, (_, g) in zip(predicted, pairs, strict=True)):
-                    if _explained(column, predicted):
-                        words = (
-                            f"Only the {word} entry along axis {axis} comes back; all others are "
-                        )
-                        yield Finding(f"only-{word}", words + "missing.")
-
-
-def other_steps(column: Column, _evidence: Evidence) -> Iterator[Finding]:
-    """Results that come one step too early or too late along the first axis."""
-    pairs = _same_shapes(column)
-    if pairs is None or any(w.ndim == 0 or len(w) < 3 for w, _ in pairs) or column.is_right:
-        return
-    if all(close(w[:-1], g[1:], column.tolerance).all() for w, g in pairs):
-        yield Finding(
-            "late-by-one", "Your results come one step late: each is that of the step before."
-        )
-    elif all(close(w[1:], g[:-1], column.tolerance).all() for w, g in pairs):
-        yield Finding(
-            "early-by-one", "Your results come one step early: each is that of the next step."
-        )
-
-
 # Words --------------------------------------------------------------------------------------------
-
-
-def _axes(axes: tuple[int, ...], rank: int) -> str:
-    names = {rank - 2: "its rows", rank - 1: "its columns"} if rank >= 2 else {}
-    words = [names.get(axis, f"axis {axis}") for axis in axes]
-    if rank == 1:
-        return "its only axis"
-    return _list(
-        [f"axis {axis} ({words[i]})" if axis in names else words[i] for i, axis in enumerate(axes)]
-    )
-
-
-def _list(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def _number(value: float) -> str:
@@ -480,3 +281,6 @@ def _number(value: float) -> str:
     if abs(value) < 1 and abs(inverse - round(inverse)) < 1e-3 * abs(inverse):
         return f"1/{round(inverse)}"
     return f"{value:.4g}"
+
+
+GROUPS = (nothing, zeros, inputs_returned, scales, functions, *layout.GROUPS, constants)

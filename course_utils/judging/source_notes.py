@@ -61,11 +61,11 @@ def _powers(tree, _answer) -> Iterator[Note]:
 def _dropped_results(tree, _answer) -> Iterator[Note]:
     for node in ast.walk(tree):
         call = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            if call.func.attr in OUT_OF_PLACE:
-                words = f"`{ast.unparse(call)}` computes something and the result is dropped: the "
-                words += "tensor itself stays as it is."
-                yield Note("dropped-result", words)
+        method = call.func if isinstance(call, ast.Call) else None
+        if call and isinstance(method, ast.Attribute) and method.attr in OUT_OF_PLACE:
+            words = f"`{ast.unparse(call)}` computes something and the result is dropped: the "
+            words += "tensor itself stays as it is."
+            yield Note("dropped-result", words)
 
 
 def _return_in_loop(tree, _answer) -> Iterator[Note]:

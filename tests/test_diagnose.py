@@ -1,0 +1,360 @@
+"""What is said of an answer that nobody listed: probes, edits, formulas, errors, and facts."""
+
+import linecache
+import textwrap
+
+import pytest
+import torch
+
+from course_utils.exercise import exercise, mistake
+from course_utils.judging import edits, formula, plain_errors, source_notes
+from course_utils.judging.evidence import explains
+from course_utils.judging.observation import Stopped
+
+
+@pytest.fixture(autouse=True)
+def _empty_registry(monkeypatch):
+    monkeypatch.setattr("course_utils.exercise._REGISTRY", {})
+
+
+def images(rng):
+    for shape in ((2, 3, 4), (3, 2, 5), (4, 5, 3)):
+        yield 1 + torch.rand(shape, generator=rng), float(shape[0])
+    yield 1 + torch.rand(1, 2, 3, generator=rng), 7.0, 2
+
+
+def make(**options):
+    @exercise(
+        "99.1",
+        "Scale",
+        **{
+            "minutes": 1,
+            "oracle": lambda image, factor, power=1: image * factor**power,
+            "cases": images,
+            "mistakes": {"halved": mistake("You halved it.", lambda i, f, p=1: i * f**p / 2)},
+            "hints": ["first", "second"],
+        }
+        | options,
+    )
+    def scale(image, factor, power=1):
+        """(C, H, W), number -> (C, H, W): every number times the factor to the power."""
+        return image * factor**power
+
+    return scale
+
+
+def right(image, factor, power=1):
+    return image * factor**power
+
+
+def typed(code, name="scale", **names):
+    """A function as a student types it in a cell."""
+    code = textwrap.dedent(code)
+    file = f"<cell {hash(code)}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    scope = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional} | names
+    exec(compile(code, file, "exec"), scope)
+    return scope[name]
+
+
+# Evidence -----------------------------------------------------------------------------------------
+
+
+def test_nan_alone_explains_nothing():
+    nan, one = torch.tensor([float("nan")] * 2), torch.ones(2)
+    assert not explains([nan], [nan], [one], 1e-5)
+    mixed = torch.tensor([float("nan"), 3.0])
+    assert explains([mixed], [mixed], [one], 1e-5)
+
+
+def test_error_explains_identical_error_only():
+    one, error = torch.ones(2), Stopped("RuntimeError", "shapes (2, 3)")
+    assert explains([error], [error], [one], 1e-5)
+    assert not explains([error], [Stopped("RuntimeError", "another")], [one], 1e-5)
+
+
+def test_prediction_has_to_hold_in_every_case():
+    half_in_first = lambda i, f, p=1: i * f**p / (2 if p == 1 else 1)  # noqa: E731
+    assert "halved" not in make().judge(half_in_first).findings
+
+
+def test_two_equal_explanations_are_both_offered():
+    twins = {"a": mistake("First cause.", lambda i, f, p=1: i + f),
+             "b": mistake("Second cause.", lambda i, f, p=1: f + i)}  # fmt: skip
+    verdict = make(mistakes=twins).judge(lambda i, f, p=1: i + f)
+    assert verdict.findings == ("a", "b")
+    assert "First cause." in verdict.message
+    assert "Second cause." in verdict.message
+
+
+def test_predicate_has_to_hold_in_every_failing_case():
+    small = {"small": mistake("Small.", when=lambda seen: len(seen) < 3, example=lambda *a: a[0])}
+    verdict = make(mistakes=small).judge(lambda i, f, p=1: i * f**p + 3)
+    assert verdict.findings != ("small",)
+
+
+def test_pairs_of_switches_are_tried():
+    def answer(sign=1, shift=0):
+        return lambda image, factor, power=1: sign * image * factor**power + shift
+
+    listed = {"sign": mistake("Wrong sign.", sign=-1), "shift": mistake("Shifted by 3.", shift=3)}
+    scale = make(switches=answer, mistakes=listed)
+    assert scale.judge(lambda i, f, p=1: 3 - i * f**p).findings == ("sign+shift",)
+    assert scale.judge(lambda i, f, p=1: 3 + i * f**p).findings == ("shift",)
+
+
+# Probes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("finding", "answer"),
+    [
+        ("returns-nothing", lambda *case: print()),
+        ("returns-image", lambda image, *rest: image),
+        ("all-zeros", lambda image, *rest: image * 0),
+        ("sign", lambda *case: -right(*case)),
+        ("factor-2", lambda *case: 2 * right(*case)),
+        ("percent", lambda *case: 100 * right(*case)),
+        ("factor", lambda *case: 16 * right(*case)),
+        ("factor-size", lambda *case: right(*case) * case[0].shape[1]),
+        ("divided-by-size", lambda *case: right(*case) / case[0].numel()),
+        ("off-by-one", lambda *case: right(*case) + 1),
+        ("off-by-size", lambda *case: right(*case) - case[0].shape[2]),
+        ("square", lambda *case: right(*case) ** 2),
+        ("reciprocal", lambda *case: 1 / right(*case)),
+        ("rounded-down", lambda *case: right(*case).floor()),
+        ("permuted-0-2-1", lambda *case: right(*case).transpose(1, 2)),
+        ("flipped", lambda *case: right(*case).flip(2)),
+        ("rolled", lambda *case: right(*case).roll(1, 1)),
+        ("reshaped", lambda *case: right(*case).transpose(1, 2).reshape(case[0].shape)),
+        ("cropped", lambda *case: right(*case)[:, 1:]),
+        ("axis-of-one", lambda *case: right(*case)[None]),
+        ("only-first", lambda *case: right(*case)[:, 0]),
+        ("reduced-sum", lambda *case: right(*case).sum(1)),
+        ("reduced-mean", lambda *case: right(*case).mean()),
+        ("unreduced-sum", lambda *case: torch.stack([right(*case) / 2] * 2)),
+        ("ignores-power", lambda image, factor, power=1: image * factor),
+        ("ignores-factor", lambda image, factor, power=1: image * 2.0**power),
+    ],
+)
+def test_probe_names_cause(finding, answer):
+    if finding == "cropped":  # the case with two rows would lose half of them
+        answer = lambda *case: right(*case)[:, :, 1:]  # noqa: E731
+    assert finding in make().judge(answer).findings
+
+
+def test_exchanged_parts_are_named():
+    @exercise(
+        "99.2",
+        "Both",
+        minutes=1,
+        cases=images,
+        oracle=lambda i, f, p=1: (i.amin().item(), i.amax().item()),
+        parts=("smallest", "largest"),
+        mistakes={"twice": mistake("The same twice.", lambda i, f, p=1: (i.min(), i.min()))},
+    )
+    def both(image, factor, power=1):
+        """Smallest and largest number."""
+        return image.min().item(), image.max().item()
+
+    verdict = both.judge(lambda i, f, p=1: (i.max(), i.min()))
+    assert verdict.findings == ("parts-exchanged",)
+    verdict = both.judge(lambda i, f, p=1: (i.min(), -i.max()))
+    assert "Right: smallest." in verdict.message
+    assert verdict.parts == {"smallest": True, "largest": False}
+
+
+def test_failing_cases_are_told_by_what_they_share():
+    verdict = make().judge(lambda i, f, p=1: i * f**p + (i.exp() if p > 1 else 0))
+    assert "right where `power` is 1" in verdict.message
+
+
+def test_printing_instead_of_returning_is_told():
+    verdict = make().judge(lambda *case: print(right(*case)))
+    assert "`return` hands it over" in verdict.message
+
+
+# One edit away ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "words"),
+    [
+        ("return image + factor**power", "return image + factor**power", "wrong operator"),
+        ("return image * factor ^ power", "return image * factor ^ power", "wrong operator|power"),
+        ("x = image * factor**power\n    return x + x * x", "return x + x * x", "too much"),
+        ("x = factor**power\n    x.bit_length\n    return image", "return image", ""),
+    ],
+)
+def test_one_edit_names_line_and_kind(code, line, words):
+    answer = typed(f"def scale(image, factor, power=1):\n    {code}\n")
+    verdict = make(mistakes={"x": mistake("x", lambda *case: case[0] * 0)}).judge(answer)
+    if "edit" in verdict.findings:
+        assert f"`{line}`" in verdict.message
+        assert verdict.fix
+
+
+def totals(rng):
+    for length in (3, 4, 6):
+        yield (torch.rand(length, generator=rng) + torch.arange(length),)
+
+
+def make_total():
+    @exercise(
+        "99.3",
+        "Total",
+        minutes=1,
+        cases=totals,
+        oracle=lambda x: float(sum(v**2 for v in x.tolist())),
+        mistakes={"sum": mistake("No squares.", lambda x: x.sum().item())},
+    )
+    def total(x):
+        """Sum of squares."""
+        return (x**2).sum().item()
+
+    return total
+
+
+LOOP = """
+def total(x):
+    result = 0.0
+    for value in x:
+        {body}
+    return result
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "quoted", "words"),
+    [
+        ("result = value ** 2", "result = value ** 2", "replaces the former value"),
+        ("result += value ** 3", "result += value ** 3", "`3` is not the right number"),
+        ("result += value ** 2\n        return result", "return result", "inside the loop|without"),
+        ("result -= value ** 2", "result -= value ** 2", "operator|sign"),
+    ],
+)
+def test_edit_search_finds_place_in_loop(body, quoted, words):
+    verdict = make_total().judge(typed(LOOP.format(body=body), "total"))
+    if verdict.findings == ("edit",):
+        assert f"`{quoted}`" in verdict.message
+    assert verdict.message
+    assert verdict.status == "mistake"
+
+
+def test_edit_search_keeps_quiet_beyond_two_places():
+    answer = typed("def total(x):\n    return float((x ** 3).sum() + 17)\n", "total")
+    assert make_total().judge(answer).findings != ("edit",)
+
+
+def test_edit_search_survives_endless_loops():
+    code = "def total(x):\n    i = 0\n    while i < len(x):\n        i += 1\n    return i * 3.7\n"
+    verdict = make_total().judge(typed(code, "total"))
+    assert verdict.status in ("wrong", "mistake")
+
+
+def test_edit_leaves_the_student_s_function_alone():
+    answer = typed("def total(x):\n    return (x ** 3).sum().item()\n", "total")
+    before = answer.__code__
+    make_total().judge(answer)
+    assert answer.__code__ is before
+    assert edits._parse(answer)[2] == "total"
+
+
+# The right formula --------------------------------------------------------------------------------
+
+
+def make_size(**options):
+    settings = {
+        "formula": "(n - 1) * s + k - 2 * p",
+        "quantities": {"n": 6, "k": 4, "s": 3, "p": 1},
+    }
+
+    @exercise("99.4", "Size", minutes=1, kind="value", **settings | options)
+    def size():
+        """Outputs of a transposed convolution."""
+        return 17
+
+    return size
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(19, "`2 * p` is left out"), (13, "`k` is left out"), (20, "`1` is left out")],
+)
+def test_variant_that_alone_gives_the_number_is_named(number, words):
+    verdict = make_size().judge(number)
+    assert verdict.findings == ("formula",)
+    assert words in verdict.message
+    assert "17" not in verdict.message
+
+
+def test_number_that_many_variants_give_is_not_explained():
+    assert make_size().judge(1234).findings == ()
+
+
+def test_formula_gives_the_right_value():
+    for text, values in (("(n - 1) * s + k - 2 * p", {"n": 6, "k": 4, "s": 3, "p": 1}),):
+        assert formula.evaluate(__import__("ast").parse(text, mode="eval").body, values) == 17
+
+
+# Errors in plain words ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "finding", "words"),
+    [
+        ("return image @ image.flatten(1)", "", ""),
+        ("return nn.ReLU(image).shape", "layer-for-function", "nn.ReLU()(x)"),
+        ("if image > 1:\n        return image", "truth-of-tensor", "torch.where"),
+        ("return image[9]", "index-range", "numbered from 0"),
+        ("return F.cross_entropy(torch.tensor([1, 2]), image)", "", ""),
+        ("return image.reshape(7, 11)", "reshape", "cannot be arranged"),
+        ("return image + torch.ones(97)", "shapes-broadcast", "do not fit together"),
+        ("return imag * factor", "name-unknown", "`imag` is not known"),
+        ("return image.shap", "attribute-unknown", "nothing called `shap`"),
+        ("return image(0)", "tensor-called", "round brackets"),
+        ("return range(image.shape[0] / 2)", "float-as-count", "whole numbers"),
+        ("return torch.zeros(2, 3).view(image)", "", ""),
+    ],
+)
+def test_errors_say_what_they_mean(line, finding, words):
+    answer = typed(f"def scale(image, factor, power=1):\n    {line}\n")
+    verdict = make().judge(answer)
+    assert verdict.status in ("error", "mistake"), verdict
+    assert words in verdict.message
+    if finding and verdict.status == "error":
+        assert verdict.findings == (f"error-{finding}",)
+        assert "`image` has shape" in verdict.message or finding == "name-unknown"
+
+
+def test_unknown_error_keeps_pythons_words():
+    words = plain_errors.explain(Stopped("OddError", "something odd", "x = odd(y)", "`y` is 3"))
+    assert "something odd" in words
+    assert "`x = odd(y)`" in words
+    assert "`y` is 3" in words
+
+
+# What the source shows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("def f(x):\n    return x ^ 2\n", "caret"),
+        ("def f(x):\n    x.clamp(0)\n    return x\n", "dropped-result"),
+        ("def f(x):\n    for v in x:\n        y = v\n        return y\n", "return-in-loop"),
+        ("def f(x, k):\n    return x\n", "unused"),
+        ("def f(x):\n    return x * factor\n", "notebook-value"),
+        ("def f(m, b, t):\n    return m / 1 - b**t\n", "brackets"),
+        ("def f(x):\n    print(x)\n", "print-for-return"),
+        ("def f(x):\n    return x\n    x = 2\n", "unreachable"),
+        ("def f(x):\n    x = 3\n    return x\n", "overwritten"),
+    ],
+)
+def test_source_note(code, note):
+    assert note in [n.id for n in source_notes.notes(typed(code, "f", factor=3))]
+
+
+def test_clean_source_has_no_notes():
+    code = "def f(x, k=2):\n    y = x.clamp(0)\n    for v in y:\n        k = k + v\n    return k\n"
+    assert source_notes.notes(typed(code, "f")) == []
