@@ -6,6 +6,7 @@ installed.
 
 import errno
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -67,7 +68,8 @@ def unknown_command(name: str, program: str) -> str:
 def main(argv: list[str]) -> int:
     """Run a command; return its exit code, which is 2 where the user can put it right."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a Windows console may lack a character
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a Windows console may lack a character
     if not argv or argv[0] in ("-h", "--help"):
         print(usage("python -m course_utils"))
         return 0

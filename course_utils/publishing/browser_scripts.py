@@ -37,7 +37,8 @@ def fetch_browser_scripts(root: Path = ROOT) -> None:
         ["ci", "--ignore-scripts"], return_completed_process=True, cwd=root, capture_output=True
     )
     if result.returncode:
-        log = result.stderr.decode(errors="replace").strip()
+        log = result.stderr
+        log = (log if isinstance(log, str) else log.decode(errors="replace")).strip()
         raise UserError(
             "npm could not fetch the browser scripts of package-lock.json. Is the network there, "
             f"and room on the disk? Run the command again then. It said:\n{log[-800:]}"

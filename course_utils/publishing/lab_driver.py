@@ -21,7 +21,7 @@ from course_utils.errors import UserError
 from course_utils.workbooks import NOTEBOOKS, ROOT
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-SETTINGS = {
+SETTINGS: dict[str, dict[str, str | bool]] = {
     "apputils-extension/notification.jupyterlab-settings": {
         "fetchNews": "false",
         "checkForUpdates": False,

@@ -15,13 +15,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 
 from course_utils.publishing.editions import write
 from course_utils.workbooks import BUILD, ROOT, discover
+
+if TYPE_CHECKING:
+    from nbval.plugin import IPyNbCell, IPyNbFile  # a session of nbval has them already
 
 EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
 CELL_SECONDS = 120
@@ -84,8 +87,9 @@ def execute(folder: Path, out: Path, expect: str | None = None, show: bool = Fal
         command += ["-p", __name__, f"--executed-dir={out}", "--nbval-lax", "--nbval-current-env"]
         command += [f"--nbval-cell-timeout={CELL_SECONDS}", *map(str, discover(folder))]
         environment = _environment(Path(scratch), expect)
-        streams = {} if show else {"capture_output": True, "text": True}
-        nbval = subprocess.run(command, env=environment, cwd=folder, **streams)
+        nbval = subprocess.run(
+            command, env=environment, cwd=folder, capture_output=not show, text=True
+        )
     if nbval.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         log = "" if show else f":\n{nbval.stdout}{nbval.stderr}"
         raise RuntimeError(f"nbval could not run {folder}{log}")
@@ -135,10 +139,11 @@ class Recorder:
 
     def __init__(self, out: Path, root: Path) -> None:
         self.out, self.root = out, root
-        self.seconds, self.failures = 0.0, []
+        self.seconds = 0.0
+        self.failures: list[str] = []
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+    def pytest_runtest_makereport(self, item: IPyNbCell) -> Any:
         """Add up the seconds of a notebook and keep what did not pass."""
         report = yield
         if report.when == "call":
@@ -148,7 +153,7 @@ class Recorder:
         return report
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    def pytest_runtest_teardown(self, item: IPyNbCell, nextitem: pytest.Item | None) -> None:
         """Put what the cell did into the notebook; save it after its last cell."""
         item.cell.outputs = item.test_outputs or []
         item.cell.execution_count = item.cell_num + 1
@@ -156,7 +161,7 @@ class Recorder:
             self.save(item.parent)
             self.seconds, self.failures = 0.0, []
 
-    def save(self, file: pytest.File) -> None:
+    def save(self, file: IPyNbFile) -> None:
         """Write the executed notebook, with what its kernel reports, to its place below `out`."""
         peak, metadata = None, file.nb.metadata
         if file.kernel.is_alive():
