@@ -358,3 +358,44 @@ def test_source_note(code, note):
 def test_clean_source_has_no_notes():
     code = "def f(x, k=2):\n    y = x.clamp(0)\n    for v in y:\n        k = k + v\n    return k\n"
     assert source_notes.notes(typed(code, "f")) == []
+
+
+# Values ------------------------------------------------------------------------------------------
+
+
+def make_table():
+    @exercise("99.5", "Table", minutes=1, kind="value")
+    def table():
+        """Six numbers in two rows."""
+        return torch.tensor([[1, 2, 3], [4, 5, 6]])
+
+    return table
+
+
+def test_several_numbers_for_one_are_counted():
+    message = make_size().judge((16, 17, 18)).message
+    assert message == "This is a tuple, which holds 3 numbers; one number is wanted."
+
+
+def test_one_number_for_several_is_told():
+    assert make_table().judge(21).message == "This is one number; 6 are wanted."
+
+
+def test_wrong_entries_of_a_table_are_located():
+    message = make_table().judge([[1, 2, 3], [4, -5, 6]]).message
+    assert message.startswith("5 of 6 numbers are right; compute again: row 2, column 2.")
+
+
+def test_shape_of_a_table_is_told():
+    message = make_table().judge([1, 2, 3, 4, 5, 6]).message
+    assert message.startswith("The shape is (6,); (2, 3) is expected.")
+
+
+def test_no_letter_for_a_choice_is_told():
+    @exercise("99.6", "Pick", minutes=1, kind="choice", choices={"a": "1", "b": "2", "c": "3"},
+              mistakes={"first": mistake("No.", "a"), "third": mistake("No!", "c")})  # fmt: skip
+    def pick():
+        """The second."""
+        return "b"
+
+    assert pick.judge(2).message == "Answer with one letter in quotes: 'a', 'b' or 'c'."

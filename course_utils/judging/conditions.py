@@ -13,6 +13,8 @@ import numpy as np
 from course_utils.judging.evidence import Column, Evidence
 from course_utils.judging.observation import Stopped, close, freeze, numbers
 
+MOST_ENTRIES = 3  # more places in one sentence are not read
+
 
 def failing_cases(evidence: Evidence) -> str:
     """What all failing cases share and no passing one has, in a sentence; empty if nothing."""
@@ -93,6 +95,22 @@ def _array_features(name: str, arrays: list[np.ndarray]) -> Iterator[Feature]:
     for limit in sorted(set(sizes))[1:]:
         flags = [size >= limit for size in sizes]
         yield f"`{name}` has fewer than {limit} numbers", "it has as many or more", flags
+
+
+def wrong_entries(column: Column) -> str:
+    """Which entries of a value that is a table are wrong, without telling what is right."""
+    wanted, got = numbers(column.expected[0]), numbers(column.observed[0])
+    if wanted is None or got is None or wanted.shape != got.shape or wanted.ndim == 0:
+        return ""
+    off = ~close(wanted, got, column.tolerance)
+    words = f"{off.size - off.sum()} of {off.size} numbers are right"
+    if not 0 < off.sum() <= MOST_ENTRIES or off.ndim > 2:
+        return f"{words}."
+    places = [
+        f"row {index[0] + 1}, column {index[1] + 1}" if off.ndim == 2 else f"number {index[0] + 1}"
+        for index in np.argwhere(off)
+    ]
+    return f"{words}; compute again: {'; '.join(places)}."
 
 
 def wrong_numbers(column: Column, evidence: Evidence) -> str:

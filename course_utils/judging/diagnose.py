@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
-
 from course_utils.judging import (
     conditions,
     edits,
@@ -23,7 +21,7 @@ from course_utils.judging import (
     probes,
     source_notes,
 )
-from course_utils.judging.comparison import align
+from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
 from course_utils.judging.observation import Other, numbers, same
 from course_utils.judging.observe import observe_trusted
@@ -71,7 +69,10 @@ def _wrong_type(evidence: Evidence) -> str:
     if exercise.accept:
         return ""
     if exercise.is_choice:
-        return f"Choose one of {', '.join(map(repr, exercise.choices))}."
+        *others, last = map(repr, exercise.choices)
+        return f"Answer with one letter in quotes: {', '.join(others)} or {last}."
+    if exercise.is_value and (words := _wrong_count(evidence.expected[0], evidence.observed[0])):
+        return words
     pairs = list(zip(evidence.expected, evidence.observed, strict=True))
     found = [evidence.difference(*pair) for pair in pairs]
     if not all(one is None or one.type_only for one in found):
@@ -84,8 +85,17 @@ def _wrong_type(evidence: Evidence) -> str:
     pairs = [pair for pair, one in zip(pairs, found, strict=True) if one is not None]
     right = all(same(e, align(e, o), evidence.near) for e, o in pairs)
     no_numbers = numbers(observed) is None or isinstance(observed, str)
-    one_for_many = exercise.is_value and np.ndim(numbers(observed)) == 0
-    return words if right or one_for_many or (no_numbers and observed is not None) else ""
+    return words if right or (no_numbers and observed is not None) else ""
+
+
+def _wrong_count(expected: object, observed: object) -> str:
+    """Of a value: one number came where several are wanted, or several for one."""
+    wanted, got = numbers(expected), numbers(observed)
+    if wanted is None or got is None or (wanted.size == 1) == (got.size == 1):
+        return ""
+    if wanted.size == 1:
+        return f"This is {name_of(observed)}, which holds {got.size} numbers; one number is wanted."
+    return f"This is one number; {wanted.size} are wanted."
 
 
 def _named(findings: list[Finding]) -> Diagnosis:
@@ -262,9 +272,12 @@ def _general(evidence: Evidence) -> Diagnosis:
         wrong = [column.name for column in columns if not column.is_right]
         lead = f"Right: {', '.join(right)}; wrong: {', '.join(wrong)}." if right else ""
         facts.insert(0, lead or "No part of the result is right yet.")
-    elif not exercise.is_value and not exercise.accept:
+    elif not exercise.accept:
         shown = evidence.difference(evidence.expected[first], evidence.aligned[first])
-        facts.append(shown.words if shown is not None else "")
+        if shown is not None and (shown.type_only or not exercise.is_value):
+            facts.append(shown.words)
+        elif exercise.is_value:
+            facts.append(conditions.wrong_entries(columns[0]))
         if layout.holds_the_right_numbers(columns[0]):
             facts.append("All the right numbers are there, but not all in the right places.")
     if not exercise.is_value and not exercise.accept:
