@@ -236,3 +236,12 @@ def test_every_operator_has_example():
     }
     assert kinds <= {type(operator) for operator in OPERATORS.values()}
     assert Radon in kinds
+
+
+def test_operator_needs_forward_and_adjoint():
+    class OneWay(operators.Operator):
+        def _forward(self, x):
+            return x
+
+    with pytest.raises(TypeError, match="_adjoint"):
+        OneWay(3, 3)
