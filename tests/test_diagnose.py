@@ -143,6 +143,39 @@ def test_probe_names_cause(finding, answer):
     assert finding in make().judge(answer).findings
 
 
+def test_parts_with_different_near_misses_are_told_apart():
+    """Both are formulas slightly wrong, but not in the same way."""
+
+    @exercise("99.4", "Pair", kind="value", minutes=1, parts=("sum", "product"), hints=["", ""],
+              formula=("n * k + s", "n * s + k"), quantities={"n": 7, "k": 5, "s": 3})  # fmt: skip
+    def pair():
+        """Two numbers."""
+        return 38, 26
+
+    words = pair.judge((35, 16)).message
+    assert "sum: Your number comes out if `s` is left out." in words
+    assert "product: Your number comes out if `k` is subtracted." in words
+
+
+def test_huge_integer_is_wrong_like_any_other():
+    @exercise("99.5", "Size", kind="value", minutes=1, hints=["", ""])
+    def size():
+        """One number."""
+        return 40
+
+    assert size.judge(10**400).status == "wrong"
+
+
+def test_caret_for_power_is_named():
+    @exercise("99.6", "Square", kind="value", minutes=1, hints=["", ""],
+              formula="side ** 2 * outputs", quantities={"side": 28, "outputs": 5})  # fmt: skip
+    def square():
+        """One number."""
+        return 3920
+
+    assert "`**`" in square.judge(eval("28 ^ 2 * 5")).message
+
+
 def test_exchanged_parts_are_named():
     @exercise(
         "99.2",

@@ -187,7 +187,7 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
             unexplained.append(column.name)
             continue
         for names, known in causes:
-            if known.id == finding.id:
+            if known.words == finding.words:
                 names.append(column.name)
                 break
         else:

@@ -64,6 +64,9 @@ def variants(text: str, quantities: tuple, depth: int) -> tuple[tuple[float, str
     tree = ast.parse(text, mode="eval").body
     right = evaluate(tree, values)
     found: dict[tuple[float, str], None] = {}
+    if depth == 1 and "**" in text:
+        caret = ast.parse(text.replace("**", "^"), mode="eval").body
+        _note(found, caret, "`^` is written for a power, which in Python is `**`", values, right)
     for variant, words in edits(tree, tuple(values)):
         if depth == 1:
             _note(found, variant, words, values, right)
@@ -107,6 +110,7 @@ def evaluate(node: ast.expr, values: dict) -> float:
 OPERATIONS = {
     ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b, ast.FloorDiv: lambda a, b: a // b, ast.Mod: lambda a, b: a % b,
+    ast.BitXor: lambda a, b: a ^ b,
 }  # fmt: skip
 
 

@@ -73,7 +73,8 @@ def numbers(value: object) -> np.ndarray | None:
     if isinstance(value, np.ndarray):
         return value
     if type(value) in (bool, int, float, complex):
-        return np.array(value)
+        array = np.array(value)
+        return array if array.dtype != object else None  # an int beyond 64 bits
     if isinstance(value, list | tuple):
         parts = [numbers(part) for part in value]
         if parts and all(p is not None and p.shape == parts[0].shape for p in parts):
