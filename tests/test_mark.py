@@ -18,6 +18,7 @@ from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
 from course_utils.judging import judge
+from course_utils.judging.observe import make_cases
 from course_utils.marking import jail, mark, marks, serialization, submissions, worker
 from course_utils.marking.grader import START, Judge
 from course_utils.marking.marks import Mark
@@ -133,7 +134,7 @@ def bare(notebook):
 
 def hard_coded():
     """An answer that knows what comes out of the inputs of seed 0."""
-    cases, right = judge.cases(KNOWN["2.5"], 0), judge.expected(KNOWN["2.5"], 0)
+    cases, right = make_cases(KNOWN["2.5"], 0), judge.expected(KNOWN["2.5"], 0)
     table = {case[0].numpy().tobytes(): one for case, one in zip(cases, right, strict=True)}
     return BENCH.by_value(KNOWN["2.5"], table) + HARD_CODED
 
@@ -459,7 +460,7 @@ def test_every_run_has_a_seed_of_its_own(tmp_path, monkeypatch):
 
 
 def test_another_seed_is_another_input():
-    answers = [judge.cases(KNOWN["2.5"], seed)[0][0] for seed in (1, 2)]
+    answers = [make_cases(KNOWN["2.5"], seed)[0][0] for seed in (1, 2)]
     assert not answers[0].equal(answers[1])
 
 

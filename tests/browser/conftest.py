@@ -17,6 +17,21 @@ GALLERY = "gallery.ipynb"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
+def each_in_a_theme(names, first):
+    """(name, theme) of every page: one theme by turns, beginning with `first`; both weekly.
+
+    The site and the one-file pages begin differently: so every workbook is seen in both themes
+    every day, and both kinds of pages are.
+    """
+    pairs = []
+    for position, name in enumerate(names):
+        for theme in ("light", "dark"):
+            daily = (theme == first) == (position % 2 == 0)
+            marks = () if daily else pytest.mark.weekly
+            pairs.append(pytest.param(name, theme, id=f"{name.as_posix()}-{theme}", marks=marks))
+    return pytest.mark.parametrize(("name", "theme"), pairs)
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """Return a running Chromium."""

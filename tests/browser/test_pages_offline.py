@@ -3,14 +3,13 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown, figures_of
+from conftest import Shown, each_in_a_theme, figures_of
 from scripts import same
 
 from course_utils.figures import Figure, all_figures
 from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
-EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
 
 
@@ -52,15 +51,13 @@ def open_page(chromium):
     assert troubles == []
 
 
-@EVERY
-def test_a_page_is_accessible_fits_a_phone_and_its_figures_answer(name, exported, open_page):
+@each_in_a_theme(WORKBOOKS, first="dark")
+def test_page_is_accessible_and_alive(name, theme, exported, open_page):
     notebook, path = exported(name)
     expected = figures_of(notebook)
-    page = open_page(path, figures=len(expected))
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+    page = open_page(path, figures=len(expected), color_scheme=theme)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
     for number, (module, stored) in enumerate(expected):
         shown = Shown(page, page.locator(".course-figure").nth(number))
         assert shown.root.get_attribute("data-figure") == module

@@ -3,14 +3,13 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown, figures_of
+from conftest import Shown, each_in_a_theme, figures_of
 
 from course_utils.__main__ import main as run_command
 from course_utils.publishing import site
 from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
-EVERY = pytest.mark.parametrize("name", WORKBOOKS, ids=[name.as_posix() for name in WORKBOOKS])
 
 
 @pytest.fixture
@@ -38,20 +37,17 @@ def visit(chromium, built):
     assert troubles == []
 
 
-@EVERY
-def test_a_workbooks_page_is_alive_accessible_fits_a_phone_and_has_one_file(
-    name, executed_student, visit
-):
+@each_in_a_theme(WORKBOOKS, first="light")
+def test_page_of_workbook_is_accessible_and_alive(name, theme, executed_student, visit):
     notebook = nbformat.read(executed_student / name, as_version=4)
     figures = len(figures_of(notebook))
     page = visit(name.with_suffix(".html"), figures)
     for number in range(figures):
         Shown(page, page.locator(".course-figure").nth(number)).move()
-    for theme in ("light", "dark"):
-        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-        page.wait_for_timeout(400)  # colours fade
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    page.wait_for_timeout(400)  # colours fade
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     page.get_by_role("link", name="One file").click()
