@@ -1,8 +1,10 @@
 """Interactive figures that compute in the browser: one module NAME.py and one NAME.mjs each.
 
 A module holds one subclass of `Figure`: its state in synced traits, and `numbers()`, the twin in
-Python of what the browser computes. NAME.mjs ends with ``export default courseFigure({...})``;
-base.mjs says what goes in. Nothing has to be listed anywhere: `all_figures` finds the module.
+Python of what the browser computes. NAME.mjs imports what it needs from base.mjs and drawing.mjs,
+describes the figure in a `FigureSpec` (see base.mjs) and ends with
+``export default courseFigure(figure)``; NAME.css, if there is one, holds its own styles. Nothing
+has to be listed anywhere: `all_figures` finds the module.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -19,34 +23,70 @@ import traitlets
 from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
 
 HERE = Path(__file__).parent
-BASE = (HERE / "base.mjs").read_text(encoding="utf-8")
 STYLE = (HERE / "base.css").read_text(encoding="utf-8")
+IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default\b)", re.MULTILINE)
+
+
+def join_modules(script: Path) -> str:
+    """Write a module and all that it imports as one script, each after what it needs itself.
+
+    anywidget loads a script from a blob, where relative imports fail. So the import lines go, and
+    the `export` before every name but the default.
+
+    Raises
+    ------
+    ValueError
+        If a module imports in another form than ``import { a, b } from "./NAME.mjs";``: a joined
+        script has no other names than those of its modules.
+    """
+    texts: dict[Path, str] = {}
+    _add_module(script, texts)
+    return "\n".join(texts.values())
+
+
+def _add_module(script: Path, texts: dict[Path, str]) -> None:
+    """Put a module's text after those of the modules it imports."""
+    if script in texts:
+        return
+    source = script.read_text(encoding="utf-8")
+    for names, module in IMPORT.findall(source):
+        if re.search(r"\bas\b", names):
+            raise ValueError(f"{script.name} renames what it imports from {module}.mjs")
+        _add_module(script.with_name(f"{module}.mjs"), texts)
+    text = EXPORT.sub("", IMPORT.sub("", source))
+    other = re.search(r"^(?:import|export (?!default)).*", text, re.MULTILINE)
+    if other:
+        raise ValueError(f"{script.name} cannot be joined: {other[0]}")
+    texts[script] = text
 
 
 class Figure(anywidget.AnyWidget):
     """Base of the interactive figures.
 
-    A subclass in NAME.py takes its script from NAME.mjs beside it, joined after base.mjs and the
-    `pieces` it asks for (a module in a notebook is loaded from a blob, where relative imports
-    fail). `tolerance` is how far the browser's numbers may lie from those of `numbers()`: none,
-    unless exponentials or long sums come in. `milliseconds` is how long the picture may take to
+    A subclass in NAME.py takes its script from NAME.mjs beside it, joined with the modules that it
+    imports. `tolerance` is how far the browser's numbers may lie from those of `numbers()`: none,
+    unless exponentials or long sums come in. `max_latency_ms` is how long the picture may take to
     follow a key press.
     """
 
-    pieces: tuple[str, ...] = ()
     tolerance: float = 0.0
-    milliseconds: float = 16.0
+    max_latency_ms: float = 16.0
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         if "_esm" not in vars(cls):  # anywidget derives a class of its own for every instance
-            script = Path(sys.modules[cls.__module__].__file__).with_suffix(".mjs")
-            shared = [HERE / f"{piece}.mjs" for piece in cls.pieces]
-            texts = [path.read_text(encoding="utf-8") for path in (*shared, script)]
-            cls._esm = "".join([BASE, *texts])
-            cls._css = STYLE
+            script = cls.script_path()
+            style = script.with_suffix(".css")
+            cls._esm = join_modules(script)
+            cls._css = STYLE + (style.read_text(encoding="utf-8") if style.exists() else "")
         super().__init_subclass__(**kwargs)
 
-    def set(self, **traits) -> None:
+    @classmethod
+    def script_path(cls) -> Path:
+        """NAME.mjs beside the module NAME.py of the class."""
+        return Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".mjs")
+
+    def set(self, **traits: Any) -> None:
         """Change several traits at once; they are checked together.
 
         Raises
@@ -84,10 +124,10 @@ class Numbers(traitlets.TraitType):
     def validate(self, obj, value):
         """Turn a tensor, an array or nested lists into plain nested lists."""
         value = value.tolist() if hasattr(value, "tolist") else value
-        self._measure(value, self.axes)
-        return _plain(value)
+        self._shape(value, self.axes)
+        return _to_plain(value)
 
-    def _measure(self, value, axes: int) -> tuple[int, ...]:
+    def _shape(self, value, axes: int) -> tuple[int, ...]:
         """Shape of nested lists, or a TraitError that says what is wrong with them."""
         if axes == 0:
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -99,7 +139,7 @@ class Numbers(traitlets.TraitType):
             raise traitlets.TraitError(
                 f"{self.name} wants {self.axes} axes of numbers; here is {value!r} instead"
             )
-        shapes = [self._measure(part, axes - 1) for part in value]
+        shapes = [self._shape(part, axes - 1) for part in value]
         for shape in shapes:
             if shape != shapes[0]:
                 raise traitlets.TraitError(
@@ -108,14 +148,14 @@ class Numbers(traitlets.TraitType):
         return len(value), *shapes[0]
 
 
-def _plain(value):
+def _to_plain(value):
     """Nested lists with whole numbers as int, so that Python and the browser write them alike."""
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_to_plain(part) for part in value]
     return int(value) if float(value).is_integer() else value
 
 
-def inside(proposal, size: int, what: str = "") -> int:
+def check_index(proposal: Any, size: int, what: str = "") -> int:
     """Return the proposed index of a trait, or refuse it if it is not among 0 to size - 1."""
     name, index = proposal.trait.name, proposal.value
     if not 0 <= index < size:
@@ -125,14 +165,14 @@ def inside(proposal, size: int, what: str = "") -> int:
 
 def all_figures() -> list[type[Figure]]:
     """Every figure class of this package, by module name."""
-    found = []
+    figures: list[type[Figure]] = []
     for module in pkgutil.iter_modules([str(HERE)], f"{__name__}."):
         members = vars(importlib.import_module(module.name)).values()
-        found += [
+        figures += [
             member
             for member in members
             if isinstance(member, type)
             and issubclass(member, Figure)
             and member.__module__ == module.name
         ]
-    return found
+    return figures

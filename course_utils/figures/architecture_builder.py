@@ -6,7 +6,7 @@ import torch
 import traitlets
 from torch import nn
 
-from course_utils.figures import Figure, inside
+from course_utils.figures import Figure, check_index
 from course_utils.models import ledger, named_sequential
 
 # One convolution: filters, kernel, stride, padding, then its pool's window (0: none) and stride.
@@ -122,7 +122,7 @@ class ArchitectureBuilder(Figure):
 
     @traitlets.validate("row")
     def _check_row(self, proposal):
-        return inside(proposal, self.last_row + 1)
+        return check_index(proposal, self.last_row + 1)
 
     @traitlets.observe(*GEOMETRY)
     def _stay_inside(self, change):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traitlets
 
-from course_utils.figures import Figure, Numbers, inside
+from course_utils.figures import Figure, Numbers, check_index
 
 PRESETS = {
     "difference": [[1, 0], [0, -1]],
@@ -83,7 +83,7 @@ class KernelScrubber(Figure):
     @traitlets.validate("row", "column")
     def _check_window(self, proposal):
         size = self.output_size[proposal.trait.name == "column"]
-        return inside(proposal, size, "the outputs ")
+        return check_index(proposal, size, "the outputs ")
 
     @traitlets.observe(*GEOMETRY)
     def _start_again(self, change):

@@ -6,7 +6,7 @@ import torch
 import traitlets
 from torch import Tensor, nn
 
-from course_utils.figures import Figure, inside
+from course_utils.figures import Figure, check_index
 from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
 
 MOST = 100  # images; each travels with its code
@@ -79,7 +79,7 @@ class LatentSpace(Figure):
 
     @traitlets.validate("a", "b")
     def _check_image(self, proposal):
-        return inside(proposal, self.images["shape"][0], "the images ")
+        return check_index(proposal, self.images["shape"][0], "the images ")
 
     @traitlets.validate("horizontal", "vertical")
     def _check_axes(self, proposal):

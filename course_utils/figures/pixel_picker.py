@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import traitlets
 
-from course_utils.figures import Figure, Numbers, inside
+from course_utils.figures import Figure, Numbers, check_index
 
 
 class PixelPicker(Figure):
@@ -52,7 +52,7 @@ class PixelPicker(Figure):
     @traitlets.validate("channel", "row", "column")
     def _check_position(self, proposal):
         axis = ("channel", "row", "column").index(proposal.trait.name)
-        return inside(proposal, self.shape[axis])
+        return check_index(proposal, self.shape[axis])
 
     @traitlets.observe("image")
     def _stay_inside(self, change):

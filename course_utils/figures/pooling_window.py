@@ -6,7 +6,7 @@ import math
 
 import traitlets
 
-from course_utils.figures import Figure, Numbers, inside
+from course_utils.figures import Figure, Numbers, check_index
 
 POOLS = ("max", "average", "L2")
 FIRST, SHARED = "first takes all", "shared"  # as max_pool2d does, as amax does
@@ -73,7 +73,7 @@ class PoolingWindow(Figure):
     @traitlets.validate("row", "column")
     def _check_window(self, proposal):
         size = self.output_size[proposal.trait.name == "column"]
-        return inside(proposal, size, "the outputs ")
+        return check_index(proposal, size, "the outputs ")
 
     @traitlets.validate("sent")
     def _check_sent(self, proposal):

@@ -6,7 +6,7 @@ import torch
 import traitlets
 from torch import Tensor, nn
 
-from course_utils.figures import Figure, inside
+from course_utils.figures import Figure, check_index
 from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
 from course_utils.models import course_convnet, logistic_regression
 
@@ -152,7 +152,7 @@ class ShiftedImage(Figure):
     def _check_place(self, proposal):
         name, value = proposal.trait.name, proposal.value
         if name == "image":
-            return inside(proposal, len(self.labels))
+            return check_index(proposal, len(self.labels))
         most = self.images["shape"][2 if name == "dy" else 3] // 2
         if abs(value) > most:
             raise traitlets.TraitError(f"{name} {value} lies outside {-most} to {most}")
@@ -167,7 +167,7 @@ class ShiftedImage(Figure):
 
     @traitlets.validate(*UNIT[1:])
     def _check_unit(self, proposal):
-        return inside(proposal, self._limits(self.stage)[proposal.trait.name], f"{self.stage}'s ")
+        return check_index(proposal, self._limits(self.stage)[proposal.trait.name], f"{self.stage}'s ")
 
     @traitlets.observe("stage")
     def _stay_inside(self, change):

@@ -75,7 +75,7 @@ def test_layers_are_added_and_removed(figure):  # noqa: F811
 def test_a_kernel_that_does_not_fit_is_refused_in_words(figure):  # noqa: F811
     before = figure.read("state")
     fill(figure.root, "input size", 9)
-    assert "Refused: the kernel of conv2" in figure.root.locator(".course-says").inner_text()
+    assert "Refused: the kernel of conv2" in figure.root.locator(".course-status").inner_text()
     assert figure.read("state") == before
 
 
@@ -87,5 +87,5 @@ def test_the_largest_layers_are_marked_in_words_and_shape(figure):  # noqa: F811
         marked = [i for i in range(rows.count()) if sign in rows.nth(i).inner_text()]
         assert marked == [numbers[key]]
     figure.press("ArrowDown")  # clears what another test was refused
-    says = figure.root.locator(".course-says").inner_text()
+    says = figure.root.locator(".course-status").inner_text()
     assert says.startswith("25,010 parameters, most in dense1 (86.3 %); 262,344 multiply-adds")

@@ -60,7 +60,7 @@ def put_back(live, state):
 @EVERY
 def test_at_rest_it_shows_its_twins_numbers(figure):
     assert figure.agrees()
-    assert figure.root.locator(".course-says").inner_text().strip()
+    assert figure.root.locator(".course-status").inner_text().strip()
 
 
 @EVERY
@@ -166,11 +166,11 @@ def test_a_window_that_does_not_fit_is_refused(figure):
     size = figure.root.get_by_label("size k")
     size.fill("5")
     size.press("Tab")
-    assert "Refused" in figure.root.locator(".course-says").inner_text()
+    assert "Refused" in figure.root.locator(".course-status").inner_text()
     assert figure.read("state") == before
     assert size.input_value() == "2"
     figure.press("ArrowRight")
-    assert "Refused" not in figure.root.locator(".course-says").inner_text()
+    assert "Refused" not in figure.root.locator(".course-status").inner_text()
 
 
 @pytest.mark.parametrize("name", ["kernel_scrubber"])

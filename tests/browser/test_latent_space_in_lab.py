@@ -28,7 +28,7 @@ def test_its_controls_choose_images_blend_and_directions(figure):  # noqa: F811
     assert (state["a"], state["b"], state["blend"]) == (4, 9, 35)
     assert state["amounts"] == [0, 0.25, 0, 0, 0.5, 0]
     assert figure.agrees()
-    says = root.locator(".course-says").inner_text()
+    says = root.locator(".course-status").inner_text()
     assert "35 % of the way from image 4 to image 9" in says
     assert "+0.25 σ along direction 2, +0.5 σ along direction 5" in says
     root.get_by_role("button", name="Back to the blend").click()

@@ -24,7 +24,7 @@ def test_it_runs_only_when_asked_and_keeps_the_kernel_out_of_it(figure):  # noqa
     press(figure, "Play")
     figure.page.wait_for_timeout(1000)
     assert 0 < figure.read("state")["step"] < STEPS
-    assert figure.root.locator(".course-says").get_attribute("aria-live") == "off"
+    assert figure.root.locator(".course-status").get_attribute("aria-live") == "off"
     assert figure.python("optimiser_race.step") == 0
     press(figure, "Pause")
     step = figure.read("state")["step"]
@@ -41,7 +41,7 @@ def test_it_runs_only_when_asked_and_keeps_the_kernel_out_of_it(figure):  # noqa
     press(figure, "Reset")
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 0
-    assert figure.root.locator(".course-says").get_attribute("aria-live") == "polite"
+    assert figure.root.locator(".course-status").get_attribute("aria-live") == "polite"
     assert figure.agrees()
 
 
@@ -123,7 +123,7 @@ def test_who_diverges_is_told_in_words(figure):  # noqa: F811
     assert figure.read("state")["eta"] == 0.1
     numbers = figure.twin()
     left = numbers["runners"]["SGD"]["left"]
-    assert f"SGD left the map at step {left}." in figure.root.locator(".course-says").inner_text()
+    assert f"SGD left the map at step {left}." in figure.root.locator(".course-status").inner_text()
     row = figure.root.locator("tbody tr").first
     assert f"left the map at step {left}" in row.inner_text()
     slide(figure, "step", left - 1)

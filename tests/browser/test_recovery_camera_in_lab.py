@@ -82,10 +82,10 @@ def test_the_pictures_show_what_is_measured_and_what_is_recovered(figure):  # no
 def test_it_says_how_well_it_went(figure):  # noqa: F811
     figure.press("3")
     numbers = figure.twin()
-    says = figure.root.locator(".course-says").inner_text()
+    says = figure.root.locator(".course-status").inner_text()
     assert f"Total variation with λ = 1 gives {numbers['psnr']:.1f} dB" in says
     assert f"{numbers['psnr'] - numbers['psnr_none']:.1f} dB more than no prior" in says
     facts = figure.root.locator(".course-facts b").all_inner_texts()
     assert facts == [f"{numbers['psnr']:.1f} dB", f"{numbers['psnr_none']:.1f} dB", "30.0 %"]
     figure.press("0")
-    assert "Without a prior the rest stays 0" in figure.root.locator(".course-says").inner_text()
+    assert "Without a prior the rest stays 0" in figure.root.locator(".course-status").inner_text()

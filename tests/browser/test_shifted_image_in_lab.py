@@ -21,7 +21,7 @@ def test_dragging_takes_the_image_along(figure):  # noqa: F811
     figure.drag((0.1, 0.1), (0.1 + 2 / 32, 0.1))
     assert figure.read("state")["dx"] == 5
     assert figure.agrees()
-    assert "shifted 5 right and 5 up" in figure.root.locator(".course-says").inner_text()
+    assert "shifted 5 right and 5 up" in figure.root.locator(".course-status").inner_text()
     figure.root.get_by_role("button", name="Put back").click()
     state = figure.read("state")
     assert (state["dx"], state["dy"]) == (0, 0)

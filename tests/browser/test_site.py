@@ -88,7 +88,7 @@ def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
     figures = figures_of(nbformat.read(executed_student / name, as_version=4))
     page = visit(name.with_suffix(".html"), len(figures))
     ink, ground = {}, {}
-    says = page.locator(".course-says").first
+    says = page.locator(".course-status").first
     for theme in ("light", "dark"):
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
         page.wait_for_timeout(400)

@@ -196,7 +196,7 @@ def path(surface: Surface, runner, start, *, eta, alpha, beta1, beta2, rho) -> I
         yield None
 
 
-class OptimiserRace(Figure):
+class OptimizerRace(Figure):
     """Let optimisers descend a surface side by side, from one start and with one learning rate.
 
     Parameters
@@ -277,6 +277,6 @@ class OptimiserRace(Figure):
         return {"step": self.step, "enough": enough, "runners": runners}
 
     @classmethod
-    def example(cls) -> OptimiserRace:
+    def example(cls) -> OptimizerRace:
         """Build the race in the valley."""
         return cls()
