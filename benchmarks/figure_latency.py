@@ -136,7 +136,7 @@ def main(argv: list[str]) -> int:
         tenth = statistics.quantiles(times, n=10)[-1]
         print(f"{name:<24}{statistics.median(times):>8.1f}{tenth:>8.1f}{max(times):>8.1f}")
     medians = {module: statistics.median(times) for module, times in rows.items()}
-    return int(any(medians[module] > figure.milliseconds for module, figure in figures.items()))
+    return int(any(medians[module] > figure.max_latency_ms for module, figure in figures.items()))
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Numbers(traitlets.TraitType):
             return ()
         if not isinstance(value, list | tuple) or not value:
             raise traitlets.TraitError(
-                f"{self.name} wants {self.axes} axes of numbers; here is {value!r} instead"
+                f"{self.name} must have {self.axes} axes of numbers, got {value!r}"
             )
         shapes = [self._shape(part, axes - 1) for part in value]
         for shape in shapes:

@@ -6,8 +6,8 @@ import {
   formatWhole,
   HEADS,
   LIMITS,
-  MOST_CONV,
-  MOST_DENSE,
+  MAX_CONVOLUTIONS,
+  MAX_DENSE,
   move,
   normalizeState,
   numbers,
@@ -193,8 +193,8 @@ function layerButtons(view) {
   /** @param {State} state */
   const draw = (state) => {
     const { name, conv, dense } = chosenRow(state);
-    addConvolution.disabled = state.convolutions.length >= MOST_CONV;
-    addDense.disabled = state.dense.length >= MOST_DENSE;
+    addConvolution.disabled = state.convolutions.length >= MAX_CONVOLUTIONS;
+    addDense.disabled = state.dense.length >= MAX_DENSE;
     remove.disabled = conv === undefined && dense === undefined;
     setText(remove, remove.disabled ? "Remove" : `Remove ${name}`);
   };

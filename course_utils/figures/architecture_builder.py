@@ -19,7 +19,7 @@ LIMITS = {
     "pool": (0, 8),
     "pool stride": (1, 8),
 }
-WIDEST = 1_000_000
+MAX_WIDTH = 1_000_000
 HEADS = ("flatten", "global average")
 
 
@@ -29,7 +29,7 @@ def preset(channels: int, size: int, convolutions, dense, **more) -> dict:
     return {
         "channels": channels,
         "size": size,
-        "convolutions": [[*map(int, one)] for one in convolutions],
+        "convolutions": [[*map(int, convolution)] for convolution in convolutions],
         "dense": [*dense],
         **traits,
     }
@@ -83,8 +83,8 @@ class ArchitectureBuilder(Figure):
     size = traitlets.Int(28, min=1, max=512).tag(sync=True)
     channels = traitlets.Int(1, min=1, max=16).tag(sync=True)
     convolutions = traitlets.List(traitlets.List(traitlets.Int()), maxlen=6).tag(sync=True)
-    dense = traitlets.List(traitlets.Int(min=1, max=WIDEST), maxlen=3).tag(sync=True)
-    classes = traitlets.Int(10, min=1, max=WIDEST).tag(sync=True)
+    dense = traitlets.List(traitlets.Int(min=1, max=MAX_WIDTH), maxlen=3).tag(sync=True)
+    classes = traitlets.Int(10, min=1, max=MAX_WIDTH).tag(sync=True)
     head = traitlets.Enum(HEADS, "flatten").tag(sync=True)
     bias = traitlets.Bool(True).tag(sync=True)
     row = traitlets.Int(0, min=0).tag(sync=True)
@@ -92,7 +92,9 @@ class ArchitectureBuilder(Figure):
 
     def __init__(self, architecture: str = "LeNet variant", **traits):
         if architecture not in PRESETS:
-            raise traitlets.TraitError(f"{architecture!r} is none of {', '.join(PRESETS)}")
+            raise traitlets.TraitError(
+                f"no architecture {architecture!r}; available: {', '.join(PRESETS)}"
+            )
         super().__init__(**PRESETS[architecture] | traits)
 
     @traitlets.validate(*GEOMETRY)
@@ -102,7 +104,7 @@ class ArchitectureBuilder(Figure):
         side = state["size"]
         for number, values in enumerate(state["convolutions"], 1):
             if len(values) != len(CONV):
-                raise traitlets.TraitError(f"a convolution is [{', '.join(CONV)}]; got {values}")
+                raise traitlets.TraitError(f"a convolution is [{', '.join(CONV)}], got {values}")
             for (name, (low, high)), value in zip(LIMITS.items(), values, strict=True):
                 if not low <= value <= high:
                     raise traitlets.TraitError(f"{name} {value} lies outside {low} to {high}")
@@ -125,7 +127,7 @@ class ArchitectureBuilder(Figure):
         return check_index(proposal, self.last_row + 1)
 
     @traitlets.observe(*GEOMETRY)
-    def _stay_inside(self, change):
+    def _clamp_position(self, change):
         self.row = min(self.row, self.last_row)
 
     @property
@@ -137,38 +139,39 @@ class ArchitectureBuilder(Figure):
 
     def layers(self) -> nn.Sequential:
         """Build the network on the meta device; ReLUs, which cost nothing here, are left out."""
-        made, inputs, side = {}, self.channels, self.size
+        layers: dict[str, nn.Module] = {}
+        inputs, side = self.channels, self.size
         with torch.device("meta"):
             for number, values in enumerate(self.convolutions, 1):
                 filters, kernel, stride, padding, pool, pool_stride = values
-                made[f"conv{number}"] = nn.Conv2d(
+                layers[f"conv{number}"] = nn.Conv2d(
                     inputs, filters, kernel, stride, padding, bias=self.bias
                 )
                 side = (side + 2 * padding - kernel) // stride + 1
                 if pool:
-                    made[f"pool{number}"] = nn.MaxPool2d(pool, pool_stride)
+                    layers[f"pool{number}"] = nn.MaxPool2d(pool, pool_stride)
                     side = (side - pool) // pool_stride + 1
                 inputs = filters
             if self.head == "global average":
-                made["average"], side = nn.AdaptiveAvgPool2d(1), 1
-            made["flatten"], inputs = nn.Flatten(), inputs * side * side
+                layers["average"], side = nn.AdaptiveAvgPool2d(1), 1
+            layers["flatten"], inputs = nn.Flatten(), inputs * side * side
             for number, width in enumerate(self.dense, 1):
-                made[f"dense{number}"] = nn.Linear(inputs, width, bias=self.bias)
+                layers[f"dense{number}"] = nn.Linear(inputs, width, bias=self.bias)
                 inputs = width
-            made["scores"] = nn.Linear(inputs, self.classes, bias=self.bias)
-        return named_sequential(**made)
+            layers["scores"] = nn.Linear(inputs, self.classes, bias=self.bias)
+        return named_sequential(**layers)
 
     def numbers(self) -> dict:
         """Write the ledger's rows and totals, and which rows hold most."""
-        book = ledger(self.layers(), (self.channels, self.size, self.size))
+        costs = ledger(self.layers(), (self.channels, self.size, self.size))
         return {
-            "rows": [[row.name, row.type, list(row.shape), *row[3:]] for row in book.rows],
-            "parameters": book.parameters,
-            "multiply_adds": book.multiply_adds,
-            "memory": book.memory,
-            "most_parameters": book.rows.index(book.largest("parameters")),
-            "most_multiply_adds": book.rows.index(book.largest("multiply_adds")),
-            "chosen": book.rows[self.row].name,
+            "rows": [[row.name, row.type, list(row.shape or ()), *row[3:]] for row in costs.rows],
+            "parameters": costs.parameters,
+            "multiply_adds": costs.multiply_adds,
+            "memory": costs.memory,
+            "most_parameters": costs.rows.index(costs.largest("parameters")),
+            "most_multiply_adds": costs.rows.index(costs.largest("multiply_adds")),
+            "chosen": costs.rows[self.row].name,
         }
 
     @classmethod

@@ -35,13 +35,13 @@ import { clamp, memoize } from "./drawing.mjs";
 export const HEADS = ["flatten", "global average"];
 export const CONV = ["filters", "kernel", "stride", "padding", "pool", "pool stride"];
 const POOL = 4; // where the pool's window stands in a convolution's numbers
-export const WIDEST = 1_000_000; // as in architecture_builder.py, like the next
+export const MAX_WIDTH = 1_000_000; // as in architecture_builder.py, like the next
 /** @type {[number, number][]} */
 // biome-ignore format: a table of limits, as in CONV
 export const CONV_LIMITS = [[1, 1024], [1, 15], [1, 8], [0, 8], [0, 8], [1, 8]];
 /** @type {Record<"size" | "channels" | "classes", [number, number]>} */
-export const LIMITS = { size: [1, 512], channels: [1, 16], classes: [1, WIDEST] };
-export const [MOST_CONV, MOST_DENSE] = [6, 3];
+export const LIMITS = { size: [1, 512], channels: [1, 16], classes: [1, MAX_WIDTH] };
+export const [MAX_CONVOLUTIONS, MAX_DENSE] = [6, 3];
 /** @type {Column[]} */
 export const COLUMNS = ["parameters", "multiply_adds", "memory"];
 
@@ -237,8 +237,8 @@ export function removeLayer(state) {
  * @returns {State}
  */
 export function normalizeState(state) {
-  if (state.convolutions.length > MOST_CONV || state.dense.length > MOST_DENSE) {
-    throw new Error(`Refused: at most ${MOST_CONV} convolutions and ${MOST_DENSE} dense layers.`);
+  if (state.convolutions.length > MAX_CONVOLUTIONS || state.dense.length > MAX_DENSE) {
+    throw new Error(`Refused: at most ${MAX_CONVOLUTIONS} convolutions and ${MAX_DENSE} dense layers.`);
   }
   for (const convolution of state.convolutions) {
     for (const [at, value] of convolution.entries()) {

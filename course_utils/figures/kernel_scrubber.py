@@ -86,21 +86,21 @@ class KernelScrubber(Figure):
         return check_index(proposal, size, "the outputs ")
 
     @traitlets.observe(*GEOMETRY)
-    def _start_again(self, change):
+    def _reset_visited(self, change):
         rows, columns = self.output_size
         self.row, self.column = min(self.row, rows - 1), min(self.column, columns - 1)
         self.visited = [self.row * columns + self.column]
 
     @traitlets.observe("row", "column")
-    def _visit(self, change):
+    def _mark_visited(self, change):
         here = self.row * self.output_size[1] + self.column
         if here not in self.visited:
             self.visited = [*self.visited, here]
 
     def _pixel(self, row: int, column: int) -> float:
         """Read the input at (row, column); 0 in the padding."""
-        inside = 0 <= row < len(self.image) and 0 <= column < len(self.image[0])
-        return self.image[row][column] if inside else 0
+        is_inside = 0 <= row < len(self.image) and 0 <= column < len(self.image[0])
+        return self.image[row][column] if is_inside else 0
 
     def _window(self, row: int, column: int) -> list[list[float]]:
         """(kH, kW) pixels that output (row, column) sees."""
@@ -122,12 +122,13 @@ class KernelScrubber(Figure):
         """Window, products, running sum, and the feature map as far as it is visited."""
         rows, columns = self.output_size
         products = self._products(self.row, self.column)
-        running, total = [], 0
+        running: list[float] = []
+        total: float = 0
         for product in (p for line in products for p in line):
             total += product
             running.append(total)
         small = max(len(self.image), len(self.image[0])) < PHOTO
-        seen = {*self.visited, self.row * columns + self.column}
+        visited = {*self.visited, self.row * columns + self.column}
         return {
             "output_size": [rows, columns],
             "corner": [
@@ -140,7 +141,7 @@ class KernelScrubber(Figure):
             "sum": total,
             "feature_map": [
                 [
-                    sum(map(sum, self._products(i, j))) if i * columns + j in seen else None
+                    sum(map(sum, self._products(i, j))) if i * columns + j in visited else None
                     for j in range(columns)
                 ]
                 for i in range(rows)

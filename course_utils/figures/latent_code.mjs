@@ -30,7 +30,7 @@ const PROBES = [
   [2, 3],
   [1, 1],
 ]; // as in latent_space.py
-const FARTHEST = 4;
+const MAX_AMOUNT = 4;
 
 /** @param {State} state */
 export const imageShape = ({ images }) => images.shape.slice(1);
@@ -155,7 +155,7 @@ export const fadeImages = ({ images, a, b }, blend) =>
 export const addAmounts = (amounts, changes) =>
   amounts.map((amount, k) => {
     const hundredths = Math.round(100 * (amount + (changes[k] ?? 0)));
-    return clamp(hundredths / 100, -FARTHEST, FARTHEST);
+    return clamp(hundredths / 100, -MAX_AMOUNT, FARTHEST);
   });
 
 /** What the last numbers were computed from, so that the picture shows the same. */

@@ -7,11 +7,11 @@ import traitlets
 from torch import Tensor, nn
 
 from course_utils.figures import Figure, check_index
-from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
+from course_utils.figures.network import export_layers, layer_outputs, pack_tensor, unpack_tensor
 
-MOST = 100  # images; each travels with its code
+MAX_IMAGES = 100  # images; each travels with its code
 DIRECTIONS = 6
-FARTHEST = 4.0  # standard deviations that one direction may add
+MAX_AMOUNT = 4.0  # standard deviations that one direction may add
 PROBES = ((1, 2), (3, 1), (2, 3), (1, 1))  # pixels told in `numbers`, in quarters of the image
 
 
@@ -40,7 +40,6 @@ class LatentSpace(Figure):
         If a number is out of range, or both axes of the map are the same direction.
     """
 
-    pieces = ("network",)
     tolerance = 1e-6
 
     images = traitlets.Dict(read_only=True).tag(sync=True)
@@ -56,22 +55,22 @@ class LatentSpace(Figure):
     blend = traitlets.Int(0, min=0, max=100).tag(sync=True)
     horizontal = traitlets.Int(1).tag(sync=True)
     vertical = traitlets.Int(2).tag(sync=True)
-    amounts = traitlets.List(traitlets.Float(min=-FARTHEST, max=FARTHEST)).tag(sync=True)
+    amounts = traitlets.List(traitlets.Float(min=-MAX_AMOUNT, max=MAX_AMOUNT)).tag(sync=True)
 
     def __init__(self, model: nn.Module, images: Tensor, **traits):
-        images = as_bytes(images)
-        codes = encoded(model, images)
+        images = to_uint8(images)
+        codes = encode_images(model, images)
         flat = codes.flatten(1)
-        directions, spreads, shares = principal(flat)
+        directions, spreads, shares = principal_directions(flat)
         super().__init__()
         parts = {
-            "images": packed(images),
-            "codes": packed(flat),
+            "images": pack_tensor(images),
+            "codes": pack_tensor(flat),
             "code_shape": [*codes.shape[1:]],
-            "directions": packed(directions),
+            "directions": pack_tensor(directions),
             "spreads": spreads.tolist(),
             "shares": shares.tolist(),
-            "decoder": layers_of(model.decoder),
+            "decoder": export_layers(model.get_submodule("decoder")),
         }
         for name, value in parts.items():
             self.set_trait(name, value)
@@ -97,34 +96,36 @@ class LatentSpace(Figure):
     def _check_amounts(self, proposal):
         if len(proposal.value) != len(self.spreads):
             raise traitlets.TraitError(
-                f"amounts wants {len(self.spreads)} numbers, got {len(proposal.value)}"
+                f"amounts must have {len(self.spreads)} numbers, got {len(proposal.value)}"
             )
         return proposal.value
 
     def code(self) -> Tensor:
         """(D,) float64: the blend of both codes, moved along the directions."""
-        codes, directions = unpacked(self.codes), unpacked(self.directions)
+        codes, directions = unpack_tensor(self.codes), unpack_tensor(self.directions)
         steps = torch.tensor(self.amounts).double() * torch.tensor(self.spreads).double()
-        return blended(codes[self.a], codes[self.b], self.blend) + steps @ directions
+        return interpolate(codes[self.a], codes[self.b], self.blend) + steps @ directions
 
     def decoded(self, code: Tensor) -> Tensor:
         """(D,) -> (C, H, W) float64, by the decoder."""
-        return outputs_of(self.decoder, code.reshape(self.code_shape))[-1]
+        return layer_outputs(self.decoder, code.reshape(self.code_shape))[-1]
 
     def numbers(self) -> dict:
         """Where the code lies, what it decodes to, and how far that is from blended pixels."""
-        codes, images = unpacked(self.codes), unpacked(self.images).double() / 255
+        codes, images = unpack_tensor(self.codes), unpack_tensor(self.images).double() / 255
         code = self.code()
         decoded = self.decoded(code)
-        places = (code - codes.mean(0)) @ unpacked(self.directions).T
+        places = (code - codes.mean(0)) @ unpack_tensor(self.directions).T
         quarters = [side // 4 for side in decoded.shape[1:]]
-        ends = [rms(self.decoded(codes[i]) - images[i]) for i in (self.a, self.b)]
+        ends = [root_mean_square(self.decoded(codes[i]) - images[i]) for i in (self.a, self.b)]
         return {
             "places": (places / torch.tensor(self.spreads).double()).tolist(),
             "length": code.norm().item(),
             "pixels": [decoded[:, quarters[0] * i, quarters[1] * j].tolist() for i, j in PROBES],
             "mean": decoded.mean((1, 2)).tolist(),
-            "apart": rms(decoded - blended(images[self.a], images[self.b], self.blend)),
+            "apart": root_mean_square(
+                decoded - interpolate(images[self.a], images[self.b], self.blend)
+            ),
             "errors": ends,
         }
 
@@ -144,31 +145,32 @@ class LatentSpace(Figure):
             )
         with torch.no_grad():
             for weights in model.parameters():
-                weights *= 2  # else everything decodes to nearly the same grey
+                weights.mul_(2)  # else everything decodes to nearly the same grey
         return cls(model, shapes.make_shapes(train=12, test=1).train_images)
 
 
-def as_bytes(images: Tensor) -> Tensor:
+def to_uint8(images: Tensor) -> Tensor:
     """(N, C, H, W) uint8 of images that are bytes or floats in [0, 1]; refuses other forms."""
     images = torch.as_tensor(images)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not 3 <= len(images) <= MOST:
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not 3 <= len(images) <= MAX_IMAGES:
         raise ValueError(
-            f"images want shape (N, 1 or 3, H, W) with N from 3 to {MOST}, "
+            f"images must have shape (N, 1 or 3, H, W) with N from 3 to {MAX_IMAGES}, "
             f"got {tuple(images.shape)}"
         )
     if images.is_floating_point():
         images = (images * 255).round()
     if images.min() < 0 or images.max() > 255:
         raise ValueError(
-            "images want bytes or floats in [0, 1], got values up to "
+            "images must be bytes or floats in [0, 1], got values up to "
             f"{images.max():g} after scaling"
         )
     return images.to(torch.uint8)
 
 
-def encoded(model: nn.Module, images: Tensor) -> Tensor:
+def encode_images(model: nn.Module, images: Tensor) -> Tensor:
     """(N, C, H, W) uint8 -> codes, by the encoder as it answers in `eval()`."""
-    encoder, training = model.encoder, model.encoder.training
+    encoder = model.get_submodule("encoder")
+    training = encoder.training
     parameter = next(encoder.parameters())
     try:
         with torch.no_grad():
@@ -177,13 +179,13 @@ def encoded(model: nn.Module, images: Tensor) -> Tensor:
         encoder.train(training)
 
 
-def principal(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def principal_directions(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(N, D) codes -> (K, D) directions, (K,) standard deviations, (K,) shares of the variance.
 
     The directions are orthonormal, the widest first; the largest entry of each is positive.
     """
-    centred = codes.double() - codes.double().mean(0)
-    _, sizes, directions = torch.linalg.svd(centred, full_matrices=False)
+    centered = codes.double() - codes.double().mean(0)
+    _, sizes, directions = torch.linalg.svd(centered, full_matrices=False)
     count = min(DIRECTIONS, int((sizes > 1e-6 * sizes[0]).sum())) if sizes[0] > 0 else 0
     if count < 2:
         raise ValueError("the images' codes spread along fewer than two directions")
@@ -193,11 +195,11 @@ def principal(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return directions * largest.sign(), spreads, sizes[:count] ** 2 / (sizes**2).sum()
 
 
-def blended(start: Tensor, end: Tensor, per_cent: int) -> Tensor:
+def interpolate(start: Tensor, end: Tensor, per_cent: int) -> Tensor:
     """Go that share of the way from start to end."""
     return start + per_cent / 100 * (end - start)
 
 
-def rms(difference: Tensor) -> float:
+def root_mean_square(difference: Tensor) -> float:
     """Root of the mean square."""
     return difference.square().mean().sqrt().item()

@@ -175,7 +175,7 @@ RUNNERS = {
 }
 
 
-def path(surface: Surface, runner, start, *, eta, alpha, beta1, beta2, rho) -> Iterator:
+def runner_path(surface: Surface, runner, start, *, eta, alpha, beta1, beta2, rho) -> Iterator:
     """Yield (x, y) at step 0, 1, …; None for ever from where the runner is one map away."""
     weights = [*start]
     memory = [SimpleNamespace(v=0.0, m=0.0, r=0.0) for _ in weights]
@@ -226,35 +226,36 @@ class OptimizerRace(Figure):
     step = traitlets.Int(40, min=0, max=STEPS).tag(sync=True)
 
     def __init__(self, surface: str = "valley", start=None, eta=None, **traits):
-        own = self._own(surface)
+        own = self._surface_defaults(surface)
         start, eta = own["start"] if start is None else start, own["eta"] if eta is None else eta
         super().__init__(surface=surface, start=[*start], eta=eta, **traits)
 
     @staticmethod
-    def _own(surface: str) -> dict:
+    def _surface_defaults(surface: str) -> dict:
         """Start and learning rate that a surface brings along; none for an unknown one."""
-        found = SURFACES.get(surface, SURFACES["valley"])
-        return {"start": [*found.start], "eta": found.eta}
+        chosen = SURFACES.get(surface, SURFACES["valley"])
+        return {"start": [*chosen.start], "eta": chosen.eta}
 
     def set(self, **traits) -> None:
         """Change several traits at once; another surface brings its start and learning rate."""
-        own = self._own(traits["surface"]) if "surface" in traits else {}
+        own = self._surface_defaults(traits["surface"]) if "surface" in traits else {}
         super().set(**own | traits)
 
     @traitlets.validate("start", "surface")
     def _check_start(self, proposal):
-        state = {"start": self.start, "surface": self.surface}
-        state[proposal.trait.name] = proposal.value
-        start, (_, _, low, high, *_) = state["start"], SURFACES[state["surface"]]
+        is_start = proposal.trait.name == "start"
+        start = proposal.value if is_start else self.start
+        surface = SURFACES[self.surface if is_start else proposal.value]
+        low, high = surface.low, surface.high
         if not all(a <= w <= b for a, w, b in zip(low, start, high, strict=True)):
             raise traitlets.TraitError(f"start {start} is not on the map from {low} to {high}")
         return proposal.value
 
-    def _path(self, name: str) -> list:
+    def _runner_places(self, name: str) -> list:
         """Positions of a runner from step 0 to the present one; None once it has left."""
-        options = {key: getattr(self, key) for key in ("eta", "alpha", "beta1", "beta2", "rho")}
-        whole = path(SURFACES[self.surface], RUNNERS[name], self.start, **options)
-        return list(itertools.islice(whole, self.step + 1))
+        settings = {key: getattr(self, key) for key in ("eta", "alpha", "beta1", "beta2", "rho")}
+        places = runner_path(SURFACES[self.surface], RUNNERS[name], self.start, **settings)
+        return list(itertools.islice(places, self.step + 1))
 
     def numbers(self) -> dict:
         """Position and loss of every runner, since when it is near the end, and when it left."""
@@ -263,7 +264,7 @@ class OptimizerRace(Figure):
         enough = lowest + NEAR * (surface.loss(*self.start) - lowest)
         runners = {}
         for name in self.shown:
-            places = self._path(name)
+            places = self._runner_places(name)
             losses = [surface.loss(*place) for place in places if place]
             far = [step for step, loss in enumerate(losses) if loss > enough]
             here = places[-1] is not None

@@ -41,10 +41,10 @@ class PixelPicker(Figure):
     def _check_image(self, proposal):
         image = torch.tensor(proposal.value, dtype=torch.float64)
         if len(image) != 3:
-            raise traitlets.TraitError(f"image wants shape (3, H, W), got {tuple(image.shape)}")
+            raise traitlets.TraitError(f"image must have shape (3, H, W), got {tuple(image.shape)}")
         if image.min() < 0 or image.max() > 255 or (image % 1).any():
             raise traitlets.TraitError(
-                "image wants whole numbers from 0 to 255 (or a float tensor in [0, 1]); "
+                "image must hold whole numbers from 0 to 255 (or a float tensor in [0, 1]); "
                 f"got values from {image.min():g} to {image.max():g}"
             )
         return proposal.value
@@ -55,7 +55,7 @@ class PixelPicker(Figure):
         return check_index(proposal, self.shape[axis])
 
     @traitlets.observe("image")
-    def _stay_inside(self, change):
+    def _clamp_position(self, change):
         _, height, width = self.shape
         self.row, self.column = min(self.row, height - 1), min(self.column, width - 1)
 
@@ -63,7 +63,7 @@ class PixelPicker(Figure):
         """Position, values, and the index in both layouts, from the tensors' own strides."""
         image = torch.tensor(self.image, dtype=torch.uint8)
         last = image.permute(1, 2, 0).contiguous()
-        position, moved = (
+        position, channel_last = (
             (self.channel, self.row, self.column),
             (self.row, self.column, self.channel),
         )
@@ -76,7 +76,7 @@ class PixelPicker(Figure):
             "strides_nchw": [image.numel(), *image.stride()],
             "index_nchw": sum(i * s for i, s in zip(position, image.stride(), strict=True)),
             "strides_hwc": list(last.stride()),
-            "index_hwc": sum(i * s for i, s in zip(moved, last.stride(), strict=True)),
+            "index_hwc": sum(i * s for i, s in zip(channel_last, last.stride(), strict=True)),
         }
 
     @classmethod

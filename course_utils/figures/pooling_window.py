@@ -84,7 +84,7 @@ class PoolingWindow(Figure):
         return proposal.value
 
     @traitlets.observe(*GEOMETRY)
-    def _stay_inside(self, change):
+    def _clamp_position(self, change):
         rows, columns = self.output_size
         self.row, self.column = min(self.row, rows - 1), min(self.column, columns - 1)
         self.sent = [place for place in self.sent if self._is_output(place)]
@@ -97,16 +97,16 @@ class PoolingWindow(Figure):
         top, left = row * self.stride, column * self.stride
         return [x for line in self.image[top : top + self.size] for x in line[left:][: self.size]]
 
-    def _value(self, window: list[float]) -> float:
+    def _pool_window(self, window: list[float]) -> float:
         if self.pool == "max":
             return max(window)
         if self.pool == "average":
             return sum(window) / len(window)
         return math.sqrt(sum(x * x for x in window))
 
-    def _share(self, window: list[float]) -> list[float]:
+    def _window_gradient(self, window: list[float]) -> list[float]:
         """(size²,) derivative of the output with respect to each input of its window."""
-        value = self._value(window)
+        value = self._pool_window(window)
         if self.pool == "average":
             return [1 / len(window)] * len(window)
         if self.pool == "L2":
@@ -120,20 +120,20 @@ class PoolingWindow(Figure):
         rows, columns = self.output_size
         gradient = [[0] * len(self.image[0]) for _ in self.image]
         for row, column in self.sent:
-            for at, share in enumerate(self._share(self._window(row, column))):
+            for at, share in enumerate(self._window_gradient(self._window(row, column))):
                 i, j = divmod(at, self.size)
                 gradient[row * self.stride + i][column * self.stride + j] += share
         window = self._window(self.row, self.column)
-        value = self._value(window)
+        value = self._pool_window(window)
         return {
             "output_size": [rows, columns],
             "corner": [self.row * self.stride, self.column * self.stride],
             "window": window,
             "value": value,
             "tied": window.count(value) if self.pool == "max" else 1,
-            "share": self._share(window),
+            "share": self._window_gradient(window),
             "output": [
-                [self._value(self._window(i, j)) for j in range(columns)] for i in range(rows)
+                [self._pool_window(self._window(i, j)) for j in range(columns)] for i in range(rows)
             ],
             "gradient": gradient,
         }

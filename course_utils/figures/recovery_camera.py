@@ -13,7 +13,7 @@ PATTERNS = ("random pixels", "whole rows")
 STRENGTHS = (0.5, 1, 2, 5, 10, 20, 50)  # λ, in grey levels
 SIDES = (16, 32, 64, 128)
 STEPS = {"ℓ₁": 30, "total variation": 80}
-FALLING = 0.75  # the share of the steps over which the threshold comes down to λ
+DECAY_SHARE = 0.75  # the share of the steps over which the threshold comes down to λ
 LEVELS = 3  # of the wavelets; what is coarser is not penalised
 PROBES = ((1, 2), (3, 1), (2, 3), (1, 1))  # pixels told in `numbers`, in quarters of the side
 
@@ -48,7 +48,7 @@ class RecoveryCamera(Figure):
     """
 
     tolerance = 1e-6  # another fast transform, other roundings
-    milliseconds = 100.0  # every change is a recovery of its own
+    max_latency_ms = 100.0  # every change is a recovery of its own
 
     image = Numbers(axes=2).tag(sync=True)
     prior = traitlets.Enum(PRIORS, PRIORS[1]).tag(sync=True)
@@ -70,12 +70,12 @@ class RecoveryCamera(Figure):
         image = np.array(proposal.value, dtype=float)
         if image.shape[0] != image.shape[1] or image.shape[0] not in SIDES:
             raise traitlets.TraitError(
-                f"image wants a side of 16, 32, 64 or 128 pixels, got {image.shape}; "
-                "datasets.photograph(size=64, gray=True) has such a form"
+                f"image must have a side of 16, 32, 64 or 128 pixels, got {image.shape}; "
+                "try datasets.photograph(size=64, gray=True)"
             )
         if image.min() < 0 or image.max() > 255:
             raise traitlets.TraitError(
-                f"image wants grey levels 0 to 255, got {image.min():g} to {image.max():g}"
+                f"image must hold grey levels 0 to 255, got {image.min():g} to {image.max():g}"
             )
         return proposal.value
 
@@ -84,7 +84,7 @@ class RecoveryCamera(Figure):
         side = len(self.image)
         places = side * side if self.pattern == PATTERNS[0] else side
         count = max(1, (self.sampled * places + 50) // 100)
-        first = np.argsort(hashed(np.arange(places), 2 * self.seed), kind="stable")[:count]
+        first = np.argsort(hash_numbers(np.arange(places), 2 * self.seed), kind="stable")[:count]
         mask = np.zeros(places)
         mask[first] = 1
         return np.broadcast_to(mask.reshape(side, -1), (side, side))
@@ -92,7 +92,9 @@ class RecoveryCamera(Figure):
     def measurements(self) -> ndarray:
         """(side, side) measured grey levels with their noise, zeros elsewhere."""
         side = len(self.image)
-        first, second = hashed(np.arange(2 * side * side), 2 * self.seed + 1).reshape(2, side, side)
+        first, second = hash_numbers(np.arange(2 * side * side), 2 * self.seed + 1).reshape(
+            2, side, side
+        )
         radius = np.sqrt(-2 * np.log((first + 1) / 2**32))
         normal = radius * np.cos(2 * np.pi * second / 2**32)
         return self.mask() * (np.array(self.image, dtype=float) + self.noise * normal)
@@ -103,9 +105,9 @@ class RecoveryCamera(Figure):
         if self.prior == "none":
             return measured
         if self.prior == "total variation":
-            return by_variation(mask, measured, self.strength)
-        transform = shrunk_dct if self.prior.startswith("DCT") else shrunk_haar
-        return by_thresholds(mask, measured, self.strength, transform)
+            return solve_by_variation(mask, measured, self.strength)
+        transform = shrink_dct if self.prior.startswith("DCT") else shrink_haar
+        return solve_by_fista(mask, measured, self.strength, transform)
 
     def numbers(self) -> dict:
         """Pixels measured, both PSNRs in dB, and some recovered pixels."""
@@ -126,7 +128,7 @@ class RecoveryCamera(Figure):
         return cls(photograph(size=64, gray=True))
 
 
-def hashed(numbers: ndarray, seed: int) -> ndarray:
+def hash_numbers(numbers: ndarray, seed: int) -> ndarray:
     """Spread whole numbers over 0 … 2³² − 1 (the finaliser of MurmurHash3), as the browser does."""
     mixed = (numbers + seed * 0x9E3779B9).astype(np.uint64) & 0xFFFFFFFF
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
@@ -139,7 +141,7 @@ def psnr(picture: ndarray, reference: ndarray) -> float:
     return float(-10 * np.log10(max(np.mean(((picture - reference) / 255) ** 2), 1e-10)))
 
 
-def soft(values: ndarray, threshold: float) -> ndarray:
+def soft_threshold(values: ndarray, threshold: float) -> ndarray:
     """Move values towards 0 by the threshold, and no further."""
     return np.sign(values) * np.maximum(np.abs(values) - threshold, 0)
 
@@ -152,15 +154,15 @@ def dct_matrix(side: int) -> ndarray:
     return matrix
 
 
-def shrunk_dct(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
+def shrink_dct(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
     """Soft-threshold the DCT of a picture; also its largest coefficient but for the mean."""
     matrix = dct_matrix(len(picture))
     values = matrix @ picture @ matrix.T
     largest = np.abs(values).ravel()[1:].max()
-    return matrix.T @ soft(values, threshold) @ matrix, largest
+    return matrix.T @ soft_threshold(values, threshold) @ matrix, largest
 
 
-def shrunk_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
+def shrink_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
     """Soft-threshold the Haar wavelets of a picture that is shifted another way at each step.
 
     The shifts spare the picture the wavelets' squares. The coarsest means are kept.
@@ -173,7 +175,7 @@ def shrunk_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray,
         mean = (a + b + c + d) / 2
         detail = np.stack([a - b + c - d, a + b - c - d, a - b - c + d]) / 2
         largest = max(largest, np.abs(detail).max())
-        details.append(soft(detail, threshold))
+        details.append(soft_threshold(detail, threshold))
     for across, down, both in reversed(details):
         finer = np.empty((2 * len(mean), 2 * len(mean)))
         finer[::2, ::2] = (mean + across + down + both) / 2
@@ -184,25 +186,25 @@ def shrunk_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray,
     return np.roll(mean, (-shift[0], -shift[1]), axis=(0, 1)), largest
 
 
-def by_thresholds(mask: ndarray, measured: ndarray, strength: float, shrunk) -> ndarray:
+def solve_by_fista(mask: ndarray, measured: ndarray, strength: float, shrink) -> ndarray:
     """FISTA: a step towards the measurements, a threshold, and a push onwards.
 
     The threshold begins at the largest coefficient and falls geometrically to `strength`.
     """
     steps = STEPS["ℓ₁"]
-    excess = max(1, shrunk(measured, 0, np.inf)[1] / strength)
+    excess = max(1, shrink(measured, 0, np.inf)[1] / strength)
     old = ahead = measured
     pace = 1.0
     for step in range(steps):
-        threshold = strength * excess ** max(0, 1 - step / (FALLING * steps))
-        new, _ = shrunk(ahead + mask * (measured - ahead), step, threshold)
+        threshold = strength * excess ** max(0, 1 - step / (DECAY_SHARE * steps))
+        new, _ = shrink(ahead + mask * (measured - ahead), step, threshold)
         faster = (1 + np.sqrt(1 + 4 * pace**2)) / 2
         ahead = new + (pace - 1) / faster * (new - old)
         old, pace = new, faster
     return old
 
 
-def by_variation(mask: ndarray, measured: ndarray, strength: float) -> ndarray:
+def solve_by_variation(mask: ndarray, measured: ndarray, strength: float) -> ndarray:
     """Chambolle and Pock's primal-dual steps, from the measured pixels' mean."""
     picture = np.where(mask, measured, measured.sum() / mask.sum())
     ahead, down, across = picture, np.zeros_like(picture), np.zeros_like(picture)

@@ -11,7 +11,7 @@ export const [NONE, DCT, HAAR, VARIATION] = [
 export const PRIORS = [NONE, DCT, HAAR, VARIATION];
 const SPARSE_STEPS = 30;
 const VARIATION_STEPS = 80;
-const FALLING = 0.75; // the share of the steps over which the threshold comes down to λ
+const DECAY_SHARE = 0.75; // the share of the steps over which the threshold comes down to λ
 const LEVELS = 3; // of the wavelets
 
 /**
@@ -247,7 +247,7 @@ function solveByFista({ mask, measured }, side, strength, shrink) {
     for (let at = 0; at < now.length; at++) {
       now[at] = ahead[at] + mask[at] * (measured[at] - ahead[at]);
     }
-    const power = Math.max(0, 1 - step / (FALLING * SPARSE_STEPS));
+    const power = Math.max(0, 1 - step / (DECAY_SHARE * SPARSE_STEPS));
     shrink(now, side, step, strength * excess ** power);
     const faster = (1 + Math.sqrt(1 + 4 * pace * pace)) / 2;
     const push = (pace - 1) / faster;

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import traitlets
 from torch import Tensor, nn
 
 from course_utils.figures import Figure, check_index
-from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
+from course_utils.figures.network import export_layers, layer_outputs, pack_tensor, unpack_tensor
 from course_utils.models import course_convnet, logistic_regression
 
 FILLS = ("edge", "wrap", "black")  # what comes in from outside
@@ -15,7 +17,7 @@ STAGES = {"relu": "ReLU", "max_pool2d": "pool"}  # layers whose maps are shown
 UNIT = ("stage", "channel", "row", "column", "part")
 
 
-def shifted(image: Tensor, dy: int, dx: int, fill: str) -> Tensor:
+def shift_image(image: Tensor, dy: int, dx: int, fill: str) -> Tensor:
     """(C, H, W) -> (C, H, W), its content dy pixels further down and dx further right."""
     if fill == "wrap":
         return image.roll((dy, dx), (1, 2))
@@ -23,24 +25,24 @@ def shifted(image: Tensor, dy: int, dx: int, fill: str) -> Tensor:
     rows, columns = torch.arange(height) - dy, torch.arange(width) - dx
     moved = image[:, rows.clamp(0, height - 1)][:, :, columns.clamp(0, width - 1)]
     if fill == "black":
-        seen = (rows == rows.clamp(0, height - 1))[:, None] & (
+        known = (rows == rows.clamp(0, height - 1))[:, None] & (
             columns == columns.clamp(0, width - 1)
         )
-        moved = moved * seen
+        moved = moved * known
     return moved
 
 
-def stages_of(layers: list[dict]) -> dict[str, int]:
+def map_stages(layers: list[dict]) -> dict[str, int]:
     """Layers whose maps are shown: "ReLU 1" -> its place; a ReLU right after a convolution only."""
-    found, block = {}, 0
+    stages, block = {}, 0
     for at, layer in enumerate(layers):
         block += layer["kind"] == "conv2d"
         if layer["kind"] == "flatten":
             break
         summed = layer["kind"] != "relu" or layers[at - 1]["kind"] == "conv2d"
         if block and layer["kind"] in STAGES and summed:
-            found[f"{STAGES[layer['kind']]} {block}"] = at
-    return found
+            stages[f"{STAGES[layer['kind']]} {block}"] = at
+    return stages
 
 
 class ShiftedImage(Figure):
@@ -71,10 +73,9 @@ class ShiftedImage(Figure):
         If shapes, labels or classes do not go together, or a number lies outside.
     """
 
-    pieces = ("network",)
     tolerance = 1e-6  # exponentials, and sums in another order
-    milliseconds = 100.0  # two networks answer at every key press
-    _measured: tuple = (None, None)  # the networks, and the sizes of the mapped one's outputs
+    max_latency_ms = 100.0  # two networks answer at every key press
+    _known_shapes: tuple = (None, None)  # the networks, and the sizes of the mapped one's outputs
 
     images = traitlets.Dict().tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -90,31 +91,33 @@ class ShiftedImage(Figure):
     column = traitlets.Int(0).tag(sync=True)
     part = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, images, labels, classes, models: dict[str, nn.Module], **traits):
+    def __init__(self, images, labels, classes, models: Mapping[str, nn.Module], **traits):
         images = torch.as_tensor(images)
         if images.ndim != 4 or images.dtype != torch.uint8 or images.shape[1] not in (1, 3):
             what = f"{images.dtype} of shape {tuple(images.shape)}"
-            raise traitlets.TraitError(f"images wants (N, 1 or 3, H, W) uint8, got {what}")
-        networks = [{"name": name, "layers": layers_of(model)} for name, model in models.items()]
+            raise traitlets.TraitError(f"images must be (N, 1 or 3, H, W) uint8, got {what}")
+        networks = [
+            {"name": name, "layers": export_layers(model)} for name, model in models.items()
+        ]
         labels = [int(label) for label in labels]
-        self._check_together(images, labels, list(classes), networks)
-        state = {"images": packed(images), "labels": labels, "classes": [*classes]}
+        self._check_inputs(images, labels, list(classes), networks)
+        state = {"images": pack_tensor(images), "labels": labels, "classes": [*classes]}
         super().__init__(**state, networks=networks, **traits)
         if not traits.keys() & {*UNIT}:
-            self._look_at_the_largest()
+            self._select_largest_unit()
 
     @staticmethod
-    def _check_together(images, labels, classes, networks) -> None:
+    def _check_inputs(images, labels, classes, networks) -> None:
         """Refuse what does not fit: the labels, the models' inputs and their number of scores."""
         if len(labels) != len(images) or not set(labels) <= set(range(len(classes))):
             last = len(classes) - 1
             raise traitlets.TraitError(
-                f"{len(images)} images want as many labels from 0 to {last}, got {labels}"
+                f"{len(images)} images need as many labels from 0 to {last}, got {labels}"
             )
         for network in networks:
             name = network["name"]
             try:
-                scores = outputs_of(network["layers"], images[0] / 255)[-1]
+                scores = layer_outputs(network["layers"], images[0] / 255)[-1]
             except RuntimeError as error:
                 shape = tuple(images.shape[1:])
                 raise traitlets.TraitError(
@@ -123,28 +126,29 @@ class ShiftedImage(Figure):
             if scores.shape != (len(classes),):
                 got = tuple(scores.shape)
                 raise traitlets.TraitError(f"{name} gives {got}, not {len(classes)} scores")
-        if not any(stages_of(network["layers"]) for network in networks):
+        if not any(map_stages(network["layers"]) for network in networks):
             raise traitlets.TraitError("no model has a convolution and a ReLU: there are no maps")
 
     @property
-    def _mapped(self) -> list[dict]:
+    def _mapped_layers(self) -> list[dict]:
         """Layers of the model whose maps are shown."""
-        return [one["layers"] for one in self.networks if stages_of(one["layers"])][-1]
+        mapped = [network for network in self.networks if map_stages(network["layers"])]
+        return mapped[-1]["layers"]
 
-    def _outputs(self, layers: list[dict]) -> list[Tensor]:
+    def _shifted_outputs(self, layers: list[dict]) -> list[Tensor]:
         """Return the shifted image in [0, 1] and the output of every layer."""
-        image = unpacked(self.images)[self.image]
-        x = shifted(image, self.dy, self.dx, self.fill).double() / 255
-        return [x, *outputs_of(layers, x)]
+        image = unpack_tensor(self.images)[self.image]
+        x = shift_image(image, self.dy, self.dx, self.fill).double() / 255
+        return [x, *layer_outputs(layers, x)]
 
-    def _limits(self, stage: str) -> dict[str, int]:
+    def _unit_limits(self, stage: str) -> dict[str, int]:
         """How many channels, rows and columns a layer has, and how many channels go into it."""
-        layers = self._mapped
-        if self._measured[0] is not self.networks:  # sizes are the same for every image
+        layers = self._mapped_layers
+        if self._known_shapes[0] is not self.networks:  # sizes are the same for every image
             blank = torch.zeros(self.images["shape"][1:])
-            shapes = [blank.shape, *(output.shape for output in outputs_of(layers, blank))]
-            self._measured = self.networks, shapes
-        shapes, at = self._measured[1], stages_of(layers)[stage]
+            shapes = [blank.shape, *(output.shape for output in layer_outputs(layers, blank))]
+            self._known_shapes = self.networks, shapes
+        shapes, at = self._known_shapes[1], map_stages(layers)[stage]
         parts = shapes[at - 1][0] if stage.startswith("ReLU") else 1
         return dict(zip(UNIT[1:], (*shapes[at + 1], parts), strict=True))
 
@@ -160,30 +164,34 @@ class ShiftedImage(Figure):
 
     @traitlets.validate("stage")
     def _check_stage(self, proposal):
-        stages = stages_of(self._mapped)
+        stages = map_stages(self._mapped_layers)
         if proposal.value not in stages:
             raise traitlets.TraitError(f"stage {proposal.value!r} is none of {', '.join(stages)}")
         return proposal.value
 
     @traitlets.validate(*UNIT[1:])
     def _check_unit(self, proposal):
-        return check_index(proposal, self._limits(self.stage)[proposal.trait.name], f"{self.stage}'s ")
+        return check_index(
+            proposal, self._unit_limits(self.stage)[proposal.trait.name], f"{self.stage}'s "
+        )
 
     @traitlets.observe("stage")
-    def _stay_inside(self, change):
-        for name, size in self._limits(self.stage).items():
+    def _clamp_position(self, change):
+        for name, size in self._unit_limits(self.stage).items():
             setattr(self, name, min(getattr(self, name), size - 1))
 
-    def _look_at_the_largest(self) -> None:
+    def _select_largest_unit(self) -> None:
         """Point at the unit that answers most."""
-        maps = self._outputs(self._mapped)[stages_of(self._mapped)[self.stage] + 1]
+        maps = self._shifted_outputs(self._mapped_layers)[
+            map_stages(self._mapped_layers)[self.stage] + 1
+        ]
         place = torch.unravel_index(maps.argmax(), maps.shape)
         self.set(**dict(zip(UNIT[1:4], map(int, place), strict=True)))
 
-    def _field(self, at: int) -> list[int]:
+    def _receptive_field(self, at: int) -> list[int]:
         """[top, left, bottom, right] of the unit's receptive field, padding included."""
         top, left, bottom, right = self.row, self.column, self.row + 1, self.column + 1
-        for layer in reversed(self._mapped[: at + 1]):
+        for layer in reversed(self._mapped_layers[: at + 1]):
             if layer["kind"] in ("conv2d", "max_pool2d"):
                 size = layer.get("size") or layer["weight"]["shape"][2]
                 wide = layer.get("size") or layer["weight"]["shape"][3]
@@ -193,27 +201,30 @@ class ShiftedImage(Figure):
                 right = (right - 1) * stride - padding + wide
         return [top, left, bottom, right]
 
-    def _unit(self) -> dict:
+    def _unit_numbers(self) -> dict:
         """Value of the unit, its receptive field, and the sum or maximum it comes from."""
-        layers, outputs = self._mapped, self._outputs(self._mapped)
-        at = stages_of(layers)[self.stage]
-        found = {
+        layers, outputs = self._mapped_layers, self._shifted_outputs(self._mapped_layers)
+        at = map_stages(layers)[self.stage]
+        unit = {
             "value": outputs[at + 1][self.channel, self.row, self.column].item(),
-            "field": self._field(at),
+            "field": self._receptive_field(at),
         }
         layer = layers[at]
         if layer["kind"] == "max_pool2d":
             top, left = self.row * layer["stride"], self.column * layer["stride"]
             size = layer["size"]
             window = outputs[at][self.channel, top : top + size, left : left + size]
-            return found | {"window": window.tolist()}
+            return unit | {"window": window.tolist()}
         conv = layers[at - 1]
-        weight, bias = unpacked(conv["weight"])[self.channel], unpacked(conv["bias"])[self.channel]
+        weight, bias = (
+            unpack_tensor(conv["weight"])[self.channel],
+            unpack_tensor(conv["bias"])[self.channel],
+        )
         padding, (_, tall, wide) = conv["padding"], weight.shape
         padded = nn.functional.pad(outputs[at - 1], [padding] * 4)
         top, left = self.row * conv["stride"], self.column * conv["stride"]
         window = padded[:, top : top + tall, left : left + wide]
-        return found | {
+        return unit | {
             "window": window[self.part].tolist(),
             "weights": weight[self.part].tolist(),
             "sums": (window * weight).sum((1, 2)).tolist(),
@@ -224,10 +235,10 @@ class ShiftedImage(Figure):
         """Every model's probabilities, and the unit with what it was made of."""
         return {
             "probabilities": {
-                one["name"]: self._outputs(one["layers"])[-1].softmax(0).tolist()
-                for one in self.networks
+                network["name"]: self._shifted_outputs(network["layers"])[-1].softmax(0).tolist()
+                for network in self.networks
             },
-            "unit": self._unit(),
+            "unit": self._unit_numbers(),
         }
 
     @classmethod
