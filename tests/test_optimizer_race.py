@@ -10,12 +10,12 @@ import torch
 import traitlets
 from scripts import numbers_in_javascript
 
-from course_utils.figures.optimiser_race import (
+from course_utils.figures.optimizer_race import (
     RUNNERS,
     STEPS,
     SURFACES,
-    OptimiserRace,
-    path,
+    OptimizerRace,
+    runner_path,
 )
 
 SETTINGS = {"alpha": 0.9, "beta1": 0.8, "beta2": 0.99, "rho": 0.95}
@@ -35,7 +35,7 @@ BY_TORCH = {
     "plateau": lambda x, y: 1 - 1 / (1 + (x**2 + y**2) ** 2),
     "Gabor model": by_gabor,
 }
-OPTIMISERS = {
+OPTIMIZERS = {
     "SGD": (torch.optim.SGD, {}),
     "momentum": (torch.optim.SGD, {"momentum": 0.9}),
     "Nesterov": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
@@ -46,30 +46,30 @@ OPTIMISERS = {
 
 
 def state_of(figure):
-    return {name: getattr(figure, name) for name in OptimiserRace.class_own_traits(sync=True)}
+    return {name: getattr(figure, name) for name in OptimizerRace.class_own_traits(sync=True)}
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-@pytest.mark.parametrize("name", OPTIMISERS)
-def test_a_runner_goes_where_torchs_optimiser_goes(surface, name):
-    kind, options = OPTIMISERS[name]
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_runner_path_equals_torch_optimizer(surface, name):
+    kind, options = OPTIMIZERS[name]
     own = SURFACES[surface]
     weights = torch.tensor(own.start, dtype=torch.float64, requires_grad=True)
-    optimiser = kind([weights], lr=own.eta, **options)
-    race = path(own, RUNNERS[name], own.start, eta=own.eta, **SETTINGS)
+    optimizer = kind([weights], lr=own.eta, **options)
+    race = runner_path(own, RUNNERS[name], own.start, eta=own.eta, **SETTINGS)
     for place in itertools.islice(race, 80):
         torch.testing.assert_close(
             torch.tensor(place, dtype=torch.float64), weights.detach(), rtol=1e-6, atol=1e-6
         )
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = BY_TORCH[surface](*weights)
         assert own.loss(*place) == pytest.approx(loss.item(), abs=1e-9)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_the_lowest_points_are_flat_and_lowest(surface):
+def test_lowest_points_are_flat_minima(surface):
     own = SURFACES[surface]
     places = itertools.product(*map(torch.linspace, own.low, own.high, (41, 41)))
     least = min(own.loss(float(x), float(y)) for x, y in places)
@@ -85,7 +85,7 @@ def random_states(surfaces, count):
     for _ in range(count):
         surface = choose.choice(surfaces)
         low, high = SURFACES[surface].low, SURFACES[surface].high
-        yield OptimiserRace(
+        yield OptimizerRace(
             surface,
             start=[choose.uniform(a, b) for a, b in zip(low, high, strict=True)],
             eta=10 ** choose.uniform(-3, 0.5),
@@ -98,37 +98,37 @@ def random_states(surfaces, count):
         )
 
 
-def test_the_browser_computes_the_same_race_to_the_last_bit():
+def test_browser_numbers_equal_twin_exactly():
     """Sums, products, quotients and roots are exact everywhere, so even chaos agrees."""
     races = [*random_states(["valley", "saddle", "Rosenbrock", "plateau"], 120)]
-    shown = numbers_in_javascript(OptimiserRace, [state_of(race) for race in races])
+    shown = numbers_in_javascript(OptimizerRace, [state_of(race) for race in races])
     assert shown == [race.numbers() for race in races]
-    runners = [one for numbers in shown for one in numbers["runners"].values()]
-    assert sum(one["left"] is not None for one in runners) > 50
-    assert sum(one["arrived"] is not None for one in runners) > 50
+    runners = [runner for numbers in shown for runner in numbers["runners"].values()]
+    assert sum(runner["left"] is not None for runner in runners) > 50
+    assert sum(runner["arrived"] is not None for runner in runners) > 50
 
 
-def test_the_browser_computes_the_gabor_models_race_to_1e_5():
+def test_browser_gabor_race_equals_twin():
     """Exponentials may differ in the last bit, so races that magnify tiny differences are left out.
 
     Those are told by a second race, which starts 1e-12 beside the first.
     """
     races = [*random_states(["Gabor model"], 60)]
-    shown = numbers_in_javascript(OptimiserRace, [state_of(race) for race in races])
-    compared, seen = 0, 0
+    shown = numbers_in_javascript(OptimizerRace, [state_of(race) for race in races])
+    compared, total = 0, 0
     for numbers, race in zip(shown, races, strict=True):
         twin = race.numbers()["runners"]
         race.start = [w + 1e-12 * (1 if w < 8 else -1) for w in race.start]
         beside = race.numbers()["runners"]
         for name, runner in twin.items():
             places = runner["position"], beside[name]["position"]
-            seen += 1
+            total += 1
             if None not in places and math.dist(*places) > 1e-8:
                 continue
             compared += 1
             assert numbers["runners"][name]["left"] == runner["left"]
             assert numbers["runners"][name]["position"] == pytest.approx(places[0], abs=1e-5)
-    assert compared > 0.85 * seen
+    assert compared > 0.85 * total
 
 
 def journey(rule, steps=400, **p):
@@ -141,13 +141,13 @@ def journey(rule, steps=400, **p):
     return places
 
 
-def test_adam_as_printed_stops_at_1_288_eta():
+def test_adam_as_printed_stops_early():
     places = journey(RUNNERS["Adam, as printed"], beta1=0.9, beta2=0.999)
     assert places[1] == pytest.approx(-0.1)
     assert -places[-1] / 0.1 == pytest.approx(1.288, abs=0.001)
 
 
-def test_momentum_as_printed_counts_the_gradient_twice():
+def test_momentum_as_printed_doubles_gradient():
     places = journey(RUNNERS["momentum, as printed"], alpha=0.9)
     assert places[1:4] == pytest.approx([-0.2, -0.49, -0.861])
     assert (places[-2] - places[-1]) / 0.1 == pytest.approx(11)
@@ -157,17 +157,17 @@ def test_momentum_as_printed_counts_the_gradient_twice():
     ("name", "limit"),
     [("SGD", 2), ("momentum", 3.8), ("Nesterov", 3.8 / 2.8), ("momentum, as printed", 1.31)],
 )
-def test_runners_leave_the_valley_where_the_theory_says(name, limit):
+def test_runners_diverge_at_theoretical_rate(name, limit):
     """Its larger curvature is 25; the run is long, so that slow growth is seen."""
     for share, stays in ((0.99, True), (1.01, False)):
         eta = share * limit / 25
-        race = path(SURFACES["valley"], RUNNERS[name], (0, 0.1), eta=eta, **SETTINGS)
+        race = runner_path(SURFACES["valley"], RUNNERS[name], (0, 0.1), eta=eta, **SETTINGS)
         last = next(itertools.islice(race, 3000, None))
         assert (last is not None) == stays
 
 
-def test_divergence_is_told_with_its_step():
-    race = OptimiserRace(eta=0.09, shown=["SGD", "Adam"])
+def test_divergence_step_is_reported():
+    race = OptimizerRace(eta=0.09, shown=["SGD", "Adam"])
     sgd, adam = (race.numbers()["runners"][name] for name in ("SGD", "Adam"))
     assert sgd["position"] is None
     assert sgd["loss"] is None
@@ -177,25 +177,25 @@ def test_divergence_is_told_with_its_step():
     assert race.numbers()["runners"]["SGD"]["left"] is None
 
 
-def test_at_first_sight_sgd_crawls_and_the_others_are_ahead():
-    runners = OptimiserRace().numbers()["runners"]
+def test_default_race_leaves_sgd_behind():
+    runners = OptimizerRace().numbers()["runners"]
     assert runners["SGD"]["position"][0] < -1.1
     for name in ("momentum", "Nesterov", "RMSprop", "Adam"):
         assert abs(runners[name]["position"][0]) < 0.5
-    late = OptimiserRace(step=STEPS).numbers()["runners"]
+    late = OptimizerRace(step=STEPS).numbers()["runners"]
     assert late["momentum"]["arrived"] < late["SGD"]["arrived"] / 2
 
 
-def test_momentum_leaves_a_hollow_that_holds_sgd_and_not_everywhere():
-    race = OptimiserRace("Gabor model", step=STEPS)
+def test_momentum_escapes_some_gabor_minima():
+    race = OptimizerRace("Gabor model", step=STEPS)
     runners = race.numbers()["runners"]
     assert runners["momentum"]["loss"] < 1e-6 < 1 < runners["SGD"]["loss"]
     race.start = [5, 10]
     assert race.numbers()["runners"]["momentum"]["loss"] > 1
 
 
-def test_another_surface_brings_its_start_and_learning_rate():
-    race = OptimiserRace(start=(1, 1), eta=1)
+def test_surface_sets_start_and_eta():
+    race = OptimizerRace(start=(1, 1), eta=1)
     race.set(surface="Rosenbrock")
     assert (race.start, race.eta) == ([-1.5, 1.5], 0.02)
     race.set(surface="Gabor model", start=(-3, 9))
@@ -220,11 +220,11 @@ def test_another_surface_brings_its_start_and_learning_rate():
         ({"step": 201}, "step"),
     ],
 )
-def test_the_race_refuses(traits, message):
-    race = OptimiserRace(step=3)
+def test_invalid_traits_are_refused(traits, message):
+    race = OptimizerRace(step=3)
     before = race.get_state()
     with pytest.raises(traitlets.TraitError, match=message):
         race.set(**traits)
     assert race.get_state() == before
     with pytest.raises(traitlets.TraitError, match=message):
-        OptimiserRace(**traits)
+        OptimizerRace(**traits)

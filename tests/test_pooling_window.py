@@ -46,7 +46,7 @@ def pools(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(pools())
-def test_output_and_gradient_are_torchs(pool):
+def test_output_and_gradient_equal_torch(pool):
     image, traits = pool
     numbers = everywhere(PoolingWindow(image, **traits)).numbers()
     leaf = torch.tensor([image], dtype=torch.float64, requires_grad=True)
@@ -57,7 +57,7 @@ def test_output_and_gradient_are_torchs(pool):
     torch.testing.assert_close(torch.tensor(numbers["gradient"]).double(), leaf.grad[0])
 
 
-def test_the_lectures_example():
+def test_lecture_example_output_and_gradient():
     figure = everywhere(PoolingWindow.example())
     numbers = figure.numbers()
     assert numbers["output"] == [[5, 7, 7], [5, 7, 7], [2, 2, 4]]
@@ -66,7 +66,7 @@ def test_the_lectures_example():
     assert figure.numbers()["gradient"][2:] == [[0, 1.5, 0, 0], [0.5, 0, 0, 1]]
 
 
-def test_it_tells_of_a_tie_in_the_window():
+def test_tied_counts_shared_maximum():
     figure = PoolingWindow(LECTURE, row=2)
     numbers = figure.numbers()
     assert (numbers["window"], numbers["tied"]) == ([-5, 2, 2, 0], 2)
@@ -77,7 +77,7 @@ def test_it_tells_of_a_tie_in_the_window():
     assert figure.numbers()["tied"] == 1
 
 
-def test_a_larger_window_keeps_what_still_exists():
+def test_larger_window_keeps_valid_outputs():
     figure = everywhere(PoolingWindow(LECTURE, row=2, column=2))
     figure.size = 3
     assert (figure.row, figure.column) == (1, 1)
@@ -99,7 +99,7 @@ def test_a_larger_window_keeps_what_still_exists():
         ({"image": [[1, 2], [3]]}, "not rectangular"),
     ],
 )
-def test_it_refuses(traits, message):
+def test_invalid_traits_are_refused(traits, message):
     figure = PoolingWindow(LECTURE)
     before = figure.get_state()
     with pytest.raises(traitlets.TraitError, match=message):

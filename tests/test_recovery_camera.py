@@ -17,10 +17,10 @@ from course_utils.figures.recovery_camera import (
     STRENGTHS,
     RecoveryCamera,
     dct_matrix,
-    hashed,
+    hash_numbers,
     psnr,
-    shrunk_dct,
-    shrunk_haar,
+    shrink_dct,
+    shrink_haar,
 )
 
 NONE, DCT, HAAR, VARIATION = PRIORS
@@ -36,7 +36,7 @@ def picture(side: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_larger_share_adds_pixels_and_moves_none(pattern):
+def test_larger_share_extends_mask(pattern):
     camera = RecoveryCamera(SMALL, pattern=pattern, seed=3)
     before = np.zeros((16, 16))
     for sampled in range(1, 100):
@@ -48,27 +48,27 @@ def test_a_larger_share_adds_pixels_and_moves_none(pattern):
         before = mask
 
 
-def test_rows_are_measured_whole_and_pixels_alone():
+def test_patterns_sample_rows_or_pixels():
     camera = RecoveryCamera(SMALL, pattern="whole rows", sampled=50)
     assert sorted(camera.mask().sum(1)) == [0] * 8 + [16] * 8
     camera.pattern = "random pixels"
     assert 0 < camera.mask().sum(1).min() < camera.mask().sum(1).max() < 16
 
 
-def test_another_seed_is_another_pattern_with_other_noise():
-    one, other = (RecoveryCamera(SMALL, seed=seed, noise=20, sampled=99) for seed in (0, 1))
-    both = (one.mask() * other.mask()) > 0
+def test_seed_changes_pattern_and_noise():
+    first, second = (RecoveryCamera(SMALL, seed=seed, noise=20, sampled=99) for seed in (0, 1))
+    both = (first.mask() * second.mask()) > 0
     assert 240 <= both.sum() < 256
-    assert (one.measurements() != other.measurements())[both].all()
+    assert (first.measurements() != second.measurements())[both].all()
 
 
-def test_numbers_are_spread_as_murmurhash_spreads_them():
-    assert hashed(np.array([0, 1]), 0).tolist() == [0, 0x514E28B7]
-    spread = hashed(np.arange(10_000), 5) / 2**32
+def test_hash_numbers_equals_murmurhash():
+    assert hash_numbers(np.array([0, 1]), 0).tolist() == [0, 0x514E28B7]
+    spread = hash_numbers(np.arange(10_000), 5) / 2**32
     assert np.histogram(spread, 10, (0, 1))[0] == pytest.approx([1000] * 10, rel=0.1)
 
 
-def test_noise_is_normal_and_only_on_what_is_measured():
+def test_noise_is_normal_where_measured():
     camera = RecoveryCamera(photograph(size=128, gray=True), sampled=60, noise=20)
     difference = camera.measurements() - np.array(camera.image) * camera.mask()
     assert (difference[camera.mask() == 0] == 0).all()
@@ -79,7 +79,7 @@ def test_noise_is_normal_and_only_on_what_is_measured():
     assert (camera.measurements() == exact).all()
 
 
-def test_without_a_prior_it_is_the_solution_of_smallest_norm():
+def test_no_prior_gives_minimum_norm():
     camera = RecoveryCamera(SMALL, prior=NONE, sampled=30)
     rows = np.diag(camera.mask().ravel())[camera.mask().ravel() > 0]
     values = (np.array(camera.image) * camera.mask())[camera.mask() > 0]
@@ -94,25 +94,25 @@ def test_without_a_prior_it_is_the_solution_of_smallest_norm():
 
 
 @pytest.mark.parametrize("side", [16, 64])
-def test_the_dct_is_scipys(side):
+def test_dct_matrix_equals_scipy(side):
     values = dct_matrix(side) @ picture(side) @ dct_matrix(side).T
     np.testing.assert_allclose(values, dctn(picture(side), norm="ortho"), atol=1e-9)
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 8, 29])
-@pytest.mark.parametrize("shrunk", [shrunk_dct, shrunk_haar])
-def test_a_threshold_of_zero_changes_nothing_and_the_largest_leaves_least(shrunk, step):
+@pytest.mark.parametrize("shrink", [shrink_dct, shrink_haar])
+def test_larger_threshold_shrinks_more(shrink, step):
     values = picture(32)
-    np.testing.assert_allclose(shrunk(values, step, 0)[0], values, atol=1e-9)
-    _, largest = shrunk(values, step, 1.0)
-    assert shrunk(values, step, 0.9 * largest)[0].std() > shrunk(values, step, largest)[0].std()
-    assert shrunk(values, step, largest)[0].std() >= shrunk(values, step, largest + 1)[0].std()
+    np.testing.assert_allclose(shrink(values, step, 0)[0], values, atol=1e-9)
+    _, largest = shrink(values, step, 1.0)
+    assert shrink(values, step, 0.9 * largest)[0].std() > shrink(values, step, largest)[0].std()
+    assert shrink(values, step, largest)[0].std() >= shrink(values, step, largest + 1)[0].std()
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 8, 29])
-def test_haar_keeps_the_means_of_shifted_squares(step):
+def test_shrink_haar_keeps_block_means(step):
     values = picture(32)
-    means = shrunk_haar(values, step, np.inf)[0]
+    means = shrink_haar(values, step, np.inf)[0]
     shift = (5 * step % 8, (3 * step + step // 8) % 8)
     blocks = np.roll(means, shift, (0, 1)).reshape(4, 8, 4, 8)
     assert 2**LEVELS == 8
@@ -120,14 +120,14 @@ def test_haar_keeps_the_means_of_shifted_squares(step):
     assert means.mean() == pytest.approx(values.mean())
 
 
-def test_haar_shrinks_in_an_orthonormal_basis():
+def test_shrink_haar_is_orthonormal():
     """A little off every coefficient takes as much energy as there are coefficients."""
     values, threshold = picture(32), 1e-6
-    moved = (values - shrunk_haar(values, 3, threshold)[0]) / threshold
+    moved = (values - shrink_haar(values, 3, threshold)[0]) / threshold
     assert (moved**2).sum() == pytest.approx(32 * 32 - 4 * 4, rel=1e-3)
 
 
-def test_the_dct_prior_is_the_lasso():
+def test_dct_prior_equals_lasso():
     """The same problem by scikit-learn's coordinate descent, with the matrix written out."""
     camera = RecoveryCamera(SMALL, prior=DCT, sampled=60, strength=10)
     mask = camera.mask().ravel() > 0
@@ -145,7 +145,7 @@ def test_the_dct_prior_is_the_lasso():
 
 
 @pytest.mark.parametrize(("strength", "noise"), [(1, 0), (10, 25), (50, 0)])
-def test_the_variation_has_settled(monkeypatch, strength, noise):
+def test_total_variation_has_converged(monkeypatch, strength, noise):
     camera = RecoveryCamera(
         photograph(size=32, gray=True), prior=VARIATION, strength=strength, noise=noise, sampled=40
     )
@@ -165,7 +165,7 @@ def test_the_variation_has_settled(monkeypatch, strength, noise):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_prior_is_worth_a_good_deal(seed):
+def test_priors_gain_many_decibels(seed):
     camera = RecoveryCamera.example()
     gains = {}
     for prior in PRIORS:
@@ -178,7 +178,7 @@ def test_every_prior_is_worth_a_good_deal(seed):
 
 
 @pytest.mark.parametrize("prior", PRIORS[1:])
-def test_noisier_measurements_want_a_larger_strength(prior):
+def test_more_noise_needs_more_strength(prior):
     def best(noise):
         camera = RecoveryCamera.example()
         camera.set(prior=prior, sampled=50, noise=noise)
@@ -187,7 +187,7 @@ def test_noisier_measurements_want_a_larger_strength(prior):
     assert best(0) < best(25) <= best(50)
 
 
-def test_whole_rows_are_harder():
+def test_whole_rows_recover_worse():
     camera = RecoveryCamera.example()
     for prior in PRIORS[1:]:
         camera.set(prior=prior, pattern="random pixels")
@@ -200,7 +200,7 @@ def test_whole_rows_are_harder():
 
 
 @pytest.mark.parametrize("side", [16, 32, 64, 128])
-def test_the_browser_computes_the_same(side):
+def test_browser_numbers_equal_twin(side):
     camera = RecoveryCamera(photograph("flower", size=side, gray=True))
     states, expected = [], []
     for prior in PRIORS:
@@ -219,12 +219,12 @@ def test_the_browser_computes_the_same(side):
         assert ours == {name: pytest.approx(value, abs=1e-8) for name, value in twins.items()}
 
 
-def test_the_same_picture_has_a_hundred_decibels():
+def test_psnr_of_known_differences():
     assert psnr(picture(16), picture(16)) == 100
     assert psnr(picture(16) + 25.5, picture(16)) == pytest.approx(20)
 
 
-def test_images_come_as_bytes_or_as_fractions_with_or_without_a_channel():
+def test_image_formats_agree():
     expected = RecoveryCamera(SMALL).image
     assert expected == SMALL[0].tolist()
     for image in (SMALL[0], SMALL / 255, SMALL[0].numpy(), SMALL[0].tolist(), SMALL.float()):
@@ -238,7 +238,7 @@ def test_images_come_as_bytes_or_as_fractions_with_or_without_a_channel():
         ({"image": torch.zeros(16, 32)}, r"got \(16, 32\)"),
         ({"image": torch.full((16, 16), 256)}, "grey levels 0 to 255, got 256 to 256"),
         ({"image": torch.full((16, 16), -1)}, "got -1 to -1"),
-        ({"image": torch.zeros(3)}, "image wants 2 axes of numbers"),
+        ({"image": torch.zeros(3)}, "image must have 2 axes of numbers"),
         ({"prior": "ridge"}, "prior"),
         ({"pattern": "spiral"}, "pattern"),
         ({"sampled": 0}, "sampled"),
@@ -248,7 +248,7 @@ def test_images_come_as_bytes_or_as_fractions_with_or_without_a_channel():
         ({"seed": -1}, "seed"),
     ],
 )
-def test_it_refuses(traits, message):
+def test_invalid_traits_are_refused(traits, message):
     camera = RecoveryCamera(SMALL)
     before = camera.get_state()
     with pytest.raises(traitlets.TraitError, match=message):
@@ -258,6 +258,6 @@ def test_it_refuses(traits, message):
         RecoveryCamera(**{"image": SMALL} | traits)
 
 
-def test_a_colour_image_is_refused_before_it_is_cut():
+def test_colour_image_is_refused():
     with pytest.raises(traitlets.TraitError, match="is not a number"):
         RecoveryCamera(torch.zeros(3, 16, 16))

@@ -9,7 +9,7 @@ import traitlets
 from scripts import numbers_in_javascript, same
 from torch import nn
 
-from course_utils.figures.shifted_image import FILLS, ShiftedImage, shifted, stages_of
+from course_utils.figures.shifted_image import FILLS, ShiftedImage, map_stages, shift_image
 from course_utils.models import Standardize, course_convnet, logistic_regression, named_sequential
 
 IMAGES = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(3)).byte()
@@ -47,13 +47,13 @@ def by_padding(image, dy, dx, fill):
 
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("place", [(0, 0), (3, -5), (-16, 16), (1, 0)])
-def test_shifting_is_padding_and_cropping(fill, place):
-    moved = shifted(IMAGES[0], *place, fill)
+def test_shift_image_equals_pad_and_crop(fill, place):
+    moved = shift_image(IMAGES[0], *place, fill)
     assert torch.equal(moved.float(), by_padding(IMAGES[0], *place, fill))
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_probabilities_are_the_models(batch_norm):
+def test_probabilities_equal_models(batch_norm):
     both = models(batch_norm)
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, both, image=2, dy=4, dx=-7, fill="wrap")
     x = by_padding(IMAGES[2], 4, -7, "wrap")[None] / 255
@@ -62,7 +62,7 @@ def test_probabilities_are_the_models(batch_norm):
         torch.testing.assert_close(torch.tensor(shares), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_browser_computes_the_same_numbers():
+def test_browser_numbers_equal_twin():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(batch_norm=True))
     choose, states, twins = random.Random(1), [], []
     for _ in range(30):
@@ -84,10 +84,10 @@ def test_the_browser_computes_the_same_numbers():
 
 
 @pytest.mark.parametrize("stage", ["ReLU 1", "pool 1", "ReLU 2", "pool 2"])
-def test_the_receptive_field_is_where_the_gradient_can_come_from(stage):
+def test_receptive_field_equals_gradient_support(stage):
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(), stage=stage, row=4, column=3)
     kinds = {nn.ReLU: nn.Identity(), nn.MaxPool2d: nn.AvgPool2d(2)}  # let everything through
-    layers = list(models()["CNN"].net)[: stages_of(figure._mapped)[stage]]
+    layers = list(models()["CNN"].net)[: map_stages(figure._mapped_layers)[stage]]
     smooth = nn.Sequential(*(kinds.get(type(layer), layer) for layer in layers))
     x = (IMAGES[:1] / 255).requires_grad_()
     smooth(x)[0, 0, 4, 3].backward()
@@ -97,7 +97,7 @@ def test_the_receptive_field_is_where_the_gradient_can_come_from(stage):
     assert [columns.min(), columns.max() + 1] == [max(left, 0), right]
 
 
-def test_the_sum_makes_the_unit_and_the_window_its_maximum():
+def test_unit_value_follows_from_parts():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(), dy=2)
     for stage in ("ReLU 1", "ReLU 2"):
         figure.set(stage=stage, channel=2, row=0, column=7, part=1)
@@ -111,23 +111,25 @@ def test_the_sum_makes_the_unit_and_the_window_its_maximum():
     assert unit["value"] == max(map(max, unit["window"]))
 
 
-def test_at_first_it_points_at_the_largest_unit():
+def test_default_unit_is_largest():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models())
-    assert figure.numbers()["unit"]["value"] == figure._outputs(figure._mapped)[3].max()
+    assert (
+        figure.numbers()["unit"]["value"] == figure._shifted_outputs(figure._mapped_layers)[3].max()
+    )
     assert ShiftedImage(IMAGES, LABELS, CLASSES, models(), row=2).row == 2
 
 
-def test_a_relu_behind_a_pool_is_no_sum_and_is_left_out():
+def test_relu_after_pool_is_left_out():
     net = nn.Sequential(
         nn.Conv2d(3, 2, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 15 * 15, 3)
     )
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, {"net": net}, stage="pool 1")
-    assert list(stages_of(figure.networks[0]["layers"])) == ["pool 1"]
-    (seen,) = numbers_in_javascript(ShiftedImage, [state_of(figure)])
-    assert same(seen, figure.numbers(), ShiftedImage.tolerance)
+    assert list(map_stages(figure.networks[0]["layers"])) == ["pool 1"]
+    (shown,) = numbers_in_javascript(ShiftedImage, [state_of(figure)])
+    assert same(shown, figure.numbers(), ShiftedImage.tolerance)
 
 
-def test_another_layer_keeps_the_unit_inside():
+def test_smaller_layer_clamps_unit():
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models(), row=31, column=30, part=2)
     figure.stage = "pool 2"
     assert (figure.row, figure.column, figure.part) == (7, 7, 0)
@@ -146,7 +148,7 @@ def test_another_layer_keeps_the_unit_inside():
         ({"part": -1}, "part -1 lies outside"),
     ],
 )
-def test_it_refuses_places_that_do_not_exist(traits, message):
+def test_invalid_traits_are_refused(traits, message):
     figure = ShiftedImage(IMAGES, LABELS, CLASSES, models())
     before = figure.get_state()
     with pytest.raises(traitlets.TraitError, match=message):
@@ -157,9 +159,9 @@ def test_it_refuses_places_that_do_not_exist(traits, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"images": IMAGES.float()}, r"wants \(N, 1 or 3, H, W\) uint8, got torch.float32"),
+        ({"images": IMAGES.float()}, r"must be \(N, 1 or 3, H, W\) uint8, got torch.float32"),
         ({"images": IMAGES[0]}, r"of shape \(3, 32, 32\)"),
-        ({"labels": [0, 1]}, r"4 images want as many labels from 0 to 2, got \[0, 1\]"),
+        ({"labels": [0, 1]}, r"4 images need as many labels from 0 to 2, got \[0, 1\]"),
         ({"labels": [0, 1, 2, 3]}, "labels from 0 to 2"),
         ({"classes": ["a", "b", "c", "d"]}, r"linear gives \(3,\), not 4 scores"),
         ({"images": IMAGES[..., :28]}, r"linear does not take \(3, 32, 28\) images"),
@@ -167,7 +169,7 @@ def test_it_refuses_places_that_do_not_exist(traits, message):
         ({"models": {}}, "there are no maps"),
     ],
 )
-def test_it_refuses_what_does_not_go_together(arguments, message):
+def test_mismatched_inputs_are_refused(arguments, message):
     own = {"images": IMAGES, "labels": LABELS, "classes": CLASSES, "models": models()}
     with pytest.raises(traitlets.TraitError, match=message):
         ShiftedImage(**own | arguments)

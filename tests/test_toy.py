@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 
 LEFT_OUT = (".git", ".venv", "node_modules", "build", "my_work", "__pycache__", ".*cache", "*.npz")
 PROOF = ["test_exercises", "test_figures", "test_notebooks", "test_layers"]
-ABOUT_TOY = "9. or toy or ToyFigure or script_belongs or exactly_one_notebook"
+ABOUT_TOY = "9. or toy or ToyFigure or scripts_all_belong or exactly_one_notebook"
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from course_utils import _torchvision  # noqa: F401  (plain `import torchvision`
 HERE = Path(__file__).parent
 STYLE = (HERE / "base.css").read_text(encoding="utf-8")
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?!default\b)", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|let|function|class)\b)", re.MULTILINE)
 
 
 def join_modules(script: Path) -> str:
@@ -55,7 +55,7 @@ def _add_module(script: Path, texts: dict[Path, str]) -> None:
             raise ValueError(f"{script.name} renames what it imports from {module}.mjs")
         _add_module(script.with_name(f"{module}.mjs"), texts)
     text = EXPORT.sub("", IMPORT.sub("", source))
-    other = re.search(r"^(?:import|export (?!default)).*", text, re.MULTILINE)
+    other = re.search(r"^(?:import|export (?!default\b)).*", text, re.MULTILINE)
     if other:
         raise ValueError(f"{script.name} cannot be joined: {other[0]}")
     texts[script] = text

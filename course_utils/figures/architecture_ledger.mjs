@@ -238,7 +238,9 @@ export function removeLayer(state) {
  */
 export function normalizeState(state) {
   if (state.convolutions.length > MAX_CONVOLUTIONS || state.dense.length > MAX_DENSE) {
-    throw new Error(`Refused: at most ${MAX_CONVOLUTIONS} convolutions and ${MAX_DENSE} dense layers.`);
+    throw new Error(
+      `Refused: at most ${MAX_CONVOLUTIONS} convolutions and ${MAX_DENSE} dense layers.`,
+    );
   }
   for (const convolution of state.convolutions) {
     for (const [at, value] of convolution.entries()) {

@@ -34,8 +34,8 @@ import { clamp, createElement, formatNumber, setText } from "./drawing.mjs";
  * @property {string} label                       the name of the stage, which the keyboard reaches
  * @property {(state: State) => Numbers} numbers  the same as numbers() in Python
  * @property {(state: State, numbers: Numbers) => string} summary  one line: what the picture shows
- * @property {(next: State, changes: Partial<State>) => State} [normalizeState]  keeps the state
- *   consistent; throws Error(reason) to refuse it
+ * @property {(next: State, changes: Partial<State>, before: State) => State} [normalizeState]
+ *   keeps the state consistent; throws Error(reason) to refuse it
  * @property {(state: State, dRow: number, dColumn: number) => Changes<State>} move  the arrow keys
  * @property {Record<string, (state: State) => Changes<State>>} [keys]  further keys
  * @property {(view: FigureView<State>) => (state: State, numbers: Numbers) => void} build  lays out
@@ -72,7 +72,7 @@ export function normalize(spec, state, changes) {
       throw new Error(`Refused: ${name} ${value} is none of ${choices.join(", ")}.`);
     }
   }
-  return spec.normalizeState ? spec.normalizeState(next, changes) : next;
+  return spec.normalizeState ? spec.normalizeState(next, changes, state) : next;
 }
 
 /**

@@ -17,6 +17,8 @@ import { kernelPanel, photoPanels, tablePanels } from "./kernel_panels.mjs";
 /** @typedef {import("./kernel_panels.mjs").Draw} Draw */
 
 const OWN = "your own";
+/** @type {("kernel" | "stride" | "padding" | "dilation")[]} */
+const GEOMETRY = ["kernel", "stride", "padding", "dilation"];
 /** @type {Record<"stride" | "padding" | "dilation", [number, number]>} */
 const LIMITS = { stride: [1, 8], padding: [0, 8], dilation: [1, 8] };
 /**
@@ -50,9 +52,10 @@ const presetOf = ({ kernel, presets }) =>
 
 /**
  * @param {State} next
- * @param {Partial<State>} changes
+ * @param {Partial<State>} _changes
+ * @param {State} before
  */
-function normalizeState(next, changes) {
+function normalizeState(next, _changes, before) {
   const [rows, columns] = outputSize(next);
   if (Math.min(rows, columns) < 1) {
     const span = matrixSize(next.kernel)
@@ -65,7 +68,9 @@ function normalizeState(next, changes) {
   const row = clamp(next.row, 0, rows - 1);
   const column = clamp(next.column, 0, columns - 1);
   const here = row * columns + column;
-  const isNewQuestion = ["kernel", "stride", "padding", "dilation"].some((name) => name in changes);
+  const isNewQuestion = GEOMETRY.some(
+    (name) => JSON.stringify(next[name]) !== JSON.stringify(before[name]),
+  );
   const known = isNewQuestion ? [] : next.visited;
   return { ...next, row, column, visited: known.includes(here) ? known : [...known, here] };
 }

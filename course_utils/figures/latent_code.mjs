@@ -30,7 +30,7 @@ const PROBES = [
   [2, 3],
   [1, 1],
 ]; // as in latent_space.py
-const MAX_AMOUNT = 4;
+export const MAX_AMOUNT = 4;
 
 /** @param {State} state */
 export const imageShape = ({ images }) => images.shape.slice(1);
@@ -155,7 +155,7 @@ export const fadeImages = ({ images, a, b }, blend) =>
 export const addAmounts = (amounts, changes) =>
   amounts.map((amount, k) => {
     const hundredths = Math.round(100 * (amount + (changes[k] ?? 0)));
-    return clamp(hundredths / 100, -MAX_AMOUNT, FARTHEST);
+    return clamp(hundredths / 100, -MAX_AMOUNT, MAX_AMOUNT);
   });
 
 /** What the last numbers were computed from, so that the picture shows the same. */

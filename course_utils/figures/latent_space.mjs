@@ -1,6 +1,6 @@
 import { courseFigure } from "./base.mjs";
 import { clamp, createElement, formatNumber } from "./drawing.mjs";
-import { addAmounts, numbers } from "./latent_code.mjs";
+import { addAmounts, MAX_AMOUNT, numbers } from "./latent_code.mjs";
 import { blendPictures, codeMap, directionName } from "./latent_pictures.mjs";
 
 /** @typedef {import("./latent_code.mjs").State} State */
@@ -133,7 +133,11 @@ export const figure = {
         throw new Error(`Refused: ${direction} is none of the directions 1 to ${count}.`);
       }
     }
-    return { ...next, a: clamp(next.a, 0, last), b: clamp(next.b, 0, last) };
+    if (next.amounts.length !== count) {
+      throw new Error(`Refused: amounts must have ${count} numbers.`);
+    }
+    const amounts = next.amounts.map((amount) => clamp(amount, -MAX_AMOUNT, MAX_AMOUNT));
+    return { ...next, amounts, a: clamp(next.a, 0, last), b: clamp(next.b, 0, last) };
   },
 
   move: ({ amounts, horizontal, vertical }, dRow, dColumn) => ({

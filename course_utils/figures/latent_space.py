@@ -103,7 +103,7 @@ class LatentSpace(Figure):
     def code(self) -> Tensor:
         """(D,) float64: the blend of both codes, moved along the directions."""
         codes, directions = unpack_tensor(self.codes), unpack_tensor(self.directions)
-        steps = torch.tensor(self.amounts).double() * torch.tensor(self.spreads).double()
+        steps = float64(self.amounts) * float64(self.spreads)
         return interpolate(codes[self.a], codes[self.b], self.blend) + steps @ directions
 
     def decoded(self, code: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class LatentSpace(Figure):
         quarters = [side // 4 for side in decoded.shape[1:]]
         ends = [root_mean_square(self.decoded(codes[i]) - images[i]) for i in (self.a, self.b)]
         return {
-            "places": (places / torch.tensor(self.spreads).double()).tolist(),
+            "places": (places / float64(self.spreads)).tolist(),
             "length": code.norm().item(),
             "pixels": [decoded[:, quarters[0] * i, quarters[1] * j].tolist() for i, j in PROBES],
             "mean": decoded.mean((1, 2)).tolist(),
@@ -198,6 +198,11 @@ def principal_directions(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def interpolate(start: Tensor, end: Tensor, per_cent: int) -> Tensor:
     """Go that share of the way from start to end."""
     return start + per_cent / 100 * (end - start)
+
+
+def float64(values: list[float]) -> Tensor:
+    """Keep every digit: `torch.tensor` alone would round to single precision, the browser not."""
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def root_mean_square(difference: Tensor) -> float:

@@ -55,8 +55,11 @@ function summary({ surface, step }, { runners }) {
  */
 function normalizeState(next, changes) {
   const { low, high, ...own } = SURFACES[next.surface];
-  const [x, y] = "surface" in changes ? (changes.start ?? own.start) : next.start;
-  const eta = "surface" in changes ? (changes.eta ?? own.eta) : next.eta;
+  const isOther = "surface" in changes;
+  const [x, y] = isOther && !changes.start ? own.start : next.start;
+  const stranger = next.shown.find((name) => !RUNNERS.includes(name));
+  if (stranger) throw new Error(`Refused: runner ${stranger} is none of ${RUNNERS.join(", ")}.`);
+  const eta = isOther && changes.eta === undefined ? own.eta : next.eta;
   return { ...next, eta, start: [clamp(x, low[0], high[0]), clamp(y, low[1], high[1])] };
 }
 

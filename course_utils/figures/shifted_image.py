@@ -144,11 +144,14 @@ class ShiftedImage(Figure):
     def _unit_limits(self, stage: str) -> dict[str, int]:
         """How many channels, rows and columns a layer has, and how many channels go into it."""
         layers = self._mapped_layers
+        stages = map_stages(layers)
+        if stage not in stages:
+            raise traitlets.TraitError(f"stage {stage!r} is none of {', '.join(stages)}")
         if self._known_shapes[0] is not self.networks:  # sizes are the same for every image
             blank = torch.zeros(self.images["shape"][1:])
             shapes = [blank.shape, *(output.shape for output in layer_outputs(layers, blank))]
             self._known_shapes = self.networks, shapes
-        shapes, at = self._known_shapes[1], map_stages(layers)[stage]
+        shapes, at = self._known_shapes[1], stages[stage]
         parts = shapes[at - 1][0] if stage.startswith("ReLU") else 1
         return dict(zip(UNIT[1:], (*shapes[at + 1], parts), strict=True))
 
@@ -164,9 +167,7 @@ class ShiftedImage(Figure):
 
     @traitlets.validate("stage")
     def _check_stage(self, proposal):
-        stages = map_stages(self._mapped_layers)
-        if proposal.value not in stages:
-            raise traitlets.TraitError(f"stage {proposal.value!r} is none of {', '.join(stages)}")
+        self._unit_limits(proposal.value)
         return proposal.value
 
     @traitlets.validate(*UNIT[1:])

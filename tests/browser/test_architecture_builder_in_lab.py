@@ -15,7 +15,7 @@ def fill(root, label, value):
 
 
 @BUILDER
-def test_every_preset_shows_its_twins_numbers(figure):  # noqa: F811
+def test_preset_shows_twin_numbers(figure):  # noqa: F811
     menu = figure.root.get_by_label("architecture", exact=True)
     for name in PRESETS:
         menu.select_option(name)
@@ -26,7 +26,7 @@ def test_every_preset_shows_its_twins_numbers(figure):  # noqa: F811
 
 
 @BUILDER
-def test_the_controls_change_the_chosen_layer(figure):  # noqa: F811
+def test_controls_change_chosen_layer(figure):  # noqa: F811
     root = figure.root
     figure.press("ArrowDown")
     for label, value in [
@@ -56,7 +56,7 @@ def test_the_controls_change_the_chosen_layer(figure):  # noqa: F811
 
 
 @BUILDER
-def test_layers_are_added_and_removed(figure):  # noqa: F811
+def test_buttons_add_and_remove_layers(figure):  # noqa: F811
     root = figure.root
     root.get_by_role("button", name="Add convolution").click()
     assert figure.twin()["chosen"] == "conv3"
@@ -72,7 +72,7 @@ def test_layers_are_added_and_removed(figure):  # noqa: F811
 
 
 @BUILDER
-def test_a_kernel_that_does_not_fit_is_refused_in_words(figure):  # noqa: F811
+def test_oversized_kernel_is_refused(figure):  # noqa: F811
     before = figure.read("state")
     fill(figure.root, "input size", 9)
     assert "Refused: the kernel of conv2" in figure.root.locator(".course-status").inner_text()
@@ -80,7 +80,7 @@ def test_a_kernel_that_does_not_fit_is_refused_in_words(figure):  # noqa: F811
 
 
 @BUILDER
-def test_the_largest_layers_are_marked_in_words_and_shape(figure):  # noqa: F811
+def test_largest_layers_are_marked(figure):  # noqa: F811
     rows = figure.root.locator("tbody tr")
     numbers = figure.read("numbers")
     for sign, key in (("▲ most", "most_parameters"), ("● most", "most_multiply_adds")):

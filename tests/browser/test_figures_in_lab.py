@@ -58,13 +58,13 @@ def put_back(live, state):
 
 
 @EVERY
-def test_at_rest_it_shows_its_twins_numbers(figure):
+def test_figure_shows_twin_numbers(figure):
     assert figure.agrees()
     assert figure.root.locator(".course-status").inner_text().strip()
 
 
 @EVERY
-def test_arrow_keys_move_it(figure):
+def test_arrow_keys_move_figure(figure):
     active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
     figure.stage.focus()
     cell = figure.page.evaluate(active)
@@ -78,7 +78,7 @@ def test_arrow_keys_move_it(figure):
 
 
 @EVERY
-def test_dragging_moves_it(figure):
+def test_dragging_moves_figure(figure):
     surfaces = figure.root.locator(".course-drag").count()
     assert surfaces
     for surface in range(surfaces):
@@ -90,7 +90,7 @@ def test_dragging_moves_it(figure):
 
 
 @EVERY
-def test_python_moves_it(figure):
+def test_python_moves_figure(figure):
     before = figure.read("state")
     figure.press("ArrowDown")
     assert figure.read("state") != before
@@ -98,7 +98,7 @@ def test_python_moves_it(figure):
     assert figure.agrees()
 
 
-def test_a_difference_in_the_numbers_is_seen():
+def test_same_sees_every_difference():
     twin = {"a": [1, {"b": 0.5}], "c": None}
     assert same({"a": [1, {"b": 0.5}], "c": None}, twin)
     assert same({"a": [1, {"b": 0.50004}], "c": None}, twin, 1e-4)
@@ -115,7 +115,7 @@ def test_a_difference_in_the_numbers_is_seen():
 
 
 @EVERY
-def test_every_control_has_a_name_and_keeps_its_keys(figure):
+def test_controls_have_names_and_keys(figure):
     controls = figure.root.locator("input, select, [tabindex='0']")
     assert controls.count() > 0
     for i in range(controls.count()):
@@ -124,7 +124,7 @@ def test_every_control_has_a_name_and_keeps_its_keys(figure):
 
 
 @pytest.mark.parametrize("name", ["pixel_picker"])
-def test_the_pixel_picker_writes_what_it_computes(figure):
+def test_pixel_picker_writes_its_numbers(figure):
     figure.press("2", "ArrowRight")
     numbers = figure.twin()
     assert numbers["position"] == [2, 2, 4]
@@ -137,7 +137,7 @@ def test_the_pixel_picker_writes_what_it_computes(figure):
 
 
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
-def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
+def test_scrubber_controls_change_kernel_and_size(figure):
     root = figure.root
     root.get_by_label("padding p").fill("1")
     root.get_by_label("padding p").press("Tab")
@@ -161,7 +161,7 @@ def test_the_scrubbers_controls_change_the_kernel_and_the_size(figure):
 
 
 @pytest.mark.parametrize("name", ["kernel_scrubber", "pooling_window"])
-def test_a_window_that_does_not_fit_is_refused(figure):
+def test_oversized_window_is_refused(figure):
     before = figure.read("state")
     size = figure.root.get_by_label("size k")
     size.fill("5")
@@ -174,7 +174,7 @@ def test_a_window_that_does_not_fit_is_refused(figure):
 
 
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
-def test_a_photograph_shows_its_response_map(figure):
+def test_photograph_shows_response_map(figure):
     figure.workbook.python(
         "import torch; example = kernel_scrubber.image; "
         "kernel_scrubber.image = torch.arange(40 * 30).reshape(40, 30) ** 2 % 256"
@@ -193,5 +193,5 @@ def test_a_photograph_shows_its_response_map(figure):
         figure.root.locator("canvas").first.wait_for(state="detached")
 
 
-def test_a_pictures_words_survive(shown_gallery):
+def test_alt_text_survives(shown_gallery):
     shown_gallery.page.get_by_alt_text(SHOWN).wait_for()

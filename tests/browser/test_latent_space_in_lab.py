@@ -12,7 +12,7 @@ PLACES = [[8 * i, 8 * j] for i, j in ((1, 2), (3, 1), (2, 3), (1, 1))]  # those 
 
 
 @ONLY
-def test_its_controls_choose_images_blend_and_directions(figure):  # noqa: F811
+def test_controls_change_blend_and_directions(figure):  # noqa: F811
     root = figure.root
     for label, value in (("image A", 4), ("image B", 9)):
         root.get_by_label(label).fill(str(value))
@@ -36,7 +36,7 @@ def test_its_controls_choose_images_blend_and_directions(figure):  # noqa: F811
 
 
 @ONLY
-def test_keys_take_the_next_images(figure):  # noqa: F811
+def test_keys_take_next_images(figure):  # noqa: F811
     figure.press("a", "a", "b", "ArrowLeft", "0")
     state = figure.read("state")
     assert (state["a"], state["b"], state["amounts"]) == (2, 2, [0] * 6)
@@ -44,7 +44,7 @@ def test_keys_take_the_next_images(figure):  # noqa: F811
 
 
 @ONLY
-def test_the_point_on_the_map_follows_the_pointer(figure):  # noqa: F811
+def test_map_point_follows_pointer(figure):  # noqa: F811
     figure.drag((0.5, 0.5), (0.75, 0.25), surface=0)
     places = figure.twin()["places"]
     assert places[:2] == pytest.approx([1.6, 1.6], abs=0.05)  # half way to the edge at 3.2 σ
@@ -55,7 +55,7 @@ def test_the_point_on_the_map_follows_the_pointer(figure):  # noqa: F811
 
 @ONLY
 @pytest.mark.parametrize("strip", [1, 2])
-def test_a_strip_chooses_the_blend(figure, strip):  # noqa: F811
+def test_strip_chooses_blend(figure, strip):  # noqa: F811
     for end, blend in ((0.5, 50), (0.02, 0), (0.98, 100)):
         figure.drag((0.3, 0.5), (end, 0.5), surface=strip)
         assert figure.read("state")["blend"] == pytest.approx(blend, abs=1)
@@ -63,7 +63,7 @@ def test_a_strip_chooses_the_blend(figure, strip):  # noqa: F811
 
 
 @ONLY
-def test_the_pictures_are_those_of_the_numbers(figure):  # noqa: F811
+def test_pictures_equal_twin_pixels(figure):  # noqa: F811
     figure.press("a", "ArrowUp", "ArrowRight", "ArrowRight")
     figure.root.get_by_label("blend A to B").fill("50")
     numbers = figure.twin()
@@ -84,7 +84,7 @@ def test_the_pictures_are_those_of_the_numbers(figure):  # noqa: F811
 
 
 @ONLY
-def test_the_ends_of_the_upper_strip_are_the_decoded_images(figure):  # noqa: F811
+def test_strip_ends_are_decoded_images(figure):  # noqa: F811
     canvases = figure.root.locator("canvas")
     for blend, frame in (("0", 0), ("100", 6)):
         figure.root.get_by_label("blend A to B").fill(blend)

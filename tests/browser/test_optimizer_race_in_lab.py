@@ -3,9 +3,9 @@
 import pytest
 from test_figures_in_lab import figure  # noqa: F401  (a fixture)
 
-from course_utils.figures.optimiser_race import RUNNERS, STEPS, SURFACES
+from course_utils.figures.optimizer_race import RUNNERS, STEPS, SURFACES
 
-RACE = pytest.mark.parametrize("name", ["optimiser_race"])
+RACE = pytest.mark.parametrize("name", ["optimizer_race"])
 
 
 def press(figure, name):  # noqa: F811
@@ -18,23 +18,23 @@ def slide(figure, label, value):  # noqa: F811
 
 
 @RACE
-def test_it_runs_only_when_asked_and_keeps_the_kernel_out_of_it(figure):  # noqa: F811
+def test_play_runs_without_kernel(figure):  # noqa: F811
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 40
     press(figure, "Play")
     figure.page.wait_for_timeout(1000)
     assert 0 < figure.read("state")["step"] < STEPS
     assert figure.root.locator(".course-status").get_attribute("aria-live") == "off"
-    assert figure.python("optimiser_race.step") == 0
+    assert figure.python("optimizer_race.step") == 0
     press(figure, "Pause")
     step = figure.read("state")["step"]
     assert figure.agrees()
-    assert figure.python("optimiser_race.step") == step
+    assert figure.python("optimizer_race.step") == step
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == step
     press(figure, "Play")  # goes on from there
     figure.page.wait_for_function(
-        "(step) => JSON.parse(document.querySelector('[data-figure=optimiser_race]')"
+        "(step) => JSON.parse(document.querySelector('[data-figure=optimizer_race]')"
         ".dataset.state).step > step",
         arg=step,
     )
@@ -46,12 +46,12 @@ def test_it_runs_only_when_asked_and_keeps_the_kernel_out_of_it(figure):  # noqa
 
 
 @RACE
-def test_it_stops_at_the_end(figure):  # noqa: F811
+def test_race_stops_at_end(figure):  # noqa: F811
     slide(figure, "step", STEPS - 5)
     press(figure, "Play")
     figure.root.get_by_role("button", name="Play", exact=True).wait_for()
     figure.page.wait_for_function(
-        "(step) => JSON.parse(document.querySelector('[data-figure=optimiser_race]')"
+        "(step) => JSON.parse(document.querySelector('[data-figure=optimizer_race]')"
         ".dataset.state).step === step",
         arg=STEPS,
     )
@@ -59,7 +59,7 @@ def test_it_stops_at_the_end(figure):  # noqa: F811
 
 
 @RACE
-def test_reduced_motion_goes_to_the_end_at_once(figure):  # noqa: F811
+def test_reduced_motion_skips_to_end(figure):  # noqa: F811
     figure.page.emulate_media(reduced_motion="reduce")
     try:
         press(figure, "Play")
@@ -70,7 +70,7 @@ def test_reduced_motion_goes_to_the_end_at_once(figure):  # noqa: F811
 
 
 @RACE
-def test_steps_go_by_button_and_key(figure):  # noqa: F811
+def test_button_and_keys_step(figure):  # noqa: F811
     press(figure, "Step")
     assert figure.read("state")["step"] == 41
     figure.press(",", ",", ".", ",")
@@ -85,7 +85,7 @@ def test_steps_go_by_button_and_key(figure):  # noqa: F811
 
 @RACE
 @pytest.mark.parametrize("surface", SURFACES)
-def test_every_surface_shows_its_twins_numbers(figure, surface):  # noqa: F811
+def test_surface_shows_twin_numbers(figure, surface):  # noqa: F811
     figure.root.get_by_label("surface").select_option(surface)
     slide(figure, "step", 120)
     assert figure.agrees()
@@ -97,7 +97,7 @@ def test_every_surface_shows_its_twins_numbers(figure, surface):  # noqa: F811
 
 
 @RACE
-def test_the_map_is_painted_anew_only_for_another_surface(figure):  # noqa: F811
+def test_map_repaints_only_for_new_surface(figure):  # noqa: F811
     count = "() => window.painted ?? 0"
     figure.page.evaluate(
         """() => {
@@ -118,7 +118,7 @@ def test_the_map_is_painted_anew_only_for_another_surface(figure):  # noqa: F811
 
 
 @RACE
-def test_who_diverges_is_told_in_words(figure):  # noqa: F811
+def test_divergence_is_told_in_words(figure):  # noqa: F811
     slide(figure, "η", -1)
     assert figure.read("state")["eta"] == 0.1
     numbers = figure.twin()
@@ -132,7 +132,7 @@ def test_who_diverges_is_told_in_words(figure):  # noqa: F811
 
 
 @RACE
-def test_runners_can_be_hidden_and_the_misprinted_ones_shown(figure):  # noqa: F811
+def test_checkboxes_choose_shown_runners(figure):  # noqa: F811
     figure.root.get_by_label("SGD", exact=True).uncheck()
     figure.root.get_by_label("Adam, as printed", exact=True).check()
     names = [name for name in RUNNERS if name not in ("SGD", "momentum, as printed")]
@@ -143,7 +143,7 @@ def test_runners_can_be_hidden_and_the_misprinted_ones_shown(figure):  # noqa: F
 
 
 @RACE
-def test_its_sliders_reach_the_twin(figure):  # noqa: F811
+def test_sliders_reach_twin(figure):  # noqa: F811
     for label, value in [
         ("α, momentum", 0.5),
         ("β₁, Adam", 0.3),

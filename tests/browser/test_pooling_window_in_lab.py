@@ -12,7 +12,7 @@ def table(figure, at):  # noqa: F811
 
 
 @ONLY
-def test_enter_and_space_send_a_gradient_and_take_it_back(figure):  # noqa: F811
+def test_enter_and_space_toggle_gradient(figure):  # noqa: F811
     figure.press("ArrowDown", "ArrowDown", "Enter")
     numbers = figure.twin()
     assert figure.read("numbers") == numbers
@@ -24,7 +24,7 @@ def test_enter_and_space_send_a_gradient_and_take_it_back(figure):  # noqa: F811
 
 
 @ONLY
-def test_a_click_on_an_output_sends_its_gradient(figure):  # noqa: F811
+def test_click_on_output_sends_gradient(figure):  # noqa: F811
     box = figure.root.locator("svg").nth(1).bounding_box()
     place = {"x": 0.17 * box["width"], "y": 0.83 * box["height"]}
     figure.root.locator("svg").nth(1).click(position=place)
@@ -37,7 +37,7 @@ def test_a_click_on_an_output_sends_its_gradient(figure):  # noqa: F811
 
 
 @ONLY
-def test_its_controls_change_pool_size_and_stride(figure):  # noqa: F811
+def test_controls_change_pool_and_size(figure):  # noqa: F811
     root = figure.root
     root.get_by_role("button", name="Send from all").click()
     assert figure.twin()["gradient"][1] == [0, 2, 4, 0]

@@ -16,7 +16,7 @@ def slide(root, label, value):
 
 
 @ONLY
-def test_its_controls_change_every_setting(figure):  # noqa: F811
+def test_controls_change_every_setting(figure):  # noqa: F811
     root = figure.root
     root.get_by_label("pattern", exact=True).select_option("whole rows")
     for label, value in (("sampled", 45), ("λ", 5), ("noise", 20)):
@@ -39,7 +39,7 @@ def test_its_controls_change_every_setting(figure):  # noqa: F811
 
 
 @ONLY
-def test_the_charts_choose_the_share_and_the_strength(figure):  # noqa: F811
+def test_charts_choose_share_and_strength(figure):  # noqa: F811
     for end, sampled in ((0.5, 55), (0, 1), (0.99, 99)):
         figure.drag((0.3, 0.5), (end, 0.5), surface=0)
         assert figure.read("state")["sampled"] == pytest.approx(sampled, abs=1)
@@ -50,7 +50,7 @@ def test_the_charts_choose_the_share_and_the_strength(figure):  # noqa: F811
 
 
 @ONLY
-def test_the_charts_fill_in_while_nothing_happens(figure):  # noqa: F811
+def test_charts_fill_in_when_idle(figure):  # noqa: F811
     figure.press("ArrowRight")
     chart = figure.root.locator(".course-chart").first
     figure.page.wait_for_function(
@@ -64,7 +64,7 @@ def test_the_charts_fill_in_while_nothing_happens(figure):  # noqa: F811
 
 
 @ONLY
-def test_the_pictures_show_what_is_measured_and_what_is_recovered(figure):  # noqa: F811
+def test_pictures_show_measured_and_recovered(figure):  # noqa: F811
     numbers = figure.twin()
     canvases = figure.root.locator("canvas")
     assert canvases.count() == 3
@@ -79,7 +79,7 @@ def test_the_pictures_show_what_is_measured_and_what_is_recovered(figure):  # no
 
 
 @ONLY
-def test_it_says_how_well_it_went(figure):  # noqa: F811
+def test_status_line_tells_psnr(figure):  # noqa: F811
     figure.press("3")
     numbers = figure.twin()
     says = figure.root.locator(".course-status").inner_text()

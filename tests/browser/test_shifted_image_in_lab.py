@@ -14,7 +14,7 @@ def fill(figure, label, value):  # noqa: F811
 
 
 @SHIFT
-def test_dragging_takes_the_image_along(figure):  # noqa: F811
+def test_dragging_shifts_image(figure):  # noqa: F811
     figure.drag((0.5, 0.5), (0.5 + 3 / 32, 0.5 - 5 / 32))
     state = figure.read("state")
     assert (state["dx"], state["dy"]) == (3, -5)
@@ -31,7 +31,7 @@ def test_dragging_takes_the_image_along(figure):  # noqa: F811
 
 
 @SHIFT
-def test_it_goes_no_further_than_half_a_side(figure):  # noqa: F811
+def test_shift_stops_at_half_side(figure):  # noqa: F811
     figure.drag((0.02, 0.5), (0.98, 0.5))
     assert figure.read("state")["dx"] == 16
     figure.press("ArrowRight")
@@ -43,7 +43,7 @@ def test_it_goes_no_further_than_half_a_side(figure):  # noqa: F811
 
 
 @SHIFT
-def test_the_table_says_in_words_who_is_right(figure):  # noqa: F811
+def test_table_tells_verdicts_in_words(figure):  # noqa: F811
     for at, key in ((2, None), (0, "."), (2, ",")):
         if key:
             figure.press(key)
@@ -65,7 +65,7 @@ def test_the_table_says_in_words_who_is_right(figure):  # noqa: F811
 
 
 @SHIFT
-def test_a_click_on_a_map_shows_how_the_unit_came_about(figure):  # noqa: F811
+def test_click_on_map_shows_unit(figure):  # noqa: F811
     maps = figure.root.locator(".course-maps .course-picture-frame")
     box = maps.nth(0).bounding_box()
     at = (4 * 33 + 7.5) / (16 * 33 - 1), 20.5 / 32  # map 4, row 20, column 7
@@ -91,7 +91,7 @@ def test_a_click_on_a_map_shows_how_the_unit_came_about(figure):  # noqa: F811
 
 
 @SHIFT
-def test_units_are_reached_without_a_mouse(figure):  # noqa: F811
+def test_unit_controls_work_by_keyboard(figure):  # noqa: F811
     figure.root.get_by_label("maps and unit of").select_option("ReLU 2")
     for label, value in (("map", 31), ("row", 3), ("column", 4), ("input channel", 15)):
         fill(figure, label, value)
@@ -107,7 +107,7 @@ def test_units_are_reached_without_a_mouse(figure):  # noqa: F811
 
 
 @SHIFT
-def test_maps_and_image_are_painted_anew(figure):  # noqa: F811
+def test_shift_repaints_maps_and_image(figure):  # noqa: F811
     canvases = figure.root.locator("canvas")
     before = [canvases.nth(i).evaluate("(c) => c.toDataURL()") for i in range(3)]
     figure.press("ArrowRight")
