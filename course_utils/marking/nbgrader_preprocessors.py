@@ -21,7 +21,8 @@ from course_utils.marking.grader import Judge as Judgement
 class Mend(NbGraderPreprocessor):
     """Put back what nbgrader needs and a student may have deleted or changed."""
 
-    def preprocess(self, notebook, resources):  # noqa: D102
+    def preprocess(self, notebook, resources):
+        """Return the notebook with its cells of nbgrader restored, and the resources."""
         workbook = assignment.workbook_of(resources["nbgrader"]["assignment"])
         cells = submissions.cells_of(nbformat.writes(notebook))
         notebook.cells = submissions.mended(cells, assignment.source(workbook))
@@ -37,7 +38,8 @@ class Judge(NbGraderPreprocessor):
 
     known: ClassVar[dict[tuple[str, str], dict[str, Verdict]]] = {}
 
-    def preprocess(self, notebook, resources):  # noqa: D102
+    def preprocess(self, notebook, resources):
+        """Return the notebook with points and feedback in its check cells, and the resources."""
         about = resources["nbgrader"]
         key = about["student"], about["assignment"]
         verdicts = self.known.get(key) or _judged(notebook, key[1])

@@ -6,15 +6,16 @@ import io
 import shutil
 import sys
 import tempfile
+import tomllib
 import warnings
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.publishing import pages, run_notebooks
+from course_utils.publishing import api_pages, pages, run_notebooks
 from course_utils.publishing.browser_scripts import SCRIPTS, copy_scripts, fetch_browser_scripts
-from course_utils.workbooks import BUILD, NOTEBOOKS, discover, parse_args
+from course_utils.workbooks import BUILD, NOTEBOOKS, ROOT, discover, parse_args
 
 STYLESHEET = Path(__file__).with_name("site.css")
 TITLE = "Convolution, sparsity and sensing, by doing"
@@ -23,7 +24,7 @@ SETTINGS = {
     "html_title": TITLE,
     "copyright": "the authors; code MIT, prose and figures CC BY 4.0",
     "language": "en",
-    "extensions": ["myst_nb"],
+    "extensions": ["myst_nb", *api_pages.EXTENSIONS],
     "html_theme": "sphinx_book_theme",
     "html_theme_options": {
         "show_toc_level": 2,
@@ -44,11 +45,11 @@ SETTINGS = {
         "embed-amd.js": {"data-jupyter-widgets-cdn": "./"},
     },
     "mathjax_path": "tex-svg.js",
-}
+} | api_pages.SETTINGS
 INDEX = """# {title}
 
 The workbooks as they look after a run. The interactive figures are alive. The exercises wait for
-you: get the course, and in its folder start it with
+you: get [the course]({repository}), and in its folder start it with
 
     python3 start.py lab
 
@@ -64,6 +65,13 @@ Every workbook is here as one file, too, to be kept or passed on: follow "One fi
 :caption: Further
 :maxdepth: 1
 {further}
+```
+"""
+PACKAGE = """
+```{{toctree}}
+:caption: The package course_utils
+:maxdepth: 1
+{titles}
 ```
 """
 
@@ -86,28 +94,23 @@ def build(folder: Path, out: Path, status=None) -> Path:
     UserError
         If a browser script is missing; the message says how to get it.
     """
-    from sphinx.application import Sphinx  # here: the commands' table needs no Sphinx
-    from sphinx.util.docutils import docutils_namespace
-
     names = [path.relative_to(folder) for path in discover(folder)]
     is_complete = {path.relative_to(NOTEBOOKS) for path in discover()} <= set(names)
     partial = {} if is_complete else {"suppress_warnings": ["myst.xref_missing"]}  # links to others
     with tempfile.TemporaryDirectory() as scratch:
         source, static, extra = (Path(scratch) / name for name in ("source", "static", "extra"))
         _write_source(folder, names, source)
+        if is_complete:
+            titles = [f"api/{title}" for title in api_pages.write_pages(source / "api")]
+            with (source / "index.md").open("a", encoding="utf-8") as index:
+                index.write(PACKAGE.format(titles="\n".join(titles)))
         for place in {name.parent for name in names}:  # the page asks for it beside itself
             copy_scripts({"anywidget.js": SCRIPTS["anywidget.js"]}, extra / place)
         copy_scripts(SCRIPTS | {STYLESHEET.name: STYLESHEET}, static)
         settings = SETTINGS | partial
         settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
-        html, log = Path(scratch) / "html", io.StringIO()
-        with docutils_namespace(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the theme uses what Sphinx will drop
-            trees = Path(scratch) / "trees"
-            sphinx = Sphinx(source, None, html, trees, "html", settings, status, log)
-            sphinx.build()
-        if sphinx.statuscode or log.getvalue():
-            raise RuntimeError(f"Sphinx did not build the site:\n{log.getvalue()}")
+        html = Path(scratch) / "html"
+        _run_sphinx(source, html, settings, status)
         # MyST-NB writes a folder `jupyter_execute` beside Sphinx's output, wherever that is
         shutil.copytree(html, out, dirs_exist_ok=True)
     for name in names:
@@ -115,6 +118,28 @@ def build(folder: Path, out: Path, status=None) -> Path:
         page.write_text(pages.EMPTY_HEADING.sub("<td></td>", page.read_text("utf-8")), "utf-8")
         pages.export(folder / name, out / "one_file" / name.parent)
     return out / "index.html"
+
+
+def _run_sphinx(source: Path, html: Path, settings: dict, status) -> None:
+    """Build the pages; raise RuntimeError with whatever Sphinx warned of."""
+    from sphinx.application import Sphinx  # here: the commands' table needs no Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    log = io.StringIO()
+    with docutils_namespace(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the theme uses what Sphinx will drop
+        trees = html.with_name("trees")
+        sphinx = Sphinx(source, None, html, trees, "html", settings, status, log)
+        api_pages.connect(sphinx)
+        sphinx.build()
+    if sphinx.statuscode or log.getvalue():
+        raise RuntimeError(f"Sphinx did not build the site:\n{log.getvalue()}")
+
+
+def repository() -> str:
+    """Return the address of the course's repository, which pyproject.toml holds."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project["urls"]["repository"]
 
 
 def _write_source(folder: Path, names: list[Path], source: Path) -> None:
@@ -128,7 +153,12 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
         nbformat.write(notebook, target)
     core = [name.with_suffix("").as_posix() for name in names if name.parent == Path()]
     further = [name.with_suffix("").as_posix() for name in names if name.parent != Path()]
-    text = INDEX.format(title=TITLE, core="\n".join(core), further="\n".join(further))
+    text = INDEX.format(
+        title=TITLE,
+        repository=repository(),
+        core="\n".join(core),
+        further="\n".join(further),
+    )
     (source / "index.md").write_text(text, encoding="utf-8")
 
 

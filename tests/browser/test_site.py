@@ -60,11 +60,34 @@ def test_the_first_page_leads_to_every_workbook(visit):
     links = page.locator("article .toctree-wrapper a").evaluate_all(
         "(all) => all.map((one) => one.getAttribute('href'))"
     )
-    assert [link for link in links if "#" not in link] == sorted(
+    pages = [link for link in links if "#" not in link and not link.startswith("api/")]
+    assert pages == sorted(
         (name.with_suffix(".html").as_posix() for name in WORKBOOKS),
         key=lambda link: ("/" in link, link),
     )
     assert Axe().run(page).violations_count == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["api/course_utils.html", "api/exercises.html", "api/sensing.html"]
+)
+def test_api_page_is_accessible(visit, name):
+    page = visit("index.html")
+    page.locator(f"article .toctree-wrapper a[href='{name}']").first.click()
+    page.wait_for_url(f"**/{name}")
+    assert page.locator("dt.sig").count() > 5
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        page.wait_for_timeout(400)  # colours fade
+        report = Axe().run(page)
+        assert report.violations_count == 0, report.generate_report()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+
+
+def test_first_page_links_the_repository(visit):
+    links = visit("index.html").locator("article a").evaluate_all("(all) => all.map((a) => a.href)")
+    assert site.repository() in links
 
 
 def test_the_search_finds_a_word(visit):
