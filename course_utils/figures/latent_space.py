@@ -24,7 +24,7 @@ class LatentSpace(Figure):
     Parameters
     ----------
     model : its `encoder` takes (N, C, H, W) floats in [0, 1], its `decoder` gives them back; the
-        decoder is an nn.Sequential of layers that `network.layers_of` knows.
+        decoder is an nn.Sequential of layers that `network.export_layers` knows.
     images : (N, C, H, W) uint8 or floats in [0, 1]; 3 to 100 of them, of 1 or 3 channels.
     a, b : numbers of the two images.
     blend : how far from a to b, in per cent.
@@ -40,7 +40,7 @@ class LatentSpace(Figure):
         If a number is out of range, or both axes of the map are the same direction.
     """
 
-    tolerance = 1e-6
+    tolerance = 1e-9  # sums in another order, in double precision
 
     images = traitlets.Dict(read_only=True).tag(sync=True)
     codes = traitlets.Dict(read_only=True).tag(sync=True)

@@ -1,6 +1,6 @@
 """Networks that run in the browser: what travels there, and the twin that runs it in Python.
 
-`layers_of` writes a trained network as a list of plain dicts, which network.mjs runs layer by
+`export_layers` writes a trained network as a list of plain dicts, which network.mjs runs layer by
 layer, in double precision.
 """
 
@@ -186,7 +186,7 @@ def _export_layer(name: str, layer: nn.Module) -> dict:
 
 
 def _run_layer(x: Tensor, layer: dict) -> Tensor:
-    """(1, …) -> (1, …): one layer of `layers_of`, by PyTorch."""
+    """(1, …) -> (1, …): one layer of `export_layers`, by PyTorch."""
     kind = layer["kind"]
     if "weight" in layer:
         weight, bias = unpack_tensor(layer["weight"]), unpack_tensor(layer["bias"])

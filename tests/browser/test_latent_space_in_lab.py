@@ -74,7 +74,7 @@ def test_pictures_equal_twin_pixels(figure):  # noqa: F811
         assert colours[:3] == pytest.approx([255 * value for value in expected], abs=1)
     images = figure.python(
         "__import__('course_utils.figures.network').figures.network"
-        f".unpacked({figure.name}.images)[[1, 1]].tolist()"
+        f".unpack_tensor({figure.name}.images)[[1, 1]].tolist()"
     )
     faded = canvases.nth(2).evaluate(COLOURS, PLACES)
     strip = canvases.nth(4).evaluate(COLOURS, [[i, j + 3 * 34] for i, j in PLACES])
