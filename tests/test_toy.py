@@ -22,7 +22,7 @@ from course_utils.workbooks import ROOT, discover
 pytestmark = pytest.mark.timeout(600)
 
 LEFT_OUT = (".git", ".venv", "node_modules", "build", "my_work", "__pycache__", ".*cache", "*.npz")
-PROOF = ["test_exercises", "test_figures", "test_notebooks", "test_layers"]
+PROOF = ["test_exercises", "test_figures", "test_figure_rules", "test_notebooks", "test_layers"]
 ABOUT_TOY = "9. or toy or ToyFigure or scripts_all_belong or exactly_one_notebook"
 
 
