@@ -67,7 +67,9 @@ def test_the_courses_own_tests_accept_the_toy(course):
 
 @pytest.mark.executed
 def test_nbval_runs_both_editions_of_the_toy(alone):
-    assert outcome(alone, ["test_nbval"], "09_toy") == (set(), 3)
+    failed, passed = outcome(alone, ["test_nbval"], "09_toy")
+    assert failed == set()
+    assert passed >= 5  # both editions run; answers, alternative texts and figures stand right
 
 
 @pytest.mark.executed
