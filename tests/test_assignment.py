@@ -49,16 +49,16 @@ def read(course, step, name):
     return nbformat.read(course / step / name / NAMES[name], as_version=4)
 
 
-def test_every_workbook_has_a_name_of_its_own():
-    names = assignment.workbooks()
+def test_assignment_names_are_unique():
+    names = assignment.assignments()
     assert len(names) == len(discover())
     assert names["further-02"] == NOTEBOOKS / "further" / "02_convolution.ipynb"
     assert names["02"] == NOTEBOOKS / "02_convolution.ipynb"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_students_get_the_workbook_with_its_stubs(course, name):
-    released, lesson = read(course, "release", name), assignment.workbooks()[name]
+def test_release_holds_stubs(course, name):
+    released, lesson = read(course, "release", name), assignment.assignments()[name]
     lesson = nbformat.read(lesson, as_version=4)
     assert len(released.cells) == len(lesson.cells)
     for cell, given in zip(released.cells, lesson.cells, strict=True):
@@ -67,7 +67,7 @@ def test_students_get_the_workbook_with_its_stubs(course, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_answer_is_released(course, name):
+def test_release_holds_no_answer(course, name):
     text = "\n".join(cell.source for cell in read(course, "release", name).cells)
     assert "SOLUTION" not in text
     for exercise in assignment.exercises_in(read(course, "release", name)).values():
@@ -78,7 +78,7 @@ def test_no_answer_is_released(course, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_answers_are_solutions_and_checks_are_locked_with_points(course, name):
+def test_source_locks_checks_with_points(course, name):
     found = {"exercise": [], "check": []}
     for cell in read(course, "release", name).cells:
         for role, numbers in found.items():
@@ -100,7 +100,7 @@ def known():
     return {exercise.number: exercise for exercise in all_exercises()}
 
 
-def test_a_source_run_from_top_to_bottom_holds_the_answers(course):
+def test_source_runs_to_answers(course):
     """The solution stands below the stub, so it is the one that counts."""
     cell = next(c for c in read(course, "source", "02").cells if exercise_number(c) == "2.2")
     names = {}
@@ -115,7 +115,7 @@ def gradebook(course):
         yield opened
 
 
-def test_the_gradebook_knows_assignments_and_points(course):
+def test_gradebook_lists_assignments_and_points(course):
     with gradebook(course) as book:
         most = {one.name: one.max_score for one in book.assignments}
     assert most == {
@@ -126,7 +126,7 @@ def test_the_gradebook_knows_assignments_and_points(course):
     }
 
 
-def test_nbgrader_makes_the_release_again(course):
+def test_nbgrader_regenerates_release(course):
     again = nbgrader(course, "generate_assignment", "00", "--force")
     assert again.returncode == 0, again.stderr
     assert "SOLUTION" not in str(read(course, "release", "00"))
@@ -157,7 +157,7 @@ def scores(jailed, course):
 
 
 @pytest.mark.parametrize("student", ANSWERS)
-def test_nbgraders_own_autograde_judges_in_the_jail(scores, student):
+def test_autograde_uses_jail(scores, student):
     """Its usual way would give full marks for whatever a check displays."""
     assert scores[student] == ANSWERS[student][1]
 
@@ -165,7 +165,7 @@ def test_nbgraders_own_autograde_judges_in_the_jail(scores, student):
 # Wrong arguments ----------------------------------------------------------------------------------
 
 
-def test_it_refuses_what_it_cannot_do(tmp_path, capsys):
+def test_assignment_refuses_wrong_arguments(tmp_path, capsys):
     assert run_command(["assignment", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
@@ -175,18 +175,18 @@ def test_it_refuses_what_it_cannot_do(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
-def test_another_folder_is_no_course(tmp_path):
-    with pytest.raises(UserError, match="is not a course"), assignment.course(tmp_path):
+def test_open_course_refuses_other_folder(tmp_path):
+    with pytest.raises(UserError, match="is not a course"), assignment.open_course(tmp_path):
         pass
 
 
-def test_the_steps_take_the_place_of_nbgraders(course):
-    with assignment.course(course) as (settings, _):
-        assert nbgrader_preprocessors.Judge in settings.Autograde.autograde_preprocessors
+def test_config_replaces_execute_step(course):
+    with assignment.open_course(course) as (settings, _):
+        assert nbgrader_preprocessors.JailedAutograder in settings.Autograde.autograde_preprocessors
         names = [step.__name__ for step in settings.Autograde.autograde_preprocessors]
     assert "Execute" not in names, "a check's output in the student's kernel must not count"
 
 
-def test_an_assignment_of_another_name_is_told():
-    with pytest.raises(UserError, match=r"the assignment 'hw1'; there are 00, 01"):
-        assignment.workbook_of("hw1")
+def test_unknown_assignment_lists_available():
+    with pytest.raises(UserError, match=r"no assignment 'hw1'; available: 00, 01"):
+        assignment.find_workbook("hw1")

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.exercise import all_exercises
 from course_utils.marking import assignment, submissions
-from course_utils.marking.cell_dependencies import names_in, needed
+from course_utils.marking.cell_dependencies import cells_to_run, names_in
 from course_utils.workbooks import NOTEBOOKS, discover, exercise_number
 
 CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
@@ -31,7 +31,7 @@ def run_with(answer, *more, lesson=LESSON):
     cells = [new_code_cell(answer if source == "conv2d = ..." else source) for source in lesson]
     whole = new_notebook(cells=[new_code_cell(source) for source in lesson])
     cells += [new_code_cell(source) for source in more]
-    runs = needed(cells, whole, [CONV2D])
+    runs = cells_to_run(cells, whole, [CONV2D])
     assert len(runs) == len(cells)
     assert all(runs[len(lesson) :]), "what a student adds runs"
     return [i for i, run in enumerate(runs[: len(lesson)]) if run]
@@ -54,33 +54,33 @@ def run_with(answer, *more, lesson=LESSON):
         ("%time conv2d = 3", [*range(8)]),
     ],
 )
-def test_only_what_an_answer_may_need_runs(answer, cells):
+def test_cells_to_run_selects_dependencies(answer, cells):
     assert set(run_with(answer)) >= set(cells)
     assert len(run_with(answer)) <= len(cells) + 2
 
 
-def test_an_answer_alone_runs_alone():
+def test_answer_alone_runs_alone():
     assert run_with("def conv2d(image):\n    return image") == [7]
 
 
-def test_a_cell_of_ones_own_brings_what_it_needs():
+def test_own_cell_brings_its_dependencies():
     assert set(run_with("conv2d = 3", "print(late)")) >= {2, 3, 7, 9}
     assert 9 not in run_with("conv2d = 3")
 
 
-def test_a_changed_cell_of_the_lesson_is_ones_own():
+def test_changed_lesson_cell_runs():
     cells = [new_code_cell(source) for source in LESSON]
     cells[5].source = "other = 5"
     whole = new_notebook(cells=[new_code_cell(source) for source in LESSON])
-    assert needed(cells, whole, [CONV2D])[5]
+    assert cells_to_run(cells, whole, [CONV2D])[5]
 
 
-def test_text_never_runs():
+def test_markdown_never_runs():
     cells = [new_markdown_cell("size = 3"), new_code_cell("conv2d = size")]
-    assert needed(cells, new_notebook(), [CONV2D]) == [False, True]
+    assert cells_to_run(cells, new_notebook(), [CONV2D]) == [False, True]
 
 
-def test_names_are_those_of_the_notebook_and_not_of_a_function():
+def test_names_in_ignores_function_locals():
     names = names_in("import a.b as c\ndef f(x):\n    global g\n    g = y = x + h\n    return c")
     assert names.read >= {"h", "c"}
     assert not names.read & {"x", "y", "f"}
@@ -91,17 +91,17 @@ def test_names_are_those_of_the_notebook_and_not_of_a_function():
 @pytest.mark.parametrize(
     "path", discover(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix()
 )
-def test_a_solved_workbook_runs_little_and_its_answers_find_their_names(path):
+def test_solved_workbook_runs_few_cells(path):
     """The saving is why this module is there, and no name may be missing for it."""
     lesson = nbformat.read(path, as_version=4)
     exercises, cells = (
         assignment.exercises_in(lesson),
-        submissions.cells_of(path.read_text("utf-8")),
+        submissions.parse_cells(path.read_text("utf-8")),
     )
     for cell in cells:
         if number := exercise_number(cell):
             cell.source = exercises[number].solution_source()
-    runs = needed(cells, lesson, exercises.values())
+    runs = cells_to_run(cells, lesson, exercises.values())
     assert sum(runs) <= len(exercises) + 4
     bound = set(dir(builtins))
     for cell, run in zip(cells, runs, strict=True):

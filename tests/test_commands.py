@@ -13,7 +13,7 @@ from course_utils.workbooks import NOTEBOOKS
 DEEP = {  # command: its arguments, and a function far below it that fails
     "lab": ([], "course_utils.student.sha256"),
     "fresh": (["00"], "course_utils.student.sha256"),
-    "data": (["mnist"], "course_utils.datasets.files.folder"),
+    "data": (["mnist"], "course_utils.datasets.files.data_dir"),
     "test": ([], "course_utils.publishing.lab_driver.chromium"),
     "bench": (["run_all"], "nbformat.read"),
     "tutor": (["00", "--out", "out"], "nbformat.read"),

@@ -10,7 +10,7 @@ from course_utils.publishing import editions, run_notebooks, solutions
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
-def test_the_solved_edition_lists_every_mistake_after_the_check(exercise):
+def test_tutor_edition_lists_every_mistake(exercise):
     tag = f"ex-{exercise.number}"
     cells = [
         new_code_cell(exercise.stub_source(), metadata={"tags": ["exercise", tag]}),
@@ -26,7 +26,7 @@ def test_the_solved_edition_lists_every_mistake_after_the_check(exercise):
         assert line.endswith(mistake.words)
 
 
-def test_a_wrong_number_stands_before_what_it_means():
+def test_wrong_value_precedes_its_message():
     exercise = next(one for one in all_exercises() if one.name == "flat_index")
     mistake = next(iter(exercise.mistakes.values()))
     cell = editions.usual_mistakes(exercise)
@@ -34,7 +34,7 @@ def test_a_wrong_number_stands_before_what_it_means():
 
 
 @pytest.mark.executed
-def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
+def test_tutor_writes_executed_notebooks(tmp_path, capfd):
     assert solutions.main(["00", "--out", str(tmp_path / "out")]) == 0
     (written,) = (tmp_path / "out").rglob("*.ipynb")
     notebook = nbformat.read(written, as_version=4)
@@ -44,7 +44,7 @@ def test_the_command_writes_executed_solved_notebooks(tmp_path, capfd):
     assert "100%" in capfd.readouterr().out
 
 
-def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
+def test_tutor_refuses_wrong_arguments(tmp_path, capsys):
     assert run_command(["tutor", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err
     (tmp_path / "kept.txt").write_text("kept")
@@ -53,7 +53,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
-def test_a_failed_cell_is_reported(tmp_path, capsys):
+def test_print_failures_names_cell(tmp_path, capsys):
     notebook = new_notebook(metadata={"course": {"failures": ["cell 'a': ValueError"]}})
     nbformat.write(notebook, tmp_path / "01_a.ipynb")
     assert run_notebooks.print_failures(tmp_path) == 1

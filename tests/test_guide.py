@@ -67,12 +67,12 @@ def troubles(path, text=LESSONS):  # long: all that can go stale
     return found + [f"no exercise {number} here" for number in sorted(named - known)]
 
 
-def test_there_is_a_plan_for_every_workbook_and_no_other():
+def test_every_workbook_has_a_plan():
     assert list(plans(LESSONS)) == [title(nbformat.read(path, as_version=4)) for path in CORE]
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
-def test_a_plan_takes_an_hour_and_names_what_there_is(path):
+def test_plan_matches_workbook(path):
     assert troubles(path) == []
 
 
@@ -88,18 +88,18 @@ def test_a_plan_takes_an_hour_and_names_what_there_is(path):
         ("## 1 ·", "\n" * MOST_LINES + "x\n## 1 ·", "longer than a page"),
     ],
 )
-def test_what_has_gone_stale_is_seen(was, becomes, trouble):
+def test_stale_plan_is_reported(was, becomes, trouble):
     assert was in LESSONS
     assert trouble in troubles(CORE[0], LESSONS.replace(was, becomes))
 
 
-def test_a_forgotten_section_or_figure_is_seen():
+def test_forgotten_section_is_reported():
     text = LESSONS.replace("*From two axes to four*", "").replace("`PixelPicker`", "")
     assert troubles(CORE[1], text) == ["forgets 'From two axes to four'", "forgets PixelPicker"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_and_links_exist(page):
+def test_guide_commands_and_links_exist(page):
     text = page.read_text("utf-8")
     found = set(COMMAND.findall(text))
     assert found
@@ -118,7 +118,7 @@ def anchors(page):
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
-def test_every_command_for_tutors_is_in_their_guide():
+def test_guide_covers_tutor_commands():
     guide = "".join(page.read_text("utf-8") for page in PAGES)
     for name, command in COMMANDS.items():
         if command.module.startswith(("marking.", "publishing.")) and name not in (
@@ -128,7 +128,7 @@ def test_every_command_for_tutors_is_in_their_guide():
             assert f"start.py {name}" in guide
 
 
-def test_progress_is_handed_in_as_workbook_0_says():
+def test_guide_matches_progress_export():
     export = 'progress.export("progress.csv")'
     assert export in (DOCS / "tutors.md").read_text("utf-8")
     start = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)

@@ -22,19 +22,19 @@ TRY = """
 import json, os, socket, sys
 from pathlib import Path
 from course_utils.marking import jail
-given = json.load(sys.stdin)
-jail.confine(jail.Limits(*given["limits"]), True)
-ended = {}
-for name, code in given["tried"].items():
+job = json.load(sys.stdin)
+jail.confine(jail.Limits(*job["limits"]), True)
+outcomes = {}
+for name, code in job["attempts"].items():
     me = os.getpid()
     try:
-        exec(code, globals() | {"place": Path(given["place"]), "port": given["port"]})
-        ended[name] = "it worked"
+        exec(code, globals() | {"place": Path(job["place"]), "port": job["port"]})
+        outcomes[name] = "it worked"
     except BaseException as error:
-        ended[name] = f"{type(error).__name__}: {error}"
+        outcomes[name] = f"{type(error).__name__}: {error}"
     if os.getpid() != me:
         os._exit(0)
-print(json.dumps(ended))
+print(json.dumps(outcomes))
 """
 HOME = os.path.expanduser("~")
 ATTEMPTS = {
@@ -54,13 +54,13 @@ ATTEMPTS = {
     "write into Python": "open(sys.prefix + '/lib/x', 'w')",
     "write into the system": "open('/usr/x', 'w')",
     "write at the root": "open('/x', 'w')",
-    "write into what is given": "open('/given/course_utils/x', 'w')",
+    "write into its input": "open('/input/course_utils/x', 'w')",
     "reach this computer": "socket.create_connection(('127.0.0.1', port), 5)",
     "reach the network": "socket.create_connection(('1.1.1.1', 53), 5)",
     "ask for a name": "socket.gethostbyname('pypi.org')",
     "see other processes": "assert len([p for p in os.listdir('/proc') if p.isdigit()]) > 5",
     "stop another process": f"os.kill({os.getpid()}, 9)",
-    "become root": "os.setuid(0); open('/given/x', 'w')",
+    "become root": "os.setuid(0); open('/input/x', 'w')",
     "mount a folder": "import ctypes; c = ctypes.CDLL(None, use_errno=True); "
     "assert c.mount(b'none', b'/scratch', b'tmpfs', 0, None) == 0",
     "raise its limits": "import resource as r; r.setrlimit(r.RLIMIT_NPROC, (9999, 9999))",
@@ -73,16 +73,16 @@ ATTEMPTS = {
 
 
 @pytest.fixture(scope="module")
-def given(jailed, tmp_path_factory):
-    """What is given to the jail; without one, the tests that need it are skipped."""
-    folder = tmp_path_factory.mktemp("given")
-    redacted_package.write(folder, [])
+def input_dir(jailed, tmp_path_factory):
+    """What the jail may read; without one, the tests that need it are skipped."""
+    folder = tmp_path_factory.mktemp("input")
+    redacted_package.write_package(folder, [])
     return folder
 
 
-def run(given, code, limits=SMALL, job=b""):
+def run(input_dir, code, limits=SMALL, job=b""):
     confined = "from course_utils.marking import jail\njail.confine(jail.Limits(*{}), True)\n{}"
-    return jail.run(confined.format([*limits], textwrap.dedent(code)), job, given, limits)
+    return jail.run(confined.format([*limits], textwrap.dedent(code)), job, input_dir, limits)
 
 
 def everything(folder):
@@ -93,7 +93,7 @@ def everything(folder):
 
 
 @pytest.fixture(scope="module")
-def attempts(given, tmp_path_factory):
+def attempts(input_dir, tmp_path_factory):
     """Every attempt in one run: how each ended, and what lay outside before and after."""
     place = tmp_path_factory.mktemp("course")
     (place / "submitted/ada/02").mkdir(parents=True)
@@ -101,31 +101,31 @@ def attempts(given, tmp_path_factory):
         (place / name).write_text("private")
         (place / name).chmod(0o666)
     place.chmod(0o777)
-    before = everything(place), everything(given)
+    before = everything(place), everything(input_dir)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = {"tried": ATTEMPTS, "place": str(place), "port": server.getsockname()[1]}
-        asked["limits"] = [*SMALL]
-        ended = jail.run(TRY, json.dumps(asked).encode(), given, SMALL)
+        job = {"attempts": ATTEMPTS, "place": str(place), "port": server.getsockname()[1]}
+        job["limits"] = [*SMALL]
+        result = jail.run(TRY, json.dumps(job).encode(), input_dir, SMALL)
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
             server.accept()
-    assert ended.why == "", ended
-    return json.loads(ended.output), before, (everything(place), everything(given))
+    assert result.stop_reason == "", result
+    return json.loads(result.output), before, (everything(place), everything(input_dir))
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_it_cannot(attempts, name):
+def test_jail_refuses_attempt(attempts, name):
     assert attempts[0][name] != "it worked"
     assert "private" not in attempts[0][name]
     assert not attempts[0][name].startswith(("NameError", "SyntaxError")), "a slip in the attempt"
 
 
-def test_nothing_outside_changes(attempts):
+def test_jail_leaves_host_unchanged(attempts):
     _, before, after = attempts
     assert after == before
 
 
-def test_the_attempts_work_where_there_is_no_jail(tmp_path):
+def test_attempts_succeed_without_jail(tmp_path):
     """What the attempts do is not refused for another reason, such as a wrong name."""
     (tmp_path / "gradebook.db").write_text("private")
     for name in (
@@ -138,15 +138,15 @@ def test_the_attempts_work_where_there_is_no_jail(tmp_path):
     assert (tmp_path / "gradebook.db").read_text() == "15/15"
 
 
-def test_a_scratch_and_packages_are_there(given):
+def test_jail_offers_scratch_and_packages(input_dir):
     code = """
         import numpy, torch, matplotlib, sklearn, os, pathlib
         pathlib.Path("kept").write_text("x")
         print(os.getcwd(), os.path.exists("kept"), torch.ones(2).sum().item())
     """
-    ended = run(given, code, Limits(seconds=100))
-    assert (ended.why, ended.output) == ("", b"/scratch True 2.0\n"), ended
-    assert run(given, "import os; print(os.listdir('.'))").output == b"[]\n"
+    result = run(input_dir, code, Limits(seconds=100))
+    assert (result.stop_reason, result.output) == ("", b"/scratch True 2.0\n"), result
+    assert run(input_dir, "import os; print(os.listdir('.'))").output == b"[]\n"
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,15 @@ def test_a_scratch_and_packages_are_there(given):
         ("died", "raise SystemExit(3)", SMALL),
     ],
 )
-def test_it_ends_what_takes_too_much(given, why, code, limits):
+def test_run_stops_at_limit(input_dir, why, code, limits):
     started = time.monotonic()
-    ended = run(given, code, limits)
-    assert ended.why == why, ended
-    assert len(ended.output) <= limits.output
+    result = run(input_dir, code, limits)
+    assert result.stop_reason == why, result
+    assert len(result.output) <= limits.output
     assert time.monotonic() - started < 25
 
 
-def test_a_fork_bomb_is_held_and_leaves_nothing(given):
+def test_run_kills_fork_bomb(input_dir):
     code = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     family = psutil.Process()
     before, most, done = {*family.children(recursive=True)}, 0, threading.Event()
@@ -192,18 +192,18 @@ def test_a_fork_bomb_is_held_and_leaves_nothing(given):
 
     counting = threading.Thread(target=count)
     counting.start()
-    ended = run(given, code, SMALL._replace(seconds=2))
+    result = run(input_dir, code, SMALL._replace(seconds=2))
     done.set()
     counting.join()
-    assert ended.why == "time"
+    assert result.stop_reason == "time"
     assert 5 < most <= SMALL.processes + 4
     assert {*family.children(recursive=True)} <= before
 
 
-def test_what_it_says_on_starting_is_kept(given):
-    ended = run(given, "import a_module_that_is_not_there")
-    assert ended.why == "died"
-    assert "a_module_that_is_not_there" in ended.complaint
+def test_run_returns_stderr(input_dir):
+    result = run(input_dir, "import a_module_that_is_not_there")
+    assert result.stop_reason == "died"
+    assert "a_module_that_is_not_there" in result.stderr
 
 
 # No jail -----------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_what_it_says_on_starting_is_kept(given):
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script stands for bubblewrap")
 @pytest.mark.parametrize("there", [False, True])
-def test_without_a_jail_nothing_runs(tmp_path, monkeypatch, capsys, there):
+def test_mark_refuses_missing_jail(tmp_path, monkeypatch, capsys, there):
     """No bubblewrap, or one that may not make namespaces."""
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -230,22 +230,22 @@ def test_without_a_jail_nothing_runs(tmp_path, monkeypatch, capsys, there):
     assert not (tmp_path / "out" / "marks.csv").exists()
 
 
-# The masked package ------------------------------------------------------------------------------
+# The redacted package ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """The masked package for all exercises."""
-    asked = {one.number: one.observe for one in all_exercises()}
-    folder = tmp_path_factory.mktemp("masked")
-    redacted_package.write(folder, redacted_package.pickled(asked)[1])
+def package(tmp_path_factory):
+    """The redacted package for all exercises."""
+    observers = {exercise.number: exercise.observe for exercise in all_exercises()}
+    folder = tmp_path_factory.mktemp("redacted")
+    redacted_package.write_package(folder, redacted_package.pickle_specs(observers)[1])
     return folder / "course_utils"
 
 
-@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
-def test_no_answer_and_no_mistake_goes_in(kept, exercise):
-    text = "".join(path.read_text("utf-8") for path in (kept / "exercises").glob("*.py"))
-    assert f"{exercise.name} = Refused({exercise.name!r})" in text
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)
+def test_package_holds_no_answer(package, exercise):
+    text = "".join(path.read_text("utf-8") for path in (package / "exercises").glob("*.py"))
+    assert f"{exercise.name} = HiddenExercise({exercise.name!r})" in text
     assert not [message for message in exercise.mistakes if message[:40] in text]
     assert not [hint for hint in exercise.hints if hint[:40] in text]
     lines = [line.strip() for line in exercise.solution_source().splitlines()]
@@ -255,24 +255,26 @@ def test_no_answer_and_no_mistake_goes_in(kept, exercise):
     assert not body or not all(line in text for line in body)
 
 
-def test_no_oracle_goes_in(kept):
-    names = {one.oracle.__name__ for one in all_exercises() if one.oracle} - {"<lambda>"}
-    text = "".join(path.read_text("utf-8") for path in (kept / "exercises").glob("*.py"))
+def test_package_holds_no_oracle(package):
+    names = {e.oracle.__name__ for e in all_exercises() if e.oracle} - {"<lambda>"}
+    text = "".join(path.read_text("utf-8") for path in (package / "exercises").glob("*.py"))
     assert len(names) > 20
     assert not [name for name in names if f"\ndef {name}(" in text]
 
 
-def test_only_what_is_needed_lies_beside_them(kept):
-    assert not (kept / "__main__.py").exists()
-    assert {path.name for path in (kept / "marking").iterdir()} == {*redacted_package.INSIDE}
-    assert not list(kept.rglob("__pycache__"))
+def test_package_holds_worker_modules_only(package):
+    assert not (package / "__main__.py").exists()
+    assert {path.name for path in (package / "marking").iterdir()} == {
+        *redacted_package.WORKER_MODULES
+    }
+    assert not list(package.rglob("__pycache__"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="bubblewrap is for Linux")
-def test_where_python_is_installed_with_the_course_its_answers_are_covered(monkeypatch, tmp_path):
+def test_jail_hides_installed_course(monkeypatch, tmp_path):
     (tmp_path / "course_utils").mkdir()
     monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(tmp_path)])
-    walls = jail._walls(tmp_path)
-    at = walls.index(str(tmp_path / "course_utils"))
-    assert walls[at - 1] == "--tmpfs"
-    assert at > walls.index(sys.prefix)
+    args = jail.bwrap_args(tmp_path)
+    at = args.index(str(tmp_path / "course_utils"))
+    assert args[at - 1] == "--tmpfs"
+    assert at > args.index(sys.prefix)

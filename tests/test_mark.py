@@ -17,10 +17,10 @@ from nbgrader.api import Gradebook
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
 from course_utils.exercise import all_exercises
-from course_utils.judging import judge
+from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
 from course_utils.marking import jail, mark, marks, serialization, submissions, worker
-from course_utils.marking.grader import START, Judge
+from course_utils.marking.grader import START_WORKER, SubmissionGrader
 from course_utils.marking.marks import Mark
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number
 
@@ -35,11 +35,11 @@ ROWS = [
 ]
 
 
-def test_a_table_of_marks_is_read_as_it_was_written(tmp_path):
-    marks.write(ROWS, tmp_path / marks.NAME)
-    assert marks.read(tmp_path / marks.NAME) == ROWS
-    first = (tmp_path / marks.NAME).read_text("utf-8").splitlines()[0]
-    assert first == "student,assignment,exercise,points,maximum,status,misconception"
+def test_marks_table_round_trips(tmp_path):
+    marks.write(ROWS, tmp_path / marks.FILENAME)
+    assert marks.read(tmp_path / marks.FILENAME) == ROWS
+    first = (tmp_path / marks.FILENAME).read_text("utf-8").splitlines()[0]
+    assert first == "student,assignment,exercise,points,maximum,status,misconception,findings"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_table_of_marks_is_read_as_it_was_written(tmp_path):
         (",".join(Mark._fields) + "\nada,02\n", "line 2"),
     ],
 )
-def test_another_file_is_no_table_of_marks(tmp_path, text, said):
+def test_read_refuses_other_tables(tmp_path, text, said):
     (tmp_path / "other.csv").write_text(text)
     with pytest.raises(UserError, match=said):
         marks.read(tmp_path / "other.csv")
@@ -134,7 +134,7 @@ def bare(notebook):
 
 def hard_coded():
     """An answer that knows what comes out of the inputs of seed 0."""
-    cases, right = make_cases(KNOWN["2.5"], 0), judge.expected(KNOWN["2.5"], 0)
+    cases, right = make_cases(KNOWN["2.5"], 0), expected(KNOWN["2.5"], 0)
     table = {case[0].numpy().tobytes(): one for case, one in zip(cases, right, strict=True)}
     return BENCH.by_value(KNOWN["2.5"], table) + HARD_CODED
 
@@ -234,28 +234,28 @@ def of(marked, student):
     return [row for row in marked.rows if row.student == student]
 
 
-def test_class_is_marked_in_one_go(marked):
+def test_mark_grades_whole_class(marked):
     students = {*AWKWARD, "links", *marked.planned}
     assert {row.student for row in marked.rows} == students
     assert len(marked.rows) == len(students) * len(NUMBERS)
-    assert marks.read(marked.out / marks.NAME) == marked.rows
+    assert marks.read(marked.out / marks.FILENAME) == marked.rows
 
 
 @pytest.mark.parametrize("student", [*AWKWARD, "links"])
-def test_nobody_gets_more_or_less_than_the_answers_earn(marked, student):
+def test_points_are_what_answers_earn(marked, student):
     assert {row.exercise: row.status for row in of(marked, student)} == marked.statuses[student]
     for row in of(marked, student):
         assert row.maximum == KNOWN[row.exercise].minutes
         assert row.points == (row.maximum if row.status == "ok" else 0)
 
 
-def test_every_mark_and_misconception_is_what_was_planted(marked):
+def test_marks_match_planted_answers(marked):
     theirs = [row for row in marked.rows if row.student in marked.planned]
     assert len(theirs) == len(marked.planned) * len(NUMBERS)
     assert BENCH.misses(marked.planned, theirs) == []
 
 
-def test_a_planted_mark_that_is_missed_is_seen(marked):
+def test_misses_reports_wrong_mark(marked):
     theirs = [row for row in marked.rows if row.student in marked.planned]
     at = next(i for i, row in enumerate(theirs) if row.status == "mistake")
     told = theirs[at]._replace(status="ok", misconception="", findings="")
@@ -265,22 +265,22 @@ def test_a_planted_mark_that_is_missed_is_seen(marked):
 
 
 @pytest.mark.parametrize("student", ["no-checks", "redefines-check", "patches-torch"])
-def test_the_mistake_is_told_whatever_stands_round_it(marked, student):
+def test_mistake_is_named_despite_altered_cells(marked, student):
     assert of(marked, student)[-1].findings == FLIPPED
 
 
-def test_an_answer_that_knows_seed_0_passes_there_and_nowhere_else(marked):
+def test_hard_coded_answer_fails_other_seed(marked):
     names = {}
     exec("import torch\n" + hard_coded(), names)
     assert KNOWN["2.5"].judge(names["conv2d"], 0).status == "ok"
     assert of(marked, "hard-codes")[-1].points == 0
 
 
-def test_what_is_handed_in_is_only_read(marked):
+def test_mark_leaves_submissions_unchanged(marked):
     assert everything(marked.folder) == marked.before
 
 
-def test_nbgraders_gradebook_holds_the_same_marks(marked):
+def test_gradebook_equals_marks_table(marked):
     book = f"sqlite:///{marked.out}/gradebook.db"
     with warnings.catch_warnings(action="ignore"), Gradebook(book, "convolution") as opened:
         scores = {one.student.id: one.score for one in opened.assignment_submissions("02")}
@@ -294,7 +294,7 @@ def test_nbgraders_gradebook_holds_the_same_marks(marked):
 
 
 @pytest.mark.parametrize("student", ["no-checks", "edits-checks", "no-metadata", "damaged"])
-def test_nbgrader_has_every_check_as_it_was(marked, student):
+def test_gradebook_restores_every_check(marked, student):
     path = marked.out / "autograded" / student / "02" / LESSON.name
     cells = nbformat.read(path, as_version=4).cells
     checks = [c for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
@@ -310,7 +310,7 @@ def page_of(marked, student):
     return (marked.out / "feedback" / student / "02" / "02_convolution.html").read_text("utf-8")
 
 
-def test_a_page_tells_verdicts_points_and_mistakes(marked):
+def test_feedback_shows_verdicts_and_points(marked):
     text = page_of(marked, "no-checks")
     assert "15 of 30 points" in text
     assert "2.5 Write conv2d" in text
@@ -319,13 +319,13 @@ def test_a_page_tells_verdicts_points_and_mistakes(marked):
     assert page_of(marked, "perfect").count("✓ Right.") == len(NUMBERS)
 
 
-def test_a_page_says_why_nothing_could_be_marked(marked):
+def test_feedback_explains_unreadable_submission(marked):
     assert "02_convolution.ipynb is damaged" in page_of(marked, "damaged")
     assert "is a link to another place" in page_of(marked, "links")
 
 
 @pytest.mark.parametrize("student", [*AWKWARD, "links"])
-def test_a_page_runs_and_loads_nothing(marked, student):
+def test_feedback_loads_no_script(marked, student):
     text = page_of(marked, student)
     assert "default-src 'none'" in text
     assert not re.findall(r"<script|<b>eve|(?:src|href)=\"(?!data:|#)", text)
@@ -337,63 +337,62 @@ def test_a_page_runs_and_loads_nothing(marked, student):
 
 @pytest.fixture(scope="module")
 def told(jailed):
-    """Number → the messages told for each known mistake, all seen in one jail."""
-    judge_ = Judge(KNOWN.values(), seed=41)
+    """Number → the messages told for each known mistake, all observed in one jail."""
+    grader = SubmissionGrader(KNOWN.values(), seed=41)
     steps = [
         step
         for number, exercise in KNOWN.items()
         for what in (BENCH.RIGHT, *exercise.mistakes)
-        for step in (("run", SETUP), ("run", BENCH.source(exercise, what)), ("see", number))
+        for step in (("run", SETUP), ("run", BENCH.source(exercise, what)), ("observe", number))
     ]
-    with judge_:
-        job = worker.Job(steps, judge_.questions, judge_.limits, True)
-        given = Path(judge_.folder.name)
-        ended = jail.run(START, pickle.dumps(job), given, judge_.limits)
-        _, *messages = serialization.unpack(ended.output, judge_.limits.output)
-        seen = {}
+    with grader:
+        job = worker.Job(steps, grader.specs, grader.limits, True)
+        result = jail.run(START_WORKER, pickle.dumps(job), Path(grader.folder.name), grader.limits)
+        _, *messages = serialization.unpack(result.output, grader.limits.output)
+        told = {}
         for message in messages:
             number = message["number"]
-            verdict = judge_._verdict(number, message, ended.why)
-            seen.setdefault(number, []).append(" ".join(verdict.findings) or verdict.status)
-    return seen
+            verdict = grader._verdict(number, message, result.stop_reason)
+            told.setdefault(number, []).append(" ".join(verdict.findings) or verdict.status)
+    return told
 
 
 SETUP = "import math, torch, numpy as np, torch.nn.functional as F\nfrom torch import nn"
 
 
-@pytest.mark.parametrize("exercise", KNOWN.values(), ids=lambda one: one.number)
-def test_each_known_mistake_is_told_through_the_jail(told, exercise):
+@pytest.mark.parametrize("exercise", KNOWN.values(), ids=lambda exercise: exercise.number)
+def test_jail_names_each_known_mistake(told, exercise):
     assert told[exercise.number] == ["ok", *exercise.mistakes]
 
 
-def judged(*sources, numbers=("2.2",), **limits):
+def graded(*sources, numbers=("2.2",), **limits):
     cells = [new_code_cell(source) for source in sources]
-    chosen = [KNOWN[number] for number in numbers]
-    with Judge(chosen, seed=5, limits=LIMITS._replace(**limits)) as one:
-        ended = one.observe(cells, new_notebook(), numbers)
-        return one.verdicts(ended, numbers)
+    exercises = [KNOWN[number] for number in numbers]
+    with SubmissionGrader(exercises, seed=5, limits=LIMITS._replace(**limits)) as grader:
+        result = grader.observe(cells, new_notebook(), numbers)
+        return grader.verdicts(result, numbers)
 
 
 @pytest.mark.usefixtures("jailed")
-def test_a_cell_that_never_ends_is_left_and_the_next_one_runs():
-    verdicts = judged("while True: pass", "blurred_pixel = 28", cell=1.5)
+def test_endless_cell_is_skipped():
+    verdicts = graded("while True: pass", "blurred_pixel = 28", cell=1.5)
     assert verdicts["2.2"].status == "ok"
 
 
-def test_what_cannot_be_interrupted_is_stopped():
+def test_uninterruptible_cell_is_killed():
     loop = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
-    verdict = judged(loop, "blurred_pixel = 28", cell=1, seconds=8)["2.2"]
+    verdict = graded(loop, "blurred_pixel = 28", cell=1, seconds=8)["2.2"]
     assert verdict.status == "limit"
     assert "stopped after 8 seconds" in verdict.message
 
 
 @pytest.mark.usefixtures("jailed")
-def test_an_answer_may_fail_in_its_own_way():
+def test_failing_answers_get_verdicts():
     sources = (
         "def conv2d(*rest):\n    print('hello')\n    return rest[7]",
         "blurred_pixel = 3 + None",
     )
-    verdicts = judged(*sources, numbers=("2.2", "2.5"))
+    verdicts = graded(*sources, numbers=("2.2", "2.5"))
     assert verdicts["2.2"].status == "todo"
     assert verdicts["2.5"].status == "error"
     assert "IndexError" in verdicts["2.5"].message
@@ -406,18 +405,18 @@ def test_an_answer_may_fail_in_its_own_way():
         {},
         {"status": "ok"},
         {"status": "mistake", "message": "no"},
-        {"status": "seen"},
-        {"status": "seen", "seen": 5},
-        {"status": "seen", "seen": []},
-        {"status": "seen", "seen": [{"a": 10**400}, 10**400]},
-        {"status": "seen", "seen": [[[[]]]], "notes": "none", "printed": 5},
+        {"status": "observed"},
+        {"status": "observed", "observations": 5},
+        {"status": "observed", "observations": []},
+        {"status": "observed", "observations": [{"a": 10**400}, 10**400]},
+        {"status": "observed", "observations": [[[[]]]], "notes": "none", "printed": 5},
         {"status": ["todo"], "message": {"a": 1}},
         {"status": "todo", "message": ["ok"]},
     ],
 )
 @pytest.mark.parametrize("number", ["2.1", "2.2", "2.3", "2.4", "2.5", "4.6", "5.1", "7.3"])
-def test_nothing_a_jail_may_say_is_right_by_itself(said, number):
-    verdict = Judge([KNOWN[number]], seed=5)._verdict(number, said, "")
+def test_forged_message_never_passes(said, number):
+    verdict = SubmissionGrader([KNOWN[number]], seed=5)._verdict(number, said, "")
     assert verdict.status in ("error", "wrong", "type", "mistake", "todo")
     assert "✗" in str(verdict) or verdict.status == "todo"
 
@@ -433,7 +432,7 @@ def alone(folder, cells, name="00", file="00_start_here.ipynb"):
     return folder
 
 
-def test_unsafe_warns_and_marks_without_a_jail(tmp_path, capfd):
+def test_unsafe_warns_and_marks(tmp_path, capfd):
     """It proves by the way that a solution is seen, and that a secret is in reach."""
     (tmp_path / "secret").write_text("784")
     source = f"pixels = int(open({str(tmp_path / 'secret')!r}).read())"
@@ -443,10 +442,10 @@ def test_unsafe_warns_and_marks_without_a_jail(tmp_path, capfd):
     said = capfd.readouterr()
     assert "without a jail" in said.err
     assert "1 submissions, 100 % of all points, seed 7" in said.out
-    assert marks.read(out / marks.NAME) == [Mark("ada", "00", "0.1", 1, 1, "ok")]
+    assert marks.read(out / marks.FILENAME) == [Mark("ada", "00", "0.1", 1, 1, "ok")]
 
 
-def test_every_run_has_a_seed_of_its_own(tmp_path, monkeypatch):
+def test_each_run_draws_new_seed(tmp_path, monkeypatch):
     seeds = []
     monkeypatch.setattr(
         mark, "mark", lambda found, out, seed, **rest: seeds.append(seed) or [ROWS[0]]
@@ -459,7 +458,7 @@ def test_every_run_has_a_seed_of_its_own(tmp_path, monkeypatch):
     assert seeds[-1] == 7
 
 
-def test_another_seed_is_another_input():
+def test_seeds_draw_different_inputs():
     answers = [make_cases(KNOWN["2.5"], seed)[0][0] for seed in (1, 2)]
     assert not answers[0].equal(answers[1])
 
@@ -472,7 +471,7 @@ def test_another_seed_is_another_input():
         ("submitted", "submitted", "not an empty folder"),
     ],
 )
-def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys, folder, out, said):
+def test_mark_refuses_wrong_arguments(tmp_path, capsys, folder, out, said):
     alone(tmp_path / "submitted", [])
     (tmp_path / "empty").mkdir()
     before = everything(tmp_path)

@@ -39,7 +39,7 @@ def code(*outputs, source="x = 1"):
     return new_code_cell(source, outputs=list(outputs), execution_count=1)
 
 
-def test_the_page_keeps_prose_code_and_every_kind_of_output(tmp_path, scripts):
+def test_page_keeps_prose_code_outputs(tmp_path, scripts):
     html = exported(
         tmp_path,
         new_markdown_cell(
@@ -67,7 +67,7 @@ def test_the_page_keeps_prose_code_and_every_kind_of_output(tmp_path, scripts):
     assert "# small" in html
 
 
-def test_the_page_holds_all_it_needs(tmp_path, scripts):
+def test_page_is_self_contained(tmp_path, scripts):
     (scripts / "anywidget.js").write_text("define(['base'], f)")
     (scripts / "require.js").write_text("a('</script>')")
     state = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
@@ -80,13 +80,13 @@ def test_the_page_holds_all_it_needs(tmp_path, scripts):
     assert "http" not in html.replace("</html>", "")
 
 
-def test_a_page_without_figures_loads_no_widget_scripts(tmp_path, scripts):
+def test_page_without_figures_omits_widget_scripts(tmp_path, scripts):
     html = exported(tmp_path, new_markdown_cell("# A"))
     assert "require.js" not in html
     assert "embed-amd.js" not in html
 
 
-def test_text_in_the_widget_state_cannot_end_its_script(tmp_path, scripts):
+def test_widget_state_cannot_end_script(tmp_path, scripts):
     state = {"m": {"state": {"words": "</script><b>"}}}
     widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
     assert "</script><b>" not in exported(tmp_path, code(), widgets=widgets)
@@ -100,11 +100,11 @@ def test_text_in_the_widget_state_cannot_end_its_script(tmp_path, scripts):
         ("[other](https://example.org/a.ipynb)", 'href="https://example.org/a.ipynb"'),
     ],
 )
-def test_links_to_notebooks_lead_to_their_pages(tmp_path, scripts, link, becomes):
+def test_notebook_links_lead_to_pages(tmp_path, scripts, link, becomes):
     assert becomes in exported(tmp_path, new_markdown_cell(link))
 
 
-def test_the_blank_corner_of_a_table_is_no_heading(tmp_path, scripts):
+def test_blank_table_corner_is_no_heading(tmp_path, scripts):
     html = exported(tmp_path, new_markdown_cell("|  | b |\n|---|---|\n| c | d |"))
     cells = BeautifulSoup(html, "html.parser").find_all(["th", "td"])
     assert [(cell.name, cell.text) for cell in cells] == [
@@ -115,16 +115,16 @@ def test_the_blank_corner_of_a_table_is_no_heading(tmp_path, scripts):
     ]
 
 
-def test_a_notebook_without_a_heading_is_called_by_its_name(tmp_path, scripts):
+def test_title_falls_back_to_filename(tmp_path, scripts):
     assert "<title>01_some</title>" in exported(tmp_path, new_markdown_cell("Only prose."))
 
 
-def test_a_missing_script_says_how_to_get_it(tmp_path, scripts):
+def test_missing_script_names_remedy(tmp_path, scripts):
     (scripts / "tex-svg.js").unlink()
     with pytest.raises(UserError, match=r"tex-svg\.js is missing: run `npm ci"):
         exported(tmp_path, new_markdown_cell("# A"))
 
 
-def test_the_scripts_are_where_npm_puts_them():
+def test_scripts_exist_after_npm():
     missing = [str(source) for source in browser_scripts.SCRIPTS.values() if not source.exists()]
     assert missing == []

@@ -58,7 +58,7 @@ def handed_in(tmp_path):
 
 
 def row_of(students, number):
-    return next(row for row in report.count(students) if row.exercise.number == number)
+    return next(row for row in report.summarize(students) if row.exercise.number == number)
 
 
 def counts(row):
@@ -69,7 +69,7 @@ def said(html):
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html.parser").text)
 
 
-def test_every_planted_mistake_is_counted(handed_in):
+def test_summarize_counts_planted_mistakes(handed_in):
     students, left_out = report.read([handed_in])
     row = row_of(students, "2.5")
     assert (len(students), left_out) == (30, [])
@@ -77,45 +77,45 @@ def test_every_planted_mistake_is_counted(handed_in):
     assert counts(row) == {
         FLIPPED: (11, 4),
         SWAPPED: (5, 4),
-        report.OTHERWISE["error"]: (3, 0),
-        report.UNUSUAL: (2, 0),
+        report.FALLBACK_MESSAGES["error"]: (3, 0),
+        report.UNKNOWN_MISTAKE: (2, 0),
     }
 
 
-def test_the_page_says_what_was_counted_and_what_to_talk_about_first(handed_in):
-    text = said(report.page(report.read([handed_in])[0]))
+def test_page_lists_counts_and_top_mistakes(handed_in):
+    text = said(report.render(report.read([handed_in])[0]))
     assert f"11 of 30 (4 passed since) {FLIPPED}" in text
     assert "✓ 13 passed ✗ 13 stuck ○ 4 not tried" in text
     first = text.partition("Talk about these first")[2].partition("All exercises")[0]
     assert first.split(" of 30")[0].strip() == "11"
     assert f"in 2.5 Write conv2d: {FLIPPED}" in first
-    assert report.UNUSUAL not in first  # there is no lesson in that
+    assert report.UNKNOWN_MISTAKE not in first  # there is no lesson in that
 
 
-def test_a_part_that_anybody_opened_is_shown_whole_and_no_other(handed_in):
-    shown = [row.exercise.number for row in report.count(report.read([handed_in])[0])]
+def test_page_shows_tried_parts_only(handed_in):
+    shown = [row.exercise.number for row in report.summarize(report.read([handed_in])[0])]
     core = [one.number for one in all_exercises() if one.model.__module__ == convolution.__name__]
     basics = [one.number for one in all_exercises() if one.model.__module__ == tensors.__name__]
     assert shown == basics + core
 
 
-def test_marks_are_counted_alike(tmp_path):
+def test_marks_count_like_progress(tmp_path):
     fates = ["ok"] * 12 + ["mistake"] * 11 + ["limit", marks.UNREADABLE] + ["todo"] * 5
     made = {"mistake": FLIPPED}
     rows = [
         marks.Mark(name, "02", "2.5", 15 * (fate == "ok"), 15, fate, made.get(fate, ""))
         for name, fate in zip(NAMES, fates, strict=True)
     ]
-    marks.write(rows, tmp_path / marks.NAME)
+    marks.write(rows, tmp_path / marks.FILENAME)
     (tmp_path / "roster.csv").write_text("a table of something else")
-    for source in (tmp_path, tmp_path / marks.NAME):
+    for source in (tmp_path, tmp_path / marks.FILENAME):
         row = row_of(report.read([source])[0], "2.5")
         assert [len(names) for names in (row.passed, row.stuck, row.absent)] == [12, 13, 5]
-        other = {report.OTHERWISE[fate]: (1, 0) for fate in ("limit", marks.UNREADABLE)}
+        other = {report.FALLBACK_MESSAGES[fate]: (1, 0) for fate in ("limit", marks.UNREADABLE)}
         assert counts(row) == {FLIPPED: (11, 0)} | other
 
 
-def test_the_progress_file_itself_does_as_well_as_its_export(tmp_path):
+def test_progress_json_equals_its_export(tmp_path):
     for kind in ("json", "csv"):
         (tmp_path / kind).mkdir()
     for name, fate in zip(NAMES, PLANTED.values(), strict=False):
@@ -125,7 +125,7 @@ def test_the_progress_file_itself_does_as_well_as_its_export(tmp_path):
     folders = [tmp_path / kind for kind in ("json", "csv")]
     (one, _), (other, _) = (report.read(sorted(folder.iterdir())) for folder in folders)
     assert one.keys() == other.keys()
-    assert report.page(one) == report.page(other)
+    assert report.render(one) == report.render(other)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def test_the_progress_file_itself_does_as_well_as_its_export(tmp_path):
         ("Ada A/my_work/progress.json", "Ada A"),
     ],
 )
-def test_whose_file_it_is(tmp_path, place, student):
+def test_student_is_named_by_path(tmp_path, place, student):
     assert report._student(tmp_path / place) == student
 
 
-def test_of_a_whole_folder_handed_in_one_progress_counts(tmp_path):
+def test_folder_counts_progress_once(tmp_path):
     work = tmp_path / "Ada A" / "my_work"
     work.mkdir(parents=True)
     hand_in(work, "progress", "2.5", "conv2d", "mistake", False, [FLIPPED])
@@ -151,7 +151,7 @@ def test_of_a_whole_folder_handed_in_one_progress_counts(tmp_path):
     assert (list(students), left_out) == (["Ada A"], [])
 
 
-def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path):
+def test_read_accepts_spreadsheet_csv(tmp_path):
     hand_in(tmp_path, "Ada A", "2.10", "kernel_gradient", "mistake", False, ["x"])
     text = (tmp_path / "Ada A.csv").read_text("utf-8")
     changed = text.replace("2.10,", "2.1,").replace("False", "FALSE").replace(",", ";")
@@ -160,9 +160,9 @@ def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path):
     assert students["Ada A"]["2.10"].state == "stuck"
 
 
-def test_nobody_is_named_unless_asked(handed_in):
+def test_page_is_anonymous_by_default(handed_in):
     students, _ = report.read([handed_in])
-    anonymous, named = report.page(students), report.page(students, names=True)
+    anonymous, named = report.render(students), report.render(students, names=True)
     for name in NAMES:
         assert name not in anonymous
         assert name in named
@@ -171,25 +171,25 @@ def test_nobody_is_named_unless_asked(handed_in):
     assert who is not None
 
 
-def test_what_students_write_into_their_files_stays_out_of_the_page(tmp_path):
+def test_page_omits_unknown_text(tmp_path):
     entry = {"name": "conv2d", "verdict": "mistake", "passed": False}
     entry["tries"] = [{"digest": "1", "verdict": "mistake", "message": "<script>Ada</script>"}]
     other = {"Ada 9.9": entry | {"name": "<b>Ada</b>"}, "2.5": entry}
     (tmp_path / "a.json").write_text(json.dumps(other))
     students, _ = report.read([tmp_path / "a.json"])
-    for html in (report.page(students), report.page(students, names=True)):
+    for html in (report.render(students), report.render(students, names=True)):
         assert "Ada" not in html
         assert "<script" not in html
-    assert counts(row_of(students, "2.5")) == {report.UNUSUAL: (1, 0)}
+    assert counts(row_of(students, "2.5")) == {report.UNKNOWN_MISTAKE: (1, 0)}
 
 
-def test_a_name_cannot_be_code():
-    found = report.Found("mistake", False, (FLIPPED,))
-    assert "<b>" not in report.page({"<b>Ada</b>": {"2.5": found}}, names=True)
+def test_page_escapes_names():
+    found = report.Outcome("mistake", False, (FLIPPED,))
+    assert "<b>" not in report.render({"<b>Ada</b>": {"2.5": found}}, names=True)
 
 
-def test_the_page_fetches_nothing_and_runs_nothing(handed_in):
-    html = report.page(report.read([handed_in])[0])
+def test_page_loads_no_script(handed_in):
+    html = report.render(report.read([handed_in])[0])
     page = BeautifulSoup(html, "html.parser")
     assert page.find("script") is None
     links = [tag["href"] for tag in page.find_all(href=True)]
@@ -204,11 +204,11 @@ def test_the_page_fetches_nothing_and_runs_nothing(handed_in):
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
-def test_mistakes_can_be_told_apart_in_an_export(exercise):
-    assert not any(report.BETWEEN in message for message in exercise.mistakes)
+def test_separator_is_in_no_message(exercise):
+    assert not any(report.SEPARATOR in message for message in exercise.mistakes)
 
 
-def test_exercises_can_be_found_by_name():
+def test_exercise_names_are_unique():
     assert len({one.name for one in all_exercises()}) == len(all_exercises())
 
 
@@ -223,12 +223,12 @@ BAD = {
     "broken.json": '{"2.5": {"name": "conv2d"',
     "deep.json": "[" * 100_000,
     "bytes.csv": b"\xff\xfe\x00\x01",
-    "huge.csv": b"x" * (report.LARGEST + 1),
+    "huge.csv": b"x" * (report.MAX_BYTES + 1),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_named_and_never_stops_the_others(tmp_path, name, capsys, handed_in):
+def test_bad_file_is_named_and_skipped(tmp_path, name, capsys, handed_in):
     bad = tmp_path / name
     bad.write_bytes(BAD[name] if isinstance(BAD[name], bytes) else BAD[name].encode())
     assert run_command(["report", str(bad), "--out", str(tmp_path / "r.html")]) == 2
@@ -242,7 +242,7 @@ def test_a_bad_file_is_named_and_never_stops_the_others(tmp_path, name, capsys, 
     assert "30 students, 10 exercises" in said((tmp_path / "r.html").read_text("utf-8"))
 
 
-def test_the_command_says_what_to_do_about_wrong_arguments(tmp_path, capsys):
+def test_report_explains_wrong_arguments(tmp_path, capsys):
     def fails(*arguments):
         assert run_command(["report", *map(str, arguments), "--out", str(tmp_path / "r.html")]) == 2
         return capsys.readouterr().err
@@ -263,7 +263,7 @@ def test_the_command_says_what_to_do_about_wrong_arguments(tmp_path, capsys):
     assert (tmp_path / "r.html").read_text() == "mine"
 
 
-def test_the_command_writes_one_file(handed_in, tmp_path, capsys):
+def test_report_writes_one_file(handed_in, tmp_path, capsys):
     out = tmp_path / "deep" / "report.html"
     assert load(COMMANDS["report"])([str(handed_in), "--out", str(out)]) == 0
     assert f"30 students: {out}" in capsys.readouterr().out
@@ -271,7 +271,7 @@ def test_the_command_writes_one_file(handed_in, tmp_path, capsys):
     assert "Ada" not in out.read_text("utf-8")
 
 
-def test_a_page_that_cannot_be_finished_leaves_nothing(tmp_path):
+def test_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(UnicodeEncodeError):
-        report.write(tmp_path / "r.html", "half\ud800")
+        report.write_report(tmp_path / "r.html", "half\ud800")
     assert list(tmp_path.iterdir()) == []

@@ -33,24 +33,24 @@ def alike(a, b):
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_what_goes_in_comes_out(value):
-    (read,) = serialization.unpack(serialization.pack({"seen": [value]}), MOST)
-    assert alike(read["seen"], [value]), read
+def test_messages_round_trip(value):
+    (read,) = serialization.unpack(serialization.pack({"observations": [value]}), MOST)
+    assert alike(read["observations"], [value]), read
 
 
-def test_messages_follow_each_other_and_an_unfinished_one_is_left():
+def test_unpack_skips_unfinished_message():
     stream = serialization.pack({"number": "2.1"}) + serialization.pack({"number": "2.2"})
     assert serialization.unpack(stream, MOST) == [{"number": "2.1"}, {"number": "2.2"}]
     assert serialization.unpack(stream[:-1], MOST) == [{"number": "2.1"}]
     assert serialization.unpack(stream[:5], MOST) == serialization.unpack(b"", MOST) == []
 
 
-def test_what_numpy_lacks_and_what_is_too_large_leaves_its_shape():
-    large = torch.zeros(serialization.MOST_NUMBERS + 1)
+def test_oversized_array_leaves_shape():
+    large = torch.zeros(serialization.MAX_ELEMENTS + 1)
     odd = torch.zeros(2).to(torch.float8_e4m3fn)
-    (read,) = serialization.unpack(serialization.pack({"seen": [large, odd]}), MOST)
-    assert read["seen"] == [
-        Other(f"Tensor float32 of shape ({serialization.MOST_NUMBERS + 1},)"),
+    (read,) = serialization.unpack(serialization.pack({"observations": [large, odd]}), MOST)
+    assert read["observations"] == [
+        Other(f"Tensor float32 of shape ({serialization.MAX_ELEMENTS + 1},)"),
         Other("tensor of float8_e4m3fn"),
     ]
 
@@ -59,7 +59,7 @@ def test_what_numpy_lacks_and_what_is_too_large_leaves_its_shape():
 
 
 def framed(payload):
-    return len(payload).to_bytes(serialization.LENGTH, "big") + payload
+    return len(payload).to_bytes(serialization.LENGTH_BYTES, "big") + payload
 
 
 def npz(text, save=np.savez, **arrays):
@@ -70,7 +70,7 @@ def npz(text, save=np.savez, **arrays):
 
 def with_objects():
     arrays = {"0": np.array([print], dtype=object)}
-    return npz({"seen": ["ndarray", "0"]}, **arrays)
+    return npz({"observations": ["ndarray", "0"]}, **arrays)
 
 
 def of_huge_shape():
@@ -82,7 +82,7 @@ def of_huge_shape():
     with zipfile.ZipFile(whole, "w") as file:
         file.writestr("0.npy", out.getvalue())
         text = io.BytesIO()
-        np.save(text, np.frombuffer(b'{"seen": ["ndarray", "0"]}', np.uint8))
+        np.save(text, np.frombuffer(b'{"observations": ["ndarray", "0"]}', np.uint8))
         file.writestr("text.npy", text.getvalue())
     return framed(whole.getvalue())
 
@@ -91,19 +91,19 @@ def nested(depth):
     value = 1
     for _ in range(depth):
         value = ["list", value]
-    return npz({"seen": value})
+    return npz({"observations": value})
 
 
 HOSTILE = {
     "objects to unpickle": with_objects(),
-    "a bomb": npz({"seen": 1}, np.savez_compressed, a=np.zeros(10**7)),
-    "more than agreed": npz({"seen": 1}, a=np.zeros(10**6)),
+    "a bomb": npz({"observations": 1}, np.savez_compressed, a=np.zeros(10**7)),
+    "more than agreed": npz({"observations": 1}, a=np.zeros(10**6)),
     "a huge shape": of_huge_shape(),
     "a deep nest": nested(100),
     "a deeper nest": nested(900),
-    "an array that is not there": npz({"seen": ["ndarray", "7"]}),
-    "a kind that is not there": npz({"seen": ["module", "os"]}),
-    "an empty kind": npz({"seen": []}),
+    "an array that is not there": npz({"observations": ["ndarray", "7"]}),
+    "a kind that is not there": npz({"observations": ["module", "os"]}),
+    "an empty kind": npz({"observations": []}),
     "no dictionary": npz([1, 2]),
     "a broken text": framed(b"PK\x03\x04nonsense"),
     "an endless length": (2**63).to_bytes(8, "big") + b"x" * 100,
@@ -111,18 +111,20 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_message_is_left_out_and_ends_the_list(name):
+def test_hostile_message_ends_list(name):
     good = serialization.pack({"number": "2.1"})
     assert serialization.unpack(good + HOSTILE[name] + good, MOST) == [{"number": "2.1"}]
 
 
-def test_text_arrays_are_no_numbers():
-    (read,) = serialization.unpack(npz({"seen": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST)
-    assert isinstance(read["seen"], Other)
+def test_text_array_is_refused():
+    (read,) = serialization.unpack(
+        npz({"observations": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST
+    )
+    assert isinstance(read["observations"], Other)
 
 
-def test_damage_anywhere_never_raises():
-    good = serialization.pack({"number": "2.1", "seen": [torch.arange(5.0), (1, "two")]})
+def test_damaged_stream_never_raises():
+    good = serialization.pack({"number": "2.1", "observations": [torch.arange(5.0), (1, "two")]})
     rng = np.random.default_rng(0)
     for _ in range(300):
         damaged = bytearray(good)

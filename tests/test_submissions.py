@@ -27,7 +27,7 @@ def put(*parts, text="{}"):
 # Where they lie -----------------------------------------------------------------------------------
 
 
-def test_they_are_found_in_nbgraders_layout(tmp_path):
+def test_find_reads_nbgrader_layout(tmp_path):
     ada = put(tmp_path, "ada", "02", NAME)
     further = put(tmp_path, "ada", "further-02", NAME)
     put(tmp_path, "gradebook.db")
@@ -41,17 +41,24 @@ def test_they_are_found_in_nbgraders_layout(tmp_path):
     assert submissions.find(tmp_path) == found
 
 
-def test_the_folder_of_a_course_will_do(tmp_path):
+def test_find_accepts_course_folder(tmp_path):
     path = put(tmp_path, "submitted", "ada", "02", NAME)
     assert submissions.find(tmp_path) == [Submission("ada", "02", path)]
 
 
-def test_a_flat_folder_will_do_for_core_workbooks(tmp_path):
+def test_find_accepts_flat_core_workbooks(tmp_path):
     path = put(tmp_path, "ada", NAME)
     assert submissions.find(tmp_path) == [Submission("ada", "02", path)]
 
 
-def test_where_there_are_none_the_layout_is_told(tmp_path):
+@pytest.mark.parametrize("folder", ["2", "02", "further-2", "further-02", "2 further"])
+def test_find_accepts_every_spelling(tmp_path, folder):
+    path = put(tmp_path, "ada", folder, NAME)
+    name = "further-02" if "further" in folder else "02"
+    assert submissions.find(tmp_path) == [Submission("ada", name, path)]
+
+
+def test_find_explains_layout(tmp_path):
     put(tmp_path, "ada", "homework", NAME)
     with pytest.raises(UserError, match=r"ada/02/02_convolution.ipynb; the assignments are 00, 01"):
         submissions.find(tmp_path)
@@ -66,12 +73,12 @@ def written(*cells):
     return nbformat.writes(new_notebook(cells=[*cells]))
 
 
-def test_cells_are_made_anew():
+def test_parse_cells_drops_outputs_and_ids():
     cell = new_code_cell(
         "x = 1", metadata={"tags": ["a"], "nbgrader": {"grade_id": "b", "points": 9}}
     )
     cell.outputs = [nbformat.v4.new_output("stream", text="15")]
-    (read,) = submissions.cells_of(written(cell))
+    (read,) = submissions.parse_cells(written(cell))
     assert (read.source, read.outputs) == ("x = 1", [])
     assert read.metadata == {"tags": ["a"], "nbgrader": {"grade_id": "b"}}
     assert read.id != cell.id
@@ -88,10 +95,10 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_odd_cells_are_read(odd):
+def test_parse_cells_accepts_odd_cells(odd):
     cell = {"cell_type": "code", "source": "x = 1"} | odd
     text = json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [cell]})
-    (read,) = submissions.cells_of(text)
+    (read,) = submissions.parse_cells(text)
     assert read.source == "x = 1"
 
 
@@ -102,18 +109,18 @@ BROKEN += ['{"nbformat": 4, "cells": [{"cell_type": [], "source": "x"}]}']
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_what_is_no_notebook_is_told(tmp_path, text):
+def test_read_refuses_other_files(tmp_path, text):
     with pytest.raises(UnreadableError, match="is damaged, or not a notebook"):
         submissions.read(put(tmp_path, NAME, text=text))
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path):
+def test_read_refuses_binary(tmp_path):
     (tmp_path / NAME).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UnreadableError, match="is damaged"):
         submissions.read(tmp_path / NAME)
 
 
-def test_a_missing_a_linked_and_a_huge_one_are_told(tmp_path, monkeypatch):
+def test_read_refuses_missing_linked_huge(tmp_path, monkeypatch):
     with pytest.raises(UnreadableError, match="There is no 02_convolution"):
         submissions.read(tmp_path / NAME)
     other = put(tmp_path, "bob", "02", NAME, text=written())
@@ -122,7 +129,7 @@ def test_a_missing_a_linked_and_a_huge_one_are_told(tmp_path, monkeypatch):
     for path in (tmp_path / NAME, tmp_path / "ada" / "02" / NAME):
         with pytest.raises(UnreadableError, match="a link to another place"):
             submissions.read(path)
-    monkeypatch.setattr(submissions, "MOST_BYTES", 10)
+    monkeypatch.setattr(submissions, "MAX_BYTES", 10)
     with pytest.raises(UnreadableError, match="larger than"):
         submissions.read(other)
 
@@ -141,9 +148,9 @@ def test_a_missing_a_linked_and_a_huge_one_are_told(tmp_path, monkeypatch):
         new_code_cell("conv2d, y = print, 1"),
     ],
 )
-def test_an_answer_is_known_by_name_tags_or_code(cell):
-    assert submissions.belongs(cell, "exercise", CONV2D)
-    assert not submissions.belongs(cell, "check", CONV2D)
+def test_exercise_cell_is_recognized(cell):
+    assert submissions.is_exercise_cell(cell, "exercise", CONV2D)
+    assert not submissions.is_exercise_cell(cell, "check", CONV2D)
 
 
 @pytest.mark.parametrize(
@@ -156,16 +163,16 @@ def test_an_answer_is_known_by_name_tags_or_code(cell):
         new_code_cell("def f():\n    conv2d = 3"),
     ],
 )
-def test_other_cells_are_not(cell):
-    assert not submissions.belongs(cell, "exercise", CONV2D)
+def test_other_cell_is_not_recognized(cell):
+    assert not submissions.is_exercise_cell(cell, "exercise", CONV2D)
 
 
-def test_an_exercise_is_judged_after_the_last_of_its_cells():
+def test_grading_position_is_last_cell():
     cells = [new_code_cell(s) for s in ("conv2d = 1", "x = 1", "ex.conv2d.check(conv2d)", "y = 2")]
-    assert submissions.place_of(cells, CONV2D) == 2
-    assert submissions.place_of(cells[::-1], CONV2D) == 3
-    assert submissions.place_of(cells[3:], CONV2D) == 0
-    assert submissions.place_of([], CONV2D) == -1
+    assert submissions.grading_position(cells, CONV2D) == 2
+    assert submissions.grading_position(cells[::-1], CONV2D) == 3
+    assert submissions.grading_position(cells[3:], CONV2D) == 0
+    assert submissions.grading_position([], CONV2D) == -1
 
 
 # Mended -------------------------------------------------------------------------------------------
@@ -177,22 +184,22 @@ def graded(cells):
 
 @pytest.fixture(scope="module")
 def workbook():
-    return assignment.source(LESSON)
+    return assignment.source_notebook(LESSON)
 
 
 @pytest.fixture
 def cells():
-    return submissions.cells_of(LESSON.read_text("utf-8"))
+    return submissions.parse_cells(LESSON.read_text("utf-8"))
 
 
-def test_a_whole_one_keeps_its_cells(workbook, cells):
-    mended = submissions.mended(cells, workbook)
+def test_restore_keeps_whole_submission(workbook, cells):
+    mended = submissions.restore_grade_cells(cells, workbook)
     assert [cell.source for cell in mended] == [cell.source for cell in cells]
     assert graded(mended) == graded(workbook.cells)
 
 
 @pytest.mark.parametrize("lost", ["metadata", "checks", "order", "everything", "twice"])
-def test_what_nbgrader_needs_is_there_once(workbook, cells, lost):
+def test_restore_adds_each_grade_cell_once(workbook, cells, lost):
     if lost == "metadata":
         for cell in cells:
             cell.metadata = nbformat.NotebookNode()
@@ -204,22 +211,22 @@ def test_what_nbgrader_needs_is_there_once(workbook, cells, lost):
         cells = [*cells, *cells]
     else:
         cells = []
-    names = graded(submissions.mended(cells, workbook))
+    names = graded(submissions.restore_grade_cells(cells, workbook))
     checks = [name for name in names if name.startswith("check-")]
     assert sorted(checks) == sorted(n for n in graded(workbook.cells) if n.startswith("check-"))
     assert len(set(names)) == len(names)
 
 
-def test_an_answer_in_a_cell_with_its_check_stays(workbook):
+def test_restore_keeps_answer_beside_check(workbook):
     cell = new_code_cell("def conv2d(image): return 5\nex.conv2d.check(conv2d)")
-    mended = submissions.mended([cell], workbook)
+    mended = submissions.restore_grade_cells([cell], workbook)
     assert mended[0].source == cell.source
     assert mended[0].metadata.nbgrader.grade_id == "exercise-2-5"
     assert mended[1].metadata.nbgrader.grade_id == "check-2-5"
 
 
-def test_mending_twice_is_mending_once(workbook, cells):
+def test_restore_is_idempotent(workbook, cells):
     for given in (cells, cells[10:20], []):
-        once = submissions.mended(given, workbook)
-        again = submissions.mended(once, workbook)
+        once = submissions.restore_grade_cells(given, workbook)
+        again = submissions.restore_grade_cells(once, workbook)
         assert [(c.source, c.metadata) for c in again] == [(c.source, c.metadata) for c in once]

@@ -48,7 +48,7 @@ def content(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_the_stored_form(stored, capsys):
+def test_tidy_writes_stored_form(stored, capsys):
     assert tidy.main([str(stored)]) == 0
     assert capsys.readouterr().out == f"{stored}: tidied\n"
     notebook = content(stored)
@@ -65,7 +65,7 @@ def test_the_stored_form(stored, capsys):
     assert notebook["metadata"] == tidy.METADATA
 
 
-def test_tidying_twice_changes_nothing_more(stored, capsys):
+def test_tidy_is_idempotent(stored, capsys):
     tidy.main([str(stored)])
     first, place = stored.read_bytes(), stored.stat().st_ino
     capsys.readouterr()
@@ -74,7 +74,7 @@ def test_tidying_twice_changes_nothing_more(stored, capsys):
     assert (stored.read_bytes(), stored.stat().st_ino) == (first, place)
 
 
-def test_check_lists_what_is_untidy_and_changes_nothing(stored, capsys):
+def test_check_lists_untidy_files(stored, capsys):
     before = stored.read_bytes()
     assert tidy.main(["--check", str(stored)]) == 1
     assert capsys.readouterr().out == f"{stored}: not tidy\n"
@@ -84,7 +84,7 @@ def test_check_lists_what_is_untidy_and_changes_nothing(stored, capsys):
 
 
 @pytest.mark.parametrize("options", [[], ["--check"]])
-def test_a_compared_cell_without_output_is_named(stored, capsys, options):
+def test_missing_output_is_named(stored, capsys, options):
     notebook = untidy()
     notebook.cells[1].outputs = []
     stored.write_text(tidy.tidy(notebook), encoding="utf-8")
@@ -94,7 +94,7 @@ def test_a_compared_cell_without_output_is_named(stored, capsys, options):
 
 
 @pytest.mark.executed
-def test_run_stores_what_compared_cells_print(stored, capsys):
+def test_run_stores_compared_outputs(stored, capsys):
     tidy.main([str(stored)])
     notebook = content(stored)
     notebook["cells"][1]["source"] = ["print(1 + 1)"]
@@ -108,7 +108,7 @@ def test_run_stores_what_compared_cells_print(stored, capsys):
 
 
 @pytest.mark.executed
-def test_run_changes_nothing_where_a_cell_fails(stored, capsys):
+def test_failing_cell_keeps_file(stored, capsys):
     notebook = untidy()
     notebook.cells[2].source = "1 / 0"
     stored.write_text(tidy.tidy(notebook), encoding="utf-8")
@@ -120,7 +120,7 @@ def test_run_changes_nothing_where_a_cell_fails(stored, capsys):
     assert stored.read_bytes() == before
 
 
-def test_absent_double_and_forbidden_ids_become_stable_slugs(tmp_path):
+def test_bad_ids_become_stable_slugs(tmp_path):
     notebook = untidy()
     notebook.cells += [
         new_markdown_cell("## How far? §3", id="kept-id"),
@@ -138,7 +138,7 @@ def test_absent_double_and_forbidden_ids_become_stable_slugs(tmp_path):
     assert ids == ["kept-id", "compared", "loose", "how-far-3", "check-ex-2-3", "cell"]
 
 
-def test_an_older_minor_format_is_brought_up_to_date():
+def test_older_minor_format_is_updated():
     raw = json.loads(nbformat.v4.writes(untidy()))
     raw["nbformat_minor"] = 2
     for cell in raw["cells"]:
@@ -161,7 +161,7 @@ def test_an_older_minor_format_is_brought_up_to_date():
         ('{"cells": [{"cell_type": "code"}], "nbformat": 4}', "not a valid notebook"),
     ],
 )
-def test_what_is_no_notebook_is_said_to_be_none(tmp_path, capsys, text, reason):
+def test_tidy_refuses_other_files(tmp_path, capsys, text, reason):
     path, good = tmp_path / "bad.ipynb", tmp_path / "good.ipynb"
     path.write_text(text, encoding="utf-8")
     nbformat.write(untidy(), good)
@@ -173,12 +173,12 @@ def test_what_is_no_notebook_is_said_to_be_none(tmp_path, capsys, text, reason):
     assert caught.out == f"{good}: tidied\n"  # one bad file does not stop the others
 
 
-def test_an_absent_file_is_named(tmp_path, capsys):
+def test_tidy_names_absent_file(tmp_path, capsys):
     assert tidy.main([str(tmp_path / "none.ipynb")]) == 2
     assert "none.ipynb" in capsys.readouterr().err
 
 
-def test_a_failing_write_leaves_the_file_and_nothing_beside_it(stored, monkeypatch, capsys):
+def test_failed_write_keeps_file(stored, monkeypatch, capsys):
     def full(source, target):
         raise OSError(28, "No space left on device")
 
@@ -200,7 +200,7 @@ def toy_registry(monkeypatch):
     return {toy.number: toy for toy in toys}
 
 
-def test_the_tutor_edition_holds_every_answer_under_the_same_ids(toy_registry):
+def test_tutor_edition_keeps_ids(toy_registry):
     student = toy_workbook.stored()
     tutor = editions.tutor_edition(student)
     kept = [cell for cell in tutor.cells if editions.MISTAKES not in editions.tags(cell)]
@@ -211,7 +211,7 @@ def test_the_tutor_edition_holds_every_answer_under_the_same_ids(toy_registry):
     assert student == toy_workbook.stored()
 
 
-def test_the_tutor_edition_keeps_only_outputs_that_are_compared(toy_registry):
+def test_tutor_edition_keeps_compared_outputs(toy_registry):
     student = toy_workbook.stored()
     code = [cell for cell in student.cells if cell.cell_type == "code"]
     for cell in code:
@@ -220,13 +220,13 @@ def test_the_tutor_edition_keeps_only_outputs_that_are_compared(toy_registry):
     assert kept == [cell.id for cell in code if NBVAL_TAG in editions.tags(cell)]
 
 
-def test_an_exercise_that_nobody_declares_is_named(monkeypatch):
+def test_tutor_edition_names_undeclared_exercise(monkeypatch):
     monkeypatch.setattr(exercise, "all_exercises", list)
     with pytest.raises(UserError, match=r"course_utils/exercises holds no 9\.1"):
         editions.tutor_edition(toy_workbook.stored())
 
 
-def test_writing_keeps_folders_and_leaves_the_source_alone(tmp_path, monkeypatch, toy_registry):
+def test_write_keeps_folders_and_source(tmp_path, monkeypatch, toy_registry):
     monkeypatch.setattr(editions, "NOTEBOOKS", tmp_path / "notebooks")
     source = tmp_path / "notebooks" / "further" / "09_toy.ipynb"
     elsewhere = tmp_path / "elsewhere.ipynb"
@@ -242,7 +242,7 @@ def test_writing_keeps_folders_and_leaves_the_source_alone(tmp_path, monkeypatch
         assert answer in [cell.source for cell in nbformat.read(path, as_version=4).cells]
 
 
-def test_discovery_goes_by_folder_and_skips_checkpoints(tmp_path):
+def test_discover_skips_checkpoints(tmp_path):
     for name in ("b.ipynb", "further/a.ipynb", "a.ipynb", ".ipynb_checkpoints/a.ipynb", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

@@ -19,7 +19,14 @@ from nbformat import NotebookNode
 
 from course_utils.errors import UserError
 from course_utils.exercise import Exercise, all_exercises
-from course_utils.workbooks import BUILD, NOTEBOOKS, discover, exercise_number, parse_args
+from course_utils.workbooks import (
+    BUILD,
+    discover,
+    exercise_number,
+    normalize_names,
+    parse_args,
+    workbook_name,
+)
 
 CONFIG = '''"""Settings of nbgrader for this course; made by `course_utils assignment`."""
 
@@ -32,7 +39,7 @@ c.CourseDirectory.course_id = "convolution"
 c.ClearSolutions.code_stub = {"python": ""}  # the stub stands above the solution
 # `nbgrader autograde` judges as `course_utils mark` does: in a jail, never in this process
 c.Autograde.sanitize_preprocessors = [
-    nbgrader_preprocessors.Mend,
+    nbgrader_preprocessors.RestoreGradeCells,
     steps.ClearOutput,
     steps.DeduplicateIds,
     steps.OverwriteKernelspec,
@@ -40,7 +47,7 @@ c.Autograde.sanitize_preprocessors = [
     steps.CheckCellMetadata,
 ]
 c.Autograde.autograde_preprocessors = [
-    nbgrader_preprocessors.Judge,
+    nbgrader_preprocessors.JailedAutograder,
     steps.LimitOutput,
     steps.SaveAutoGrades,
     steps.AssignLatePenalties,
@@ -49,49 +56,54 @@ c.Autograde.autograde_preprocessors = [
 '''
 
 
-def name_of(workbook: Path) -> str:
-    """The assignment's name: "02", or "further-02" for a further part."""
-    return "-".join(workbook.relative_to(NOTEBOOKS).as_posix().partition("_")[0].split("/"))
+def assignment_name(workbook: Path) -> str:
+    """Return the assignment's name: "02", or "further-02" for a further part."""
+    return workbook_name(workbook).replace("/", "-")
 
 
-def workbooks() -> dict[str, Path]:
-    """Assignment's name → workbook, for all of them."""
-    return {name_of(path): path for path in discover()}
+def normalize(name: str) -> str:
+    """Write an assignment's name as `assignment_name` does: "2 further" is "further-02"."""
+    return " ".join(normalize_names([name.replace("-", "/")])).replace("/", "-")
 
 
-def workbook_of(name: str) -> Path:
-    """The workbook of an assignment.
+def assignments() -> dict[str, Path]:
+    """Return assignment's name → workbook, for all of them."""
+    return {assignment_name(path): path for path in discover()}
+
+
+def find_workbook(name: str) -> Path:
+    """Return the workbook of an assignment.
 
     Raises
     ------
     UserError
         If there is none of this name; the message lists those there are.
     """
-    known = workbooks()
-    if name not in known:
-        raise UserError(f"No workbook is the assignment {name!r}; there are {', '.join(known)}.")
-    return known[name]
+    available = assignments()
+    if name not in available:
+        raise UserError(f"There is no assignment {name!r}; available: {', '.join(available)}.")
+    return available[name]
 
 
 def grade_id(role: str, number: str) -> str:
-    """The name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
+    """Return the name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
     return f"{role}-{number.replace('.', '-')}"
 
 
-def points(exercise: Exercise) -> float:
-    """What a right answer earns: a point for each minute that the exercise takes."""
+def max_points(exercise: Exercise) -> float:
+    """Return what a right answer earns: a point for each minute that the exercise takes."""
     return exercise.minutes
 
 
 def exercises_in(notebook: NotebookNode) -> dict[str, Exercise]:
-    """Number → exercise, for those of a workbook, in its order."""
-    known = {exercise.number: exercise for exercise in all_exercises()}
+    """Return number → exercise, for those of a workbook, in its order."""
+    exercises = {exercise.number: exercise for exercise in all_exercises()}
     numbers = filter(None, (exercise_number(cell) for cell in notebook.cells))
-    return {number: known[number] for number in numbers}
+    return {number: exercises[number] for number in numbers}
 
 
-def source(workbook: Path) -> NotebookNode:
-    """The workbook as nbgrader's source: answers below the stubs, checks locked, with points."""
+def source_notebook(workbook: Path) -> NotebookNode:
+    """Return the workbook as nbgrader's source: answers below the stubs, checks with points."""
     notebook = nbformat.read(workbook, as_version=4)
     exercises = exercises_in(notebook)
     for cell in notebook.cells:
@@ -100,8 +112,8 @@ def source(workbook: Path) -> NotebookNode:
             cell.source += f"\n### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
             cell.metadata.nbgrader = _metadata("exercise", number)
         elif number := exercise_number(cell, "check"):
-            worth = points(exercises[number])
-            cell.metadata.nbgrader = _metadata("check", number) | {"points": worth}
+            points = max_points(exercises[number])
+            cell.metadata.nbgrader = _metadata("check", number) | {"points": points}
     return notebook
 
 
@@ -111,18 +123,18 @@ def _metadata(role: str, number: str) -> dict:
     return flags | {"grade_id": grade_id(role, number), "schema_version": 3}
 
 
-def make(notebooks: list[Path], out: Path) -> list[Path]:
+def make_course(notebooks: list[Path], out: Path) -> list[Path]:
     """Make nbgrader's course of these workbooks in a folder; return the notebooks for students."""
     from nbgrader.converters import GenerateAssignment
 
     (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
     released = []
     for workbook in notebooks:
-        name = name_of(workbook)
+        name = assignment_name(workbook)
         target = out / "source" / name / workbook.name
         target.parent.mkdir(parents=True)
-        nbformat.write(source(workbook), target)
-        with course(out) as (settings, directory):
+        nbformat.write(source_notebook(workbook), target)
+        with open_course(out) as (settings, directory):
             directory.assignment_id = name
             GenerateAssignment(coursedir=directory, config=settings).start()
         released.append(out / "release" / name / workbook.name)
@@ -130,7 +142,7 @@ def make(notebooks: list[Path], out: Path) -> list[Path]:
 
 
 @contextmanager
-def course(folder: Path) -> Iterator[tuple]:
+def open_course(folder: Path) -> Iterator[tuple]:
     """Settings and directory of a course of nbgrader, with its log held down to errors.
 
     Raises
@@ -162,6 +174,6 @@ def course(folder: Path) -> Iterator[tuple]:
 def main(argv: list[str]) -> int:
     """Write nbgrader's course."""
     notebooks, out = parse_args("assignment", __doc__, argv, BUILD / "course", further=False)
-    for path in make(notebooks, out):
+    for path in make_course(notebooks, out):
         print(f"for students: {path}")
     return 0

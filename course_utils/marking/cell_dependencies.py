@@ -1,4 +1,4 @@
-"""Which cells of a submission have to run before its answers can be seen.
+"""Which cells of a submission have to run before its answers can be observed.
 
 What a student wrote runs, and the exercises' cells. A cell of the lesson that is as it was given
 runs only if something that runs later may need it: it binds a name that is read there, or touches
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from course_utils.exercise import Exercise
-from course_utils.marking.submissions import belongs
+from course_utils.marking.submissions import is_exercise_cell
 
 READS_ANYTHING = {"eval", "exec", "globals", "locals", "vars", "get_ipython"}
 
@@ -36,39 +36,43 @@ def names_in(source: str) -> Names:
     except (SyntaxError, ValueError, RecursionError):
         return Names(set(READS_ANYTHING), set(), set())
     symbols = cell.get_symbols()
-    inner = [one for part in _within(cell) for one in part.get_symbols() if one.is_global()]
-    read = {one.get_name() for one in [*symbols, *inner] if one.is_referenced()}
-    bound = {one.get_name() for one in [*symbols, *inner] if one.is_assigned() or one.is_imported()}
-    defined = {one.get_name() for one in symbols if one.is_namespace()}
-    return Names(read - defined, bound, {one.get_name() for one in symbols if one.is_imported()})
+    nested = (symbol for table in _nested_tables(cell) for symbol in table.get_symbols())
+    every = [*symbols, *(symbol for symbol in nested if symbol.is_global())]
+    read = {symbol.get_name() for symbol in every if symbol.is_referenced()}
+    bound = {s.get_name() for s in every if s.is_assigned() or s.is_imported()}
+    defined = {symbol.get_name() for symbol in symbols if symbol.is_namespace()}
+    imported = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
+    return Names(read - defined, bound, imported)
 
 
-def _within(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
+def _nested_tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
     """The tables of all functions and classes in a cell."""
-    return [part for child in table.get_children() for part in (child, *_within(child))]
+    return [part for child in table.get_children() for part in (child, *_nested_tables(child))]
 
 
-def needed(
+def cells_to_run(
     cells: list[NotebookNode], lesson: NotebookNode, exercises: Iterable[Exercise]
 ) -> list[bool]:
     """Whether each cell of a submission has to run.
 
     Parameters
     ----------
-    cells : a student's, from `submissions.cells_of`
+    cells : a student's, from `submissions.parse_cells`
     lesson : the workbook as it was given
     exercises : of the workbook
     """
-    given = {cell.source.strip(): names_in(cell.source) for cell in lesson.cells}
-    tools = set(dir(builtins)).union(*(names.imported for names in given.values()))
-    exercises, wanted, runs = list(exercises), set(), []
+    of_lesson = {cell.source.strip(): names_in(cell.source) for cell in lesson.cells}
+    tools = set(dir(builtins)).union(*(names.imported for names in of_lesson.values()))
+    exercises, read_later, runs = list(exercises), set(), []
     for cell in reversed(cells):
-        names = given.get(cell.source.strip()) or names_in(cell.source)
-        own = cell.source.strip() not in given or any(
-            belongs(cell, "exercise", exercise) for exercise in exercises
+        source = cell.source.strip()
+        names = of_lesson.get(source) or names_in(cell.source)
+        is_own = source not in of_lesson or any(
+            is_exercise_cell(cell, "exercise", exercise) for exercise in exercises
         )
-        touches = (names.read & wanted) - tools | (names.bound & wanted)
-        run = cell.cell_type == "code" and bool(own or touches or wanted & READS_ANYTHING)
-        wanted |= names.read if run else set()
+        is_needed = (names.read & read_later) - tools | (names.bound & read_later)
+        is_needed |= read_later & READS_ANYTHING  # something later may read any name
+        run = cell.cell_type == "code" and bool(is_own or is_needed)
+        read_later |= names.read if run else set()
         runs.append(run)
     return runs[::-1]

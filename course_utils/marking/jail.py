@@ -24,10 +24,10 @@ import psutil
 
 from course_utils.errors import UserError
 
-GIVEN, SCRATCH = "/given", "/scratch"  # the folder to read and the one to write, inside
+INPUT_DIR, SCRATCH_DIR = "/input", "/scratch"  # the folder to read and the one to write, inside
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
 FIRST_UID = 61_000  # for root, whose own processes no limit stops
-MISSING = (
+NO_JAIL = (
     "Marking runs students' code in a jail made by bubblewrap, and {why}.\n"
     "On Linux install it (Debian and Ubuntu: `sudo apt install bubblewrap`); elsewhere mark on a "
     "Linux machine.\n--unsafe does without a jail: then students' code can read, change and send "
@@ -50,12 +50,12 @@ class Limits(NamedTuple):
 LIMITS = Limits()
 
 
-class Ended(NamedTuple):
-    """What came out of a run, and why it ended: "", "time", "memory", "output" or "died"."""
+class RunResult(NamedTuple):
+    """What came out of a run, and why it stopped: "", "time", "memory", "output" or "died"."""
 
     output: bytes
-    why: str
-    complaint: str = ""  # the end of what it wrote to stderr
+    stop_reason: str
+    stderr: str = ""  # the beginning of what it wrote there
 
 
 class JailError(UserError):
@@ -71,40 +71,40 @@ def check() -> None:
         If bubblewrap is missing or may not make a jail here.
     """
     if not shutil.which("bwrap"):
-        raise JailError(MISSING.format(why="there is no `bwrap` on this computer"))
-    tried = subprocess.run(
-        [*_walls(Path(tempfile.gettempdir())), "/usr/bin/env", "true"],
+        raise JailError(NO_JAIL.format(why="there is no `bwrap` on this computer"))
+    probe = subprocess.run(
+        [*bwrap_args(Path(tempfile.gettempdir())), "/usr/bin/env", "true"],
         capture_output=True,
         text=True,
     )
-    if tried.returncode:
-        why = f"it does not start here ({tried.stderr.strip() or 'no message'})"
-        raise JailError(MISSING.format(why=why))
+    if probe.returncode:
+        why = f"it does not start here ({probe.stderr.strip() or 'no message'})"
+        raise JailError(NO_JAIL.format(why=why))
 
 
-def _walls(given: Path) -> list[str]:
-    """Bubblewrap's command line, up to the program to be run."""
-    own = () if os.geteuid() == 0 else ("user",)  # root drops to another user instead
-    walls = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "jail"]
-    walls += [f"--unshare-{name}" for name in (*own, "ipc", "pid", "net", "uts", "cgroup-try")]
-    if own:
-        walls += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
+def bwrap_args(input_dir: Path) -> list[str]:
+    """Return bubblewrap's command line, up to the program to be run."""
+    user = () if os.geteuid() == 0 else ("user",)  # root drops to another user instead
+    args = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "jail"]
+    args += [f"--unshare-{name}" for name in (*user, "ipc", "pid", "net", "uts", "cgroup-try")]
+    if user:
+        args += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     for place in SYSTEM:
         if os.path.islink(place):
-            walls += ["--symlink", os.readlink(place), place]
+            args += ["--symlink", os.readlink(place), place]
         else:
-            walls += ["--ro-bind-try", place, place]
+            args += ["--ro-bind-try", place, place]
     for place in _pythons():
         for parent in reversed(Path(place).parents):
-            walls += ["--perms", "0755", "--dir", str(parent)]
-        walls += ["--ro-bind", place, place]
+            args += ["--perms", "0755", "--dir", str(parent)]
+        args += ["--ro-bind", place, place]
     for place in (*site.getsitepackages(), site.getusersitepackages()):
         if (installed := Path(place) / "course_utils").is_dir():
-            walls += ["--tmpfs", str(installed)]  # it holds the answers
-    walls += ["--ro-bind", str(given), GIVEN, "--proc", "/proc", "--dev", "/dev"]
-    for place in (SCRATCH, "/dev/shm"):
-        walls += ["--perms", "1777", "--size", str(LIMITS.file), "--tmpfs", place]
-    return [*walls, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
+            args += ["--tmpfs", str(installed)]  # it holds the answers
+    args += ["--ro-bind", str(input_dir), INPUT_DIR, "--proc", "/proc", "--dev", "/dev"]
+    for place in (SCRATCH_DIR, "/dev/shm"):
+        args += ["--perms", "1777", "--size", str(LIMITS.file), "--tmpfs", place]
+    return [*args, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_DIR]
 
 
 def _pythons() -> list[str]:
@@ -114,36 +114,36 @@ def _pythons() -> list[str]:
     return sorted(place for place in folders if not place.startswith("/usr/") and place != "/usr")
 
 
-def run(code: str, job: bytes, given: Path, limits: Limits, jailed: bool = True) -> Ended:
-    """Run some Python with the folder `given` on its path and `job` on its standard input.
+def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = True) -> RunResult:
+    """Run some Python with the folder `input_dir` on its path and `job` on its standard input.
 
-    The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the walls.
+    The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
     """
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as said:
-        command, environment = [sys.executable, "-c", code], _environment(str(given), scratch)
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as stderr:
+        command, environment = [sys.executable, "-c", code], _environment(str(input_dir), scratch)
         if jailed:
-            inside = _environment(GIVEN, SCRATCH)
-            settings = [part for pair in inside.items() for part in ("--setenv", *pair)]
-            command, environment = [*_walls(given), *settings, *command], None
+            variables = _environment(INPUT_DIR, SCRATCH_DIR)
+            settings = [part for pair in variables.items() for part in ("--setenv", *pair)]
+            command, environment = [*bwrap_args(input_dir), *settings, *command], None
         job_file = Path(scratch, "job")
         job_file.write_bytes(job)
         with job_file.open("rb") as stdin:
-            options = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": said, "bufsize": 0}
+            options = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": stderr, "bufsize": 0}
             program = subprocess.Popen(command, env=environment, cwd=scratch, **options)
-            with _stopped_at_the_end(program):
-                output, why = _watch(program, limits)
-        said.seek(0)
-        return Ended(output, why, said.read(4000).decode(errors="replace").strip())
+            with _killed_on_exit(program):
+                output, stop_reason = _watch(program, limits)
+        stderr.seek(0)
+        return RunResult(output, stop_reason, stderr.read(4000).decode(errors="replace").strip())
 
 
-def _environment(given: str, scratch: str) -> dict[str, str]:
+def _environment(input_dir: str, scratch: str) -> dict[str, str]:
     one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     return one_thread | {
         "PATH": "/usr/bin:/bin",
         "HOME": scratch,
         "TMPDIR": scratch,
         "LANG": "C.UTF-8",
-        "PYTHONPATH": given,
+        "PYTHONPATH": input_dir,
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": f"{scratch}/matplotlib",
@@ -154,14 +154,13 @@ def _environment(given: str, scratch: str) -> dict[str, str]:
 
 
 @contextmanager
-def _stopped_at_the_end(program: subprocess.Popen) -> Iterator[None]:
+def _killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
     """Leave no process behind: with the first one, the kernel ends a jail's others."""
-    family = psutil.Process(program.pid)
+    root = psutil.Process(program.pid)
     try:
         yield
     finally:
-        left = _family(family)
-        for process in left:
+        for process in process_tree(root):
             try:
                 process.kill()
             except psutil.NoSuchProcess:
@@ -170,16 +169,17 @@ def _stopped_at_the_end(program: subprocess.Popen) -> Iterator[None]:
         program.stdout.close()
 
 
-def _family(first: psutil.Process) -> list[psutil.Process]:
+def process_tree(root: psutil.Process) -> list[psutil.Process]:
+    """Return a process and its descendants; nothing once it has ended."""
     try:
-        return [first, *first.children(recursive=True)]
+        return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 
 
 def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
     """Read the output until the program ends or a limit is reached."""
-    output, ends = bytearray(), time.monotonic() + limits.seconds
+    output, deadline = bytearray(), time.monotonic() + limits.seconds
 
     def read():
         while chunk := program.stdout.read(2**16):
@@ -189,14 +189,14 @@ def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    family = psutil.Process(program.pid)
+    root = psutil.Process(program.pid)
     while program.poll() is None:
         reader.join(0.25)
         if len(output) > limits.output:
             return bytes(output[: limits.output]), "output"
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             return bytes(output), "time"
-        if _memory(family, limits.memory) > limits.memory:
+        if _memory(root, limits.memory) > limits.memory:
             return bytes(output), "memory"
         if not reader.is_alive():
             time.sleep(0.02)
@@ -204,18 +204,19 @@ def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
     return bytes(output), "died" if program.returncode else ""
 
 
-def _memory(family: psutil.Process, most: int) -> int:
+def _memory(root: psutil.Process, limit: int) -> int:
     """Bytes that a process and its descendants hold; what they share counts once if it matters."""
-    members = _family(family)
-    total = sum(_held(process, "memory_info", "rss") for process in members)
-    if total > most:
-        total = sum(_held(process, "memory_full_info", "pss") for process in members)
+    processes = process_tree(root)
+    total = sum(read_memory(process, "memory_info", "rss") for process in processes)
+    if total > limit:  # the proportional share takes long to read: only where it decides
+        total = sum(read_memory(process, "memory_full_info", "pss") for process in processes)
     return total
 
 
-def _held(process: psutil.Process, ask: str, what: str) -> int:
+def read_memory(process: psutil.Process, method: str, field: str) -> int:
+    """Return bytes that a process holds, by one of psutil's measures; 0 once it has ended."""
     try:
-        return getattr(getattr(process, ask)(), what)
+        return getattr(getattr(process, method)(), field)
     except psutil.NoSuchProcess:
         return 0
 
@@ -224,10 +225,10 @@ def confine(limits: Limits, jailed: bool) -> None:
     """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
     import resource
 
-    wanted = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": 256, "CORE": 0}
+    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": 256, "CORE": 0}
     if jailed:  # outside, all processes of the user count
-        wanted["NPROC"] = limits.processes
-    for name, value in wanted.items():
+        values["NPROC"] = limits.processes
+    for name, value in values.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     if jailed and os.geteuid() == 0:
         user = FIRST_UID + int.from_bytes(os.urandom(2), "big") % 4000  # one for each run

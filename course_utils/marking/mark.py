@@ -24,16 +24,18 @@ from tqdm import tqdm
 
 from course_utils.exercise import Exercise
 from course_utils.judging import feedback
-from course_utils.judging.verdict import Verdict
+from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import assignment, jail, marks, submissions
-from course_utils.marking.grader import Judge
+from course_utils.marking.grader import SubmissionGrader
 from course_utils.marking.marks import UNREADABLE, Mark
 from course_utils.marking.submissions import Submission, UnreadableError
 from course_utils.workbooks import BUILD, ensure_empty_dir
 
-PAGE = Path(__file__).with_name("feedback.html.j2")
-UNSAFE = "--unsafe: students' code runs without a jail and can read, change and send what you can."
-WORDS = {
+TEMPLATE = Path(__file__).with_name("feedback.html.j2")
+UNSAFE_WARNING = (
+    "--unsafe: students' code runs without a jail and can read, change and send what you can."
+)
+STATUS_WORDS = {
     "ok": "right",
     "todo": "not attempted",
     "own": "the course's own answer",
@@ -45,70 +47,81 @@ WORDS = {
 }
 
 
-class Marked(NamedTuple):
+class GradedSubmission(NamedTuple):
     """A submission, its cells, and the verdict on each exercise of its assignment by number."""
 
     submission: Submission
     cells: list[NotebookNode]
     verdicts: dict[str, Verdict]
-    trouble: str = ""  # why there was nothing to judge
+    problem: str = ""  # why there was nothing to grade
 
 
 class Assignments:
-    """The workbooks that are met, read once: notebook and exercises by assignment's name."""
+    """The workbooks that were handed in, read once: notebook and exercises by assignment's name."""
 
     def __init__(self, names: set[str]):
-        self.paths = {name: assignment.workbook_of(name) for name in sorted(names)}
-        self.notebooks = {name: assignment.source(path) for name, path in self.paths.items()}
+        self.paths = {name: assignment.find_workbook(name) for name in sorted(names)}
+        self.notebooks = {
+            name: assignment.source_notebook(path) for name, path in self.paths.items()
+        }
         self.exercises = {n: assignment.exercises_in(book) for n, book in self.notebooks.items()}
 
     def all_exercises(self) -> list[Exercise]:
-        """Every exercise that is met."""
-        return [one for exercises in self.exercises.values() for one in exercises.values()]
+        """Return every exercise of these workbooks."""
+        return [e for exercises in self.exercises.values() for e in exercises.values()]
 
 
-def judge_all(
-    found: list[Submission], known: Assignments, judge: Judge, jobs: int, show: bool = False
-) -> list[Marked]:
-    """Judge submissions, several at a time; one that cannot be read is told apart."""
+def grade_all(
+    handed_in: list[Submission],
+    assignments: Assignments,
+    grader: SubmissionGrader,
+    jobs: int,
+    show: bool = False,
+) -> list[GradedSubmission]:
+    """Grade submissions, several at a time; one that cannot be read is told apart."""
 
-    def observe(one: Submission):
+    def observe(submission: Submission):
         try:
-            cells = submissions.read(one.path)
+            cells = submissions.read(submission.path)
         except UnreadableError as error:
             return [], str(error)
-        name = one.assignment
-        return cells, judge.observe(cells, known.notebooks[name], known.exercises[name])
+        name = submission.assignment
+        lesson, exercises = assignments.notebooks[name], assignments.exercises[name]
+        return cells, grader.observe(cells, lesson, exercises)
 
-    marked = []
+    graded = []
     with ThreadPoolExecutor(jobs) as pool:
-        seen = tqdm(pool.map(observe, found), "marking", len(found), unit="", disable=not show)
-        for one, (cells, ended) in zip(found, seen, strict=True):
-            numbers = known.exercises[one.assignment]
-            if isinstance(ended, str):
-                blank = {n: Verdict("todo", e.heading) for n, e in numbers.items()}
-                marked.append(Marked(one, cells, blank, ended))
+        results = tqdm(
+            pool.map(observe, handed_in), "marking", len(handed_in), unit="", disable=not show
+        )
+        for submission, (cells, result) in zip(handed_in, results, strict=True):
+            exercises = assignments.exercises[submission.assignment]
+            if isinstance(result, str):
+                blank = {number: Verdict(Status.TODO, e.heading) for number, e in exercises.items()}
+                graded.append(GradedSubmission(submission, cells, blank, result))
             else:
-                marked.append(Marked(one, cells, judge.verdicts(ended, numbers)))
-    return marked
+                verdicts = grader.verdicts(result, exercises)
+                graded.append(GradedSubmission(submission, cells, verdicts))
+    return graded
 
 
-def table(marked: list[Marked], known: Assignments) -> list[Mark]:
-    """The rows of marks.csv."""
+def mark_table(graded: list[GradedSubmission], assignments: Assignments) -> list[Mark]:
+    """Return the rows of marks.csv."""
     rows = []
-    for one in marked:
-        for number, verdict in one.verdicts.items():
-            maximum = assignment.points(known.exercises[one.submission.assignment][number])
-            earned = maximum if verdict.status == "ok" else 0
-            told = verdict.message if verdict.status == "mistake" else ""
-            findings = " ".join(verdict.findings) if told else ""
-            status = UNREADABLE if one.trouble else verdict.status
-            where = one.submission.student, one.submission.assignment, number
-            rows.append(Mark(*where, earned, maximum, status, told, findings))
+    for submission, _, verdicts, problem in graded:
+        student, name, _ = submission
+        for number, verdict in verdicts.items():
+            maximum = assignment.max_points(assignments.exercises[name][number])
+            points = marks.score(verdict.status, maximum)
+            misconception = verdict.message if verdict.status == Status.MISTAKE else ""
+            findings = " ".join(verdict.findings) if misconception else ""
+            status = UNREADABLE if problem else verdict.status
+            result = points, maximum, status, misconception, findings
+            rows.append(Mark(student, name, number, *result))
     return rows
 
 
-def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
+def fill_gradebook(graded: list[GradedSubmission], assignments: Assignments, out: Path) -> None:
     """Make nbgrader's course, put the submissions into it, and let nbgrader autograde them.
 
     Raises
@@ -121,53 +134,56 @@ def fill_gradebook(marked: list[Marked], known: Assignments, out: Path) -> None:
 
     from course_utils.marking import nbgrader_preprocessors
 
-    assignment.make(list(known.paths.values()), out)
-    for one in marked:
-        student, name, _ = one.submission
-        target = out / "submitted" / student / name / known.paths[name].name
+    assignment.make_course(list(assignments.paths.values()), out)
+    for submission, cells, verdicts, _ in graded:
+        student, name, _ = submission
+        source = assignments.notebooks[name]
+        target = out / "submitted" / student / name / assignments.paths[name].name
         target.parent.mkdir(parents=True)
-        whole = submissions.mended(one.cells, known.notebooks[name])
-        nbformat.write(new_notebook(cells=whole, metadata=known.notebooks[name].metadata), target)
-        nbgrader_preprocessors.Judge.known[student, name] = one.verdicts
-    for name in known.paths:
-        with assignment.course(out) as (settings, directory):
+        restored = submissions.restore_grade_cells(cells, source)
+        nbformat.write(new_notebook(cells=restored, metadata=source.metadata), target)
+        nbgrader_preprocessors.JailedAutograder.verdicts[student, name] = verdicts
+    for name in assignments.paths:
+        with assignment.open_course(out) as (settings, directory):
             directory.assignment_id = name
             try:
                 Autograde(coursedir=directory, config=settings).start()
             except NbGraderException as error:
                 raise RuntimeError(f"nbgrader could not fill its gradebook: {error}") from None
-    nbgrader_preprocessors.Judge.known.clear()
+    nbgrader_preprocessors.JailedAutograder.verdicts.clear()
 
 
-def write_feedback(marked: list[Marked], rows: list[Mark], out: Path) -> None:
+def write_feedback(graded: list[GradedSubmission], rows: list[Mark], out: Path) -> None:
     """Write each submission's page where nbgrader releases feedback from."""
-    page = Environment(autoescape=True).from_string(PAGE.read_text("utf-8"))
-    for one in marked:
-        student, name, path = one.submission
-        mine = [row for row in rows if (row.student, row.assignment) == (student, name)]
+    page = Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))
+    for submission, _, verdicts, problem in graded:
+        student, name, path = submission
+        own = [row for row in rows if (row.student, row.assignment) == (student, name)]
         text = page.render(
             student=student,
             assignment=name,
-            trouble=one.trouble,
-            rows=[(row, one.verdicts[row.exercise]) for row in mine],
-            earned=sum(row.points for row in mine),
-            maximum=sum(row.maximum for row in mine),
-            words=WORDS,
-            shown=_shown,
+            problem=problem,
+            rows=[(row, verdicts[row.exercise]) for row in own],
+            points=sum(row.points for row in own),
+            maximum=sum(row.maximum for row in own),
+            status_words=STATUS_WORDS,
+            render_verdict=_render_verdict,
         )
         target = out / "feedback" / student / name / path.with_suffix(".html").name
         target.parent.mkdir(parents=True)
         target.write_text(text, "utf-8")
 
 
-def _shown(verdict: Verdict) -> Markup:
-    """A verdict below a heading of its own, for somebody who cannot run the check again."""
-    words = verdict.message or ("There is no answer to this." if verdict.status == "todo" else "")
+def _render_verdict(verdict: Verdict) -> Markup:
+    """Render a verdict below a heading of its own, for somebody who cannot run the check again."""
+    words = verdict.message or (
+        "There is no answer to this." if verdict.status == Status.TODO else ""
+    )
     return Markup(feedback.as_html(replace(verdict, title="", message=words)))
 
 
 def mark(
-    found: list[Submission],
+    handed_in: list[Submission],
     out: Path,
     seed: int,
     *,
@@ -176,7 +192,7 @@ def mark(
     jobs: int = 2,
     show: bool = False,
 ) -> list[Mark]:
-    """Judge submissions and write everything below `out`; return the rows of marks.csv.
+    """SubmissionGrader submissions and write everything below `out`; return the rows of marks.csv.
 
     Raises
     ------
@@ -185,16 +201,16 @@ def mark(
     RuntimeError
         If nbgrader fails.
     """
-    known = Assignments({one.assignment for one in found})
-    with Judge(known.all_exercises(), seed, jailed, limits) as judge:
-        marked = judge_all(found, known, judge, jobs, show)
-    rows = table(marked, known)
-    marks.write(rows, out / marks.NAME)
-    write_feedback(marked, rows, out)
-    fill_gradebook(marked, known, out)
-    for one in marked:
-        if one.trouble:
-            print(f"{one.submission.student}, {one.submission.assignment}: {one.trouble}")
+    assignments = Assignments({submission.assignment for submission in handed_in})
+    with SubmissionGrader(assignments.all_exercises(), seed, jailed, limits) as grader:
+        graded = grade_all(handed_in, assignments, grader, jobs, show)
+    rows = mark_table(graded, assignments)
+    marks.write(rows, out / marks.FILENAME)
+    write_feedback(graded, rows, out)
+    fill_gradebook(graded, assignments, out)
+    for submission, _, _, problem in graded:
+        if problem:
+            print(f"{submission.student}, {submission.assignment}: {problem}")
     return rows
 
 
@@ -207,15 +223,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 8), help="at a time")
     parser.add_argument("--seconds", type=float, default=240, help="for one notebook")
     parser.add_argument("--unsafe", action="store_true", help="do without a jail")
-    asked = parser.parse_args(argv)
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    if asked.unsafe:
-        print(UNSAFE, file=sys.stderr)
-    limits = jail.Limits(seconds=asked.seconds)
-    options = {"jailed": not asked.unsafe, "limits": limits, "jobs": asked.jobs}
-    found = submissions.find(asked.submissions)
-    rows = mark(found, ensure_empty_dir(asked.out), seed, show=True, **options)
-    earned, most = sum(row.points for row in rows), sum(row.maximum for row in rows)
-    print(f"{len(found)} submissions, {100 * earned / most:.0f} % of all points, seed {seed}")
-    print(f"marks: {asked.out / marks.NAME}\nfeedback: {asked.out / 'feedback'}")
+    args = parser.parse_args(argv)
+    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
+    if args.unsafe:
+        print(UNSAFE_WARNING, file=sys.stderr)
+    limits = jail.Limits(seconds=args.seconds)
+    options = {"jailed": not args.unsafe, "limits": limits, "jobs": args.jobs}
+    handed_in = submissions.find(args.submissions)
+    rows = mark(handed_in, ensure_empty_dir(args.out), seed, show=True, **options)
+    points, maximum = sum(row.points for row in rows), sum(row.maximum for row in rows)
+    print(
+        f"{len(handed_in)} submissions, {100 * points / maximum:.0f} % of all points, seed {seed}"
+    )
+    print(f"marks: {args.out / marks.FILENAME}\nfeedback: {args.out / 'feedback'}")
     return 0

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from course_utils.errors import UserError
 
-NAME = "marks.csv"
+FILENAME = "marks.csv"
+RIGHT = "ok"  # the one status that earns points
 UNREADABLE = "unreadable"  # the status where there was no notebook that can be read
 
 
@@ -34,6 +35,11 @@ class Mark(NamedTuple):
     status: str
     misconception: str = ""
     findings: str = ""
+
+
+def score(status: str, maximum: float) -> float:
+    """Return an exercise's points, by the marking rule: all for a right answer, else none."""
+    return maximum if status == RIGHT else 0
 
 
 def write(marks: Iterable[Mark], path: Path) -> None:

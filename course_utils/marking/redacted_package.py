@@ -25,26 +25,26 @@ from course_utils.workbooks import ROOT
 
 PACKAGE = ROOT / "course_utils"
 EXERCISES = "course_utils.exercises"
-INSIDE = ("__init__.py", "worker.py", "jail.py", "serialization.py")  # of marking/
-OUTSIDE = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
-HEAD = '"""A stand-in: nothing is judged here."""\n'
+WORKER_MODULES = ("__init__.py", "worker.py", "jail.py", "serialization.py")  # of marking/
+LEFT_OUT = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
+HEADER = '"""A stand-in: nothing is judged here."""\n'
 
 
-class _Noting(pickle.Pickler):
-    """Notes which functions and classes of the exercises' modules a pickle refers to."""
+class ReferenceRecorder(pickle.Pickler):
+    """Records which functions and classes of the exercises' modules a pickle refers to."""
 
     def __init__(self, file):
         super().__init__(file)
-        self.noted: set[tuple[str, str]] = set()
+        self.references: set[tuple[str, str]] = set()
 
-    def reducer_override(self, value):
+    def reducer_override(self, value):  # noqa: D102 (pickle's)
         module = getattr(value, "__module__", None) or ""
         if isinstance(value, types.FunctionType | type) and module.startswith(EXERCISES):
-            self.noted.add((module, value.__qualname__))
+            self.references.add((module, value.__qualname__))
         return NotImplemented
 
 
-def pickled(questions: object) -> tuple[bytes, set[tuple[str, str]]]:
+def pickle_specs(specs: object) -> tuple[bytes, set[tuple[str, str]]]:
     """Pickle what is sent in; also return the (module, name) of the exercises' code it needs.
 
     Raises
@@ -53,31 +53,32 @@ def pickled(questions: object) -> tuple[bytes, set[tuple[str, str]]]:
         If an observer or an input is a lambda, which cannot be sent.
     """
     file = io.BytesIO()
-    pickler = _Noting(file)
-    pickler.dump(questions)
-    return file.getvalue(), pickler.noted
+    pickler = ReferenceRecorder(file)
+    pickler.dump(specs)
+    return file.getvalue(), pickler.references
 
 
-def write(folder: Path, needed: Iterable[tuple[str, str]]) -> None:
-    """Write the masked package into an empty folder, with Matplotlib's list of fonts.
+def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
+    """Write the redacted package into an empty folder, with Matplotlib's list of fonts.
 
     Parameters
     ----------
     folder : where `course_utils` will lie
-    needed : (module, name) of what the exercises' modules are to keep
+    references : (module, name) of what the exercises' modules are to keep
     """
     target = folder / "course_utils"
-    hidden = shutil.ignore_patterns("exercises", "marking", "__pycache__", *OUTSIDE)
+    hidden = shutil.ignore_patterns("exercises", "marking", "__pycache__", *LEFT_OUT)
     shutil.copytree(PACKAGE, target, ignore=hidden)
     (target / "marking").mkdir()
-    for name in INSIDE:
+    for name in WORKER_MODULES:
         shutil.copy(PACKAGE / "marking" / name, target / "marking")
     (target / "exercises").mkdir()
-    (target / "exercises" / "__init__.py").write_text(HEAD, "utf-8")
-    exercises, kept = all_exercises(), _closure(needed)
-    for module in {one.model.__module__ for one in exercises} | set(kept):
-        names = [one.name for one in exercises if one.model.__module__ == module]
-        text = _module(names, kept.get(module, []))
+    (target / "exercises" / "__init__.py").write_text(HEADER, "utf-8")
+    statements, names = _closure(references), {}
+    for exercise in all_exercises():
+        names.setdefault(exercise.model.__module__, []).append(exercise.name)
+    for module in names.keys() | statements.keys():
+        text = _module(names.get(module, []), statements.get(module, []))
         (target / "exercises" / f"{module.rpartition('.')[2]}.py").write_text(text, "utf-8")
     fonts = folder / "fonts"
     fonts.mkdir()
@@ -88,30 +89,33 @@ def write(folder: Path, needed: Iterable[tuple[str, str]]) -> None:
 
 
 def _module(names: list[str], statements: list[str]) -> str:
-    """Source of a masked module: kept statements, then the exercises' names."""
-    lines = [HEAD, "from course_utils.marking.worker import Refused\n", *statements]
-    return "\n".join([*lines, *(f"{name} = Refused({name!r})" for name in names), ""])
+    """Return the source of a redacted module: its statements, then the exercises' names."""
+    lines = [HEADER, "from course_utils.marking.worker import HiddenExercise\n", *statements]
+    return "\n".join([*lines, *(f"{name} = HiddenExercise({name!r})" for name in names), ""])
 
 
-def _closure(needed: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _closure(references: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Module → source of the top-level statements that define what is needed, in their order."""
-    wanted, kept = list(needed), {}
-    while wanted:
-        module, name = wanted.pop()
+    pending, sources = list(references), {}
+    while pending:
+        module, name = pending.pop()
         statement = _definition(module, name)
-        lines = kept.setdefault(module, {})
+        lines = sources.setdefault(module, {})
+        # one statement may bind several names: it is kept once
         if statement is None or ast.unparse(statement) in lines.values():
             continue
         if isinstance(statement, ast.ImportFrom) and statement.module.startswith(EXERCISES):
-            wanted.append((statement.module, statement.names[0].name))
+            pending.append((statement.module, statement.names[0].name))
+        # by line, as a statement may use what the ones above it define; by name too, because an
+        # import of several names is cut into one statement a name, all from the same line
         lines[statement.lineno, name] = ast.unparse(statement)
         read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        wanted += [(module, other) for other in read]
-    return {module: [lines[at] for at in sorted(lines)] for module, lines in kept.items()}
+        pending += [(module, other) for other in read]
+    return {module: [lines[key] for key in sorted(lines)] for module, lines in sources.items()}
 
 
 def _definition(module: str, name: str) -> ast.stmt | None:
-    """The top-level statement that binds a name; None for an exercise and for Python's names."""
+    """Return the top-level statement that binds a name; None for an exercise and a builtin."""
     for statement in _statements(module):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for alias in statement.names:
@@ -122,7 +126,7 @@ def _definition(module: str, name: str) -> ast.stmt | None:
         elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
             if statement.name == name:
                 return None if _is_exercise(statement) else statement
-        elif name in _stored(statement):
+        elif name in _assigned_names(statement):
             return statement
     return None
 
@@ -134,10 +138,10 @@ def _statements(module: str) -> list[ast.stmt]:
 
 
 def _is_exercise(statement: ast.FunctionDef | ast.ClassDef) -> bool:
-    callees = [getattr(one, "func", one) for one in statement.decorator_list]
-    return any(isinstance(one, ast.Name) and one.id == "exercise" for one in callees)
+    decorators = [getattr(node, "func", node) for node in statement.decorator_list]
+    return any(isinstance(node, ast.Name) and node.id == "exercise" for node in decorators)
 
 
-def _stored(statement: ast.stmt) -> set[str]:
+def _assigned_names(statement: ast.stmt) -> set[str]:
     names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
     return {node.id for node in names if isinstance(node.ctx, ast.Store)}

@@ -28,17 +28,17 @@ from course_utils.marking import marks
 from course_utils.workbooks import write_atomic
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
-BETWEEN = " | "  # stands between the mistakes of an exported progress
-LARGEST = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
-FIRST = 5  # mistakes that head the page
-OTHERWISE = {  # what is said of those who are stuck without a known mistake
+SEPARATOR = " | "  # stands between the mistakes of an exported progress
+MAX_BYTES = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
+TOP_N = 5  # mistakes that head the page
+FALLBACK_MESSAGES = {  # what is said of those who are stuck without a known mistake
     "type": "The numbers may be right; the type or the shape is not.",
     "error": "The code stops with an error.",
     "limit": "The code runs too long or needs too much memory.",
     marks.UNREADABLE: "There is no notebook that can be read.",
     "own": "It is the course's own answer.",
 }
-UNUSUAL = "None of the usual mistakes."
+UNKNOWN_MISTAKE = "None of the usual mistakes."
 
 
 class ReportError(UserError):
@@ -46,7 +46,7 @@ class ReportError(UserError):
 
 
 @dataclass(frozen=True)
-class Found:
+class Outcome:
     """What became of one exercise in one student's hands."""
 
     status: str  # of the last try: "ok", "todo", "mistake", …
@@ -61,8 +61,8 @@ class Found:
         return "absent" if self.status in ("todo", "") and not self.mistakes else "stuck"
 
 
-ABSENT = Found("todo", False, ())
-Class = dict[str, dict[str, Found]]  # student → number of the exercise → what became of it
+NOT_TRIED = Outcome("todo", False, ())
+ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Row:
+class ExerciseSummary:
     """One exercise: names of students by what became of it, and their mistakes."""
 
     exercise: Exercise
@@ -88,7 +88,7 @@ class Row:
 # ------------------------------------------------------------------------------------------ reading
 
 
-def read(sources: list[Path]) -> tuple[Class, list[str]]:
+def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     """Read progress files, tables of marks, and folders of them.
 
     Returns
@@ -102,25 +102,25 @@ def read(sources: list[Path]) -> tuple[Class, list[str]]:
         If a source is missing, is named itself and cannot be read, or holds nothing; or if two
         files tell about the same student and exercise.
     """
-    students: Class = {}
-    origin: dict[tuple[str, str], Path] = {}
+    students: ClassResults = {}
+    origins: dict[tuple[str, str], Path] = {}
     left_out = []
-    for path, named in _files(sources):
+    for path, is_explicit in _files(sources):
         try:
-            read_file = _read_file(path)
+            outcomes = _read_file(path)
         except ReportError as error:
-            if named:
+            if is_explicit:
                 raise
             left_out.append(str(error))
             continue
-        for student, number, found in read_file:
-            other = origin.setdefault((student, number), path)
+        for student, number, outcome in outcomes:
+            other = origins.setdefault((student, number), path)
             if other != path:
                 raise ReportError(
                     f"{other} and {path} both tell about exercise {number} of {student!r}. Leave "
                     "one of them out or, if these are two people, rename one file."
                 )
-            students.setdefault(student, {})[number] = found
+            students.setdefault(student, {})[number] = outcome
     if not students:
         raise ReportError("\n".join([*left_out, "No file holds a try: nothing to report."]))
     return students, left_out
@@ -134,25 +134,25 @@ def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
         if source.is_file():
             yield source, True
             continue
-        table = source / marks.NAME
-        inside = [table] if table.exists() else _progress_files(source)
-        if not inside:
+        table = source / marks.FILENAME
+        files = [table] if table.exists() else _progress_files(source)
+        if not files:
             raise ReportError(
-                f"{source} holds neither {marks.NAME} nor progress files (.csv). If these are "
+                f"{source} holds neither {marks.FILENAME} nor progress files (.csv). If these are "
                 "submissions, run `mark` first and name the folder it writes."
             )
-        yield from ((path, False) for path in inside)
+        yield from ((path, False) for path in files)
 
 
 def _progress_files(folder: Path) -> list[Path]:
     """List what may be progress below a folder; of progress.csv and progress.json the latter."""
-    found = sorted([*folder.rglob("*.csv"), *folder.rglob("progress*.json")])
-    seen = {path.with_suffix(""): path for path in found if path.is_file()}
-    inside = {path.relative_to(folder): path for path in seen.values()}
-    return [path for name, path in inside.items() if not any(p.startswith(".") for p in name.parts)]
+    files = sorted([*folder.rglob("*.csv"), *folder.rglob("progress*.json")])
+    by_stem = {path.with_suffix(""): path for path in files if path.is_file()}
+    names = {path.relative_to(folder): path for path in by_stem.values()}
+    return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
 
 
-def _read_file(path: Path) -> list[tuple[str, str, Found]]:
+def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
     """Read a file of any of the three forms: (student, number of the exercise, what became of it).
 
     Raises
@@ -161,7 +161,7 @@ def _read_file(path: Path) -> list[tuple[str, str, Found]]:
         If it has none of them.
     """
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_BYTES:
             raise ReportError(f"{path} is too large for a progress file.")
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
@@ -170,6 +170,7 @@ def _read_file(path: Path) -> list[tuple[str, str, Found]]:
             rows = list(_from_table(text, _student(path)))
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
+    # a student's file may hold anything at any place: whatever its reader stumbles over
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
         raise ReportError(
             f"{path} is neither a progress file nor a table of marks. Students write theirs with "
@@ -187,92 +188,95 @@ def _student(path: Path) -> str:
     return next((name for name in names if name not in ("progress", "my_work", "")), path.stem)
 
 
-def _from_json(held: dict, student: str) -> Iterator[tuple[str, str, Found]]:
+def _from_json(progress: dict, student: str) -> Iterator[tuple[str, str, Outcome]]:
     """Read `my_work/progress.json` as it is."""
-    for number, entry in held.items():
+    for number, entry in progress.items():
         status = entry["verdict"]
         if status == "todo" and entry["tries"]:
             status = entry["tries"][-1]["verdict"]  # tried, then emptied again
-        if known := _exercise(number, entry["name"]):
-            tries = [one for one in entry["tries"] if one["verdict"] == "mistake"]
-            mistakes = [name for one in tries for name in known.findings_of(one)]
-            yield student, known.number, Found(status, entry["passed"] is True, tuple(mistakes))
+        if exercise := _find_exercise(number, entry["name"]):
+            tries = [attempt for attempt in entry["tries"] if attempt["verdict"] == "mistake"]
+            findings = tuple(id_ for attempt in tries for id_ in exercise.findings_of(attempt))
+            yield student, exercise.number, Outcome(status, entry["passed"] is True, findings)
 
 
-def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Found]]:
+def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
     """Read an exported progress or a table of marks, also if a spreadsheet has saved it anew."""
     head = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
     columns = set(table.fieldnames or ())
     if columns >= set(marks.Mark._fields) - {"findings"}:
         for row in table:
-            if known := _exercise(row["exercise"], ""):
-                mistakes = known.findings_of(
-                    {
-                        "message": row["misconception"],
-                        "findings": (row.get("findings") or "").split(),
-                    }
-                )
-                found = Found(row["status"].strip(), row["status"].strip() == "ok", mistakes)
-                yield row["student"].strip(), known.number, found
+            if exercise := _find_exercise(row["exercise"], ""):
+                findings = (row.get("findings") or "").split()
+                attempt = {"message": row["misconception"], "findings": findings}
+                status = row["status"].strip()
+                outcome = Outcome(status, status == marks.RIGHT, exercise.findings_of(attempt))
+                yield row["student"].strip(), exercise.number, outcome
     elif columns >= PROGRESS_COLUMNS:
         for row in table:
-            if known := _exercise(row["exercise"], row["name"]):
-                told = filter(None, row["misconceptions"].split(BETWEEN))
-                by_words = (n for words in told for n in known.findings_of({"message": words}))
+            if exercise := _find_exercise(row["exercise"], row["name"]):
+                messages = filter(None, row["misconceptions"].split(SEPARATOR))
+                by_words = (f for m in messages for f in exercise.findings_of({"message": m}))
                 mistakes = tuple((row.get("findings") or "").split() or by_words)
                 tried = int(row.get("distinct_tries") or 0) > 0 and row["verdict"] == "todo"
                 status = "wrong" if tried else row["verdict"].strip()
                 passed = row["passed"].strip().lower() == "true"
-                yield student, known.number, Found(status, passed, mistakes)
+                yield student, exercise.number, Outcome(status, passed, mistakes)
     else:
         raise ValueError("other columns")
 
 
 @cache
-def _known() -> dict[str, Exercise]:
+def _exercises_by_key() -> dict[str, Exercise]:
     """Every exercise, by its number and by its name."""
     exercises = all_exercises()
-    return {one.number: one for one in exercises} | {one.name: one for one in exercises}
+    by_number = {exercise.number: exercise for exercise in exercises}
+    return by_number | {exercise.name: exercise for exercise in exercises}
 
 
-def _exercise(number: str, name: str) -> Exercise | None:
+def _find_exercise(number: str, name: str) -> Exercise | None:
     """Find an exercise, by its name where there is one: spreadsheets make 2.1 of 2.10."""
-    return _known().get(name or number.strip())
+    return _exercises_by_key().get(name or number.strip())
 
 
 # ----------------------------------------------------------------------------------------- counting
 
 
-def count(students: Class) -> list[Row]:
+def summarize(students: ClassResults) -> list[ExerciseSummary]:
     """Count, for all exercises of every part of which somebody has tried or handed in anything."""
-    told = {number for entries in students.values() for number in entries}
+    numbers = {number for outcomes in students.values() for number in outcomes}
     exercises = all_exercises()
-    parts = {one.model.__module__ for one in exercises if one.number in told}
-    return [_row(one, students) for one in exercises if one.model.__module__ in parts]
+    parts = {exercise.model.__module__ for exercise in exercises if exercise.number in numbers}
+    return [
+        _summarize_exercise(exercise, students)
+        for exercise in exercises
+        if exercise.model.__module__ in parts
+    ]
 
 
-def _row(exercise: Exercise, students: Class) -> Row:
-    found = {name: students[name].get(exercise.number, ABSENT) for name in sorted(students)}
-    by = {
-        state: [name for name, one in found.items() if one.state == state]
+def _summarize_exercise(exercise: Exercise, students: ClassResults) -> ExerciseSummary:
+    outcomes = {
+        student: students[student].get(exercise.number, NOT_TRIED) for student in sorted(students)
+    }
+    by_state = {
+        state: [student for student, outcome in outcomes.items() if outcome.state == state]
         for state in ("passed", "stuck", "absent")
     }
-    words = {name: mistake.words for name, mistake in exercise.mistakes.items()}
-    who: dict[str, list[str]] = {message: [] for message in words.values()}
-    for name, one in found.items():
-        made = dict.fromkeys(one.mistakes)
-        known = [words.get(mistake, _general(mistake)) for mistake in made]
-        other = [OTHERWISE.get(one.status, UNUSUAL)] if one.state == "stuck" else []
-        for message in known or other:
-            who.setdefault(message, []).append(name)
-    made = [
-        Mistake(message, names, len(set(names) & set(by["passed"])))
-        for message, names in who.items()
+    words = {id_: mistake.words for id_, mistake in exercise.mistakes.items()}
+    students_by_message: dict[str, list[str]] = {message: [] for message in words.values()}
+    for student, outcome in outcomes.items():
+        known = [words.get(id_, _general(id_)) for id_ in dict.fromkeys(outcome.mistakes)]
+        fallback = FALLBACK_MESSAGES.get(outcome.status, UNKNOWN_MISTAKE)
+        for message in known or [fallback] * (outcome.state == "stuck"):
+            students_by_message.setdefault(message, []).append(student)
+    mistakes = [
+        Mistake(message, names, len(set(names) & set(by_state["passed"])))
+        for message, names in students_by_message.items()
         if names
     ]
-    made.sort(key=lambda mistake: -len(mistake.students))
-    return Row(exercise, *by.values(), made)
+    mistakes.sort(key=lambda mistake: -len(mistake.students))
+    return ExerciseSummary(exercise, *by_state.values(), mistakes)
 
 
 def _general(finding: str) -> str:
@@ -283,18 +287,18 @@ def _general(finding: str) -> str:
 # ----------------------------------------------------------------------------------------- the page
 
 
-def page(students: Class, names: bool = False) -> str:
+def render(students: ClassResults, names: bool = False) -> str:
     """Return the report as one HTML page; with `names`, it tells who."""
-    rows = count(students)
-    first = [
+    rows = summarize(students)
+    top = [
         (row, mistake)
         for row in rows
         for mistake in row.mistakes
         if mistake.message in {known.words for known in row.exercise.mistakes.values()}
         and len(mistake.students) > 1
     ]
-    first.sort(key=lambda pair: -len(pair[1].students))
-    workbooks: dict[str, list[Row]] = {}
+    top.sort(key=lambda pair: -len(pair[1].students))
+    workbooks: dict[str, list[ExerciseSummary]] = {}
     for row in rows:
         workbooks.setdefault(row.exercise.workbook, []).append(row)
     folder = Path(__file__).parent
@@ -303,7 +307,7 @@ def page(students: Class, names: bool = False) -> str:
     )
     templates.filters["code"] = _code
     return templates.get_template("report.html.j2").render(
-        total=len(students), rows=rows, workbooks=workbooks, first=first[:FIRST], names=names
+        total=len(students), rows=rows, workbooks=workbooks, top=top[:TOP_N], names=names
     )
 
 
@@ -312,7 +316,7 @@ def _code(words: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
 
 
-def write(path: Path, text: str) -> None:
+def write_report(path: Path, text: str) -> None:
     """Write a new file, whole or not at all.
 
     Raises
@@ -331,14 +335,14 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="PATH",
-        help=f"progress files, {marks.NAME}, or folders of them",
+        help=f"progress files, {marks.FILENAME}, or folders of them",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="a new file")
     parser.add_argument("--names", action="store_true", help="tell who (default: anonymous)")
-    asked = parser.parse_args(argv)
-    students, left_out = read(asked.sources)
-    write(asked.out, page(students, asked.names))
+    args = parser.parse_args(argv)
+    students, left_out = read(args.sources)
+    write_report(args.out, render(students, args.names))
     for line in left_out:
         print(f"Left out: {line}", file=sys.stderr)
-    print(f"{len(students)} students: {asked.out}")
+    print(f"{len(students)} students: {args.out}")
     return int(bool(left_out))

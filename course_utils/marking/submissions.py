@@ -18,7 +18,7 @@ from course_utils.marking import assignment
 from course_utils.marking.assignment import exercises_in, grade_id
 from course_utils.workbooks import exercise_number
 
-MOST_BYTES = 50 * 2**20  # of a notebook, pictures included
+MAX_BYTES = 50 * 2**20  # of a notebook, pictures included
 ROLES = ("exercise", "check")
 DEFINES = r"^(?:async +)?(?:def|class) +{name}\b|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
 CHECKS = r"\b{name}\.check\("
@@ -40,7 +40,8 @@ class UnreadableError(UserError):
 def find(folder: Path) -> list[Submission]:
     """Find the submissions in a folder, or in the folder `submitted` of a course.
 
-    Beside nbgrader's layout, STUDENT/NOTEBOOK.ipynb is understood for the core workbooks.
+    Beside nbgrader's layout, STUDENT/NOTEBOOK.ipynb is understood for the core workbooks, and an
+    assignment's folder may be named in any way in which a workbook is: "2", "02 further".
 
     Raises
     ------
@@ -48,73 +49,81 @@ def find(folder: Path) -> list[Submission]:
         If there are none; the message shows the layout.
     """
     folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    known, found = assignment.workbooks(), {}
+    assignments = assignment.assignments()
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
+    submissions = []
     for student in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for name, workbook in known.items():
+        spellings = sorted(student.iterdir(), key=lambda path: path.name in assignments)
+        folders = {
+            assignment.normalize(path.name): path for path in spellings
+        }  # the exact one wins
+        for name, workbook in assignments.items():
             flat = student / workbook.name
-            if (student / name).is_dir():
-                found[student.name, name] = student / name / workbook.name
+            if name in folders and folders[name].is_dir():
+                path = folders[name] / workbook.name
+                submissions.append(Submission(student.name, name, path))
             elif flat.is_file() and "-" not in name:  # a further part bears the core's file name
-                found[student.name, name] = flat
-    if not found:
-        names = ", ".join(known)
+                submissions.append(Submission(student.name, name, flat))
+    if not submissions:
         raise UserError(
             f"There are no submissions in {folder}. They lie in {LAYOUT}; the assignments are "
-            f"{names}."
+            f"{', '.join(assignments)}."
         )
-    return [Submission(*key, path) for key, path in found.items()]
+    return submissions
 
 
 def read(path: Path) -> list[NotebookNode]:
-    """Read the cells of a student's notebook: see `cells_of`.
+    """Read the cells of a student's notebook: see `parse_cells`.
 
     Raises
     ------
     UnreadableError
         If it is missing, a link, too large, or no notebook.
     """
-    if any(place.is_symlink() for place in (path, path.parent, path.parent.parent)):
+    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
         raise UnreadableError(f"{path.name} is a link to another place, not a notebook.")
     if not path.is_file():
         raise UnreadableError(f"There is no {path.name} in the submission.")
-    if path.stat().st_size > MOST_BYTES:
-        raise UnreadableError(f"{path.name} is larger than {MOST_BYTES // 2**20} MB.")
+    if path.stat().st_size > MAX_BYTES:
+        raise UnreadableError(f"{path.name} is larger than {MAX_BYTES // 2**20} MB.")
     try:
-        return cells_of(path.read_text("utf-8"))
-    except (ValueError, RecursionError):
+        return parse_cells(path.read_text("utf-8"))
+    except (UnreadableError, UnicodeDecodeError):
         raise UnreadableError(f"{path.name} is damaged, or not a notebook of format 4.") from None
 
 
-def cells_of(text: str) -> list[NotebookNode]:
-    """The cells of a notebook, made anew: source, tags and nbgrader's name; no output, no id.
+def parse_cells(text: str) -> list[NotebookNode]:
+    """Make the cells of a notebook anew: source, tags and nbgrader's name; no output, no id.
 
     Raises
     ------
-    ValueError
+    UnreadableError
         If the text is no notebook of format 4.
     """
-    content = json.loads(text)
     try:
-        if content["nbformat"] != 4:
-            raise ValueError("another format")
-        return [_cell(cell) for cell in content["cells"]]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError("no notebook") from error
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnreadableError("it is damaged: no JSON") from None
+    try:
+        if content["nbformat"] == 4:
+            return [_cell(cell) for cell in content["cells"]]
+    except (TypeError, KeyError, AttributeError):  # anything may stand where a cell is expected
+        pass
+    raise UnreadableError("it is not a notebook of format 4")
 
 
 def _cell(cell: dict) -> NotebookNode:
     source, metadata = "".join(cell["source"]), cell.get("metadata") or {}
     make = {"code": new_code_cell, "raw": new_raw_cell}.get(cell["cell_type"], new_markdown_cell)
     tags = [tag for tag in metadata.get("tags") or [] if isinstance(tag, str)]
-    of_nbgrader = metadata.get("nbgrader")
-    name = of_nbgrader.get("grade_id") if isinstance(of_nbgrader, dict) else None
-    kept = {"tags": tags} | ({"nbgrader": {"grade_id": name}} if isinstance(name, str) else {})
-    return make(source, metadata=kept)
+    nbgrader = metadata.get("nbgrader")
+    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    graded = {"nbgrader": {"grade_id": name}} if isinstance(name, str) else {}
+    return make(source, metadata={"tags": tags} | graded)
 
 
-def belongs(cell: NotebookNode, role: str, exercise: Exercise) -> bool:
+def is_exercise_cell(cell: NotebookNode, role: str, exercise: Exercise) -> bool:
     """Whether a cell is an exercise's "exercise" or "check": by its name, its tags or its code."""
     if cell.cell_type != "code":
         return False
@@ -122,54 +131,55 @@ def belongs(cell: NotebookNode, role: str, exercise: Exercise) -> bool:
         return True
     if exercise_number(cell, role) == exercise.number:
         return True
-    code = DEFINES if role == "exercise" else CHECKS
-    return re.search(code.format(name=exercise.name), cell.source, re.MULTILINE) is not None
+    pattern = DEFINES if role == "exercise" else CHECKS
+    return re.search(pattern.format(name=exercise.name), cell.source, re.MULTILINE) is not None
 
 
-def place_of(cells: list[NotebookNode], exercise: Exercise) -> int:
+def grading_position(cells: list[NotebookNode], exercise: Exercise) -> int:
     """Where an exercise is judged: after the last cell that belongs to it, else after all."""
-    last = _last(cells, exercise, ROLES)
+    last = _last_position(cells, exercise, ROLES)
     return len(cells) - 1 if last is None else last
 
 
-def _last(cells: list[NotebookNode], exercise: Exercise, roles: tuple) -> int | None:
-    places = [i for i, cell in enumerate(cells) if any(belongs(cell, r, exercise) for r in roles)]
-    return places[-1] if places else None
+def _last_position(cells: list[NotebookNode], exercise: Exercise, roles: tuple) -> int | None:
+    for i in reversed(range(len(cells))):
+        if any(is_exercise_cell(cells[i], role, exercise) for role in roles):
+            return i
+    return None
 
 
-def mended(cells: list[NotebookNode], workbook: NotebookNode) -> list[NotebookNode]:
-    """The cells with what nbgrader looks for: each answer marked as one, each check as it was.
+def restore_grade_cells(cells: list[NotebookNode], source: NotebookNode) -> list[NotebookNode]:
+    """Return the cells with what nbgrader looks for: answers marked as such, checks as they were.
 
     Parameters
     ----------
-    cells : a student's, from `cells_of`
-    workbook : the assignment, as `assignment.source` makes it
+    cells : a student's, from `parse_cells`
+    source : the assignment, as `assignment.source_notebook` makes it
     """
-    given = {c.metadata.nbgrader.grade_id: c for c in workbook.cells if "nbgrader" in c.metadata}
-    exercises, whole = exercises_in(workbook).values(), []
-    places = {exercise: _last(cells, exercise, ROLES[:1]) for exercise in exercises}
+    graded = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
+    exercises, restored = exercises_in(source).values(), []
+    positions = {exercise: _last_position(cells, exercise, ROLES[:1]) for exercise in exercises}
     for i, cell in enumerate(cells):
-        if not _only_checks(cell, exercises):
+        if not _is_only_check(cell, exercises):
             cell = copy.deepcopy(cell)
             cell.metadata.pop("nbgrader", None)
-            whole.append(cell)
-            for exercise in exercises:
-                if places[exercise] == i:
-                    whole += _graded(cell, exercise, given)
+            restored.append(cell)
+            answered = [exercise for exercise in exercises if positions[exercise] == i]
+            restored += [_mark_as_answer(cell, exercise, graded) for exercise in answered]
     for exercise in exercises:
-        if places[exercise] is None:
-            whole.append(new_code_cell(exercise.stub_source()))
-            whole += _graded(whole[-1], exercise, given)
-    return whole
+        if positions[exercise] is None:
+            restored.append(new_code_cell(exercise.stub_source()))
+            restored.append(_mark_as_answer(restored[-1], exercise, graded))
+    return restored
 
 
-def _graded(cell: NotebookNode, exercise: Exercise, given: dict) -> list[NotebookNode]:
+def _mark_as_answer(cell: NotebookNode, exercise: Exercise, graded: dict) -> NotebookNode:
     """Mark a cell as an exercise's answer, in place; return the check that is to follow it."""
-    cell.metadata |= given[grade_id("exercise", exercise.number)].metadata
-    return [copy.deepcopy(given[grade_id("check", exercise.number)])]
+    cell.metadata |= graded[grade_id("exercise", exercise.number)].metadata
+    return copy.deepcopy(graded[grade_id("check", exercise.number)])
 
 
-def _only_checks(cell: NotebookNode, exercises: Iterable[Exercise]) -> bool:
+def _is_only_check(cell: NotebookNode, exercises: Iterable[Exercise]) -> bool:
     """Whether a cell is a check, and no answer stands in it."""
-    is_check = any(belongs(cell, "check", one) for one in exercises)
-    return is_check and not any(belongs(cell, "exercise", one) for one in exercises)
+    is_check = any(is_exercise_cell(cell, "check", exercise) for exercise in exercises)
+    return is_check and not any(is_exercise_cell(cell, "exercise", e) for e in exercises)

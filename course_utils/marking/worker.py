@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from course_utils.marking import jail
 
-AGAIN = 1.0  # seconds between two alarms, for code that swallows the first
+ALARM_INTERVAL = 1.0  # seconds between two alarms: code may swallow the first, in a bare except
 
 
-class Question(NamedTuple):
+class ExerciseSpec(NamedTuple):
     """What the jail is told of an exercise: everything but what is right."""
 
     number: str
@@ -35,20 +35,20 @@ class Question(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Steps ("run", source of a cell) and ("see", number of an exercise), in order."""
+    """Steps ("run", source of a cell) and ("observe", number of an exercise), in order."""
 
     steps: list[tuple[str, str]]
-    questions: bytes  # a pickle of number → Question
+    specs: bytes  # a pickle of number → ExerciseSpec
     limits: jail.Limits
     jailed: bool
 
 
-class OutOfTime(BaseException):
+class CellTimeout(BaseException):
     """Raised in a cell whose time is up."""
 
 
-class Refused:
-    """Stands for an exercise inside: it can be named, carried on from and shown, and no more."""
+class HiddenExercise:
+    """Stands for an exercise in the jail: it can be named and carried on from, and no more."""
 
     def __init__(self, name: str):
         self.name = name
@@ -57,39 +57,40 @@ class Refused:
         return f"<{self.name}: there are no answers in here>"
 
     def check(self, answer):
-        """Nothing is judged inside."""
+        """Nothing is judged in the jail."""
 
     def carry_on(self, answer):
         """Go on with the student's own answer."""
         return answer
 
     def solution(self, now=False):
-        """Nothing is shown inside."""
+        """Nothing is shown in the jail."""
 
 
 def main() -> None:
-    """Read a job, confine this process, run the steps, send what is seen."""
+    """Read a job, confine this process, run the steps, send the observations."""
     job: Job = pickle.load(sys.stdin.buffer)
     shutil.copytree(Path(os.environ["PYTHONPATH"], "fonts"), os.environ["MPLCONFIGDIR"])
     jail.confine(job.limits, job.jailed)
     out = os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
+    devnull = os.open(os.devnull, os.O_RDWR)
     from course_utils.judging import guard  # torch, as it is before anybody changes it
     from course_utils.marking import serialization
 
-    questions = {number: _as_exercise(one) for number, one in pickle.loads(job.questions).items()}
-    shell, me = _shell(), os.getpid()
+    specs = pickle.loads(job.specs)
+    exercises = {number: _reduced_exercise(spec) for number, spec in specs.items()}
+    shell, pid = _shell(), os.getpid()
     os.write(out, serialization.pack({"ready": True}))
-    for standard in (0, 1, 2):
-        os.dup2(nothing, standard)
-    for kind, what in job.steps:
+    for descriptor in (0, 1, 2):
+        os.dup2(devnull, descriptor)
+    for kind, content in job.steps:
         if kind == "run":
-            _run(shell, what, job.limits.cell)
+            _run_cell(shell, content, job.limits.cell)
             message = None
         else:
             guard.restore()
-            message = serialization.pack(_see(questions[what], shell.user_ns))
-        if os.getpid() != me:  # a process that a cell has forked goes no further
+            message = serialization.pack(_observe(exercises[content], shell.user_ns))
+        if os.getpid() != pid:  # a process that a cell has forked goes no further
             os._exit(0)
         while message:
             message = message[os.write(out, message) :]
@@ -107,15 +108,15 @@ def _shell():
     return InteractiveShell.instance(config=settings)
 
 
-def _run(shell, source: str, seconds: float) -> None:
+def _run_cell(shell, source: str, seconds: float) -> None:
     """Run a cell; whatever it raises, the next one runs."""
 
-    def ring(_signum, _frame):
-        raise OutOfTime
+    def on_alarm(_signum, _frame):
+        raise CellTimeout
 
     try:
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+        signal.signal(signal.SIGALRM, on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
         shell.run_cell(source, store_history=False, silent=True)
     except BaseException:  # a cell may raise what it likes
         pass
@@ -123,34 +124,35 @@ def _run(shell, source: str, seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _as_exercise(question: Question) -> SimpleNamespace:
-    """What `judging.judge` needs for observing; the stub stands for the model answer."""
+def _reduced_exercise(spec: ExerciseSpec) -> SimpleNamespace:
+    """Make what observing needs of an exercise; the stub stands for the model answer."""
     import numpy as np
     import torch
 
     names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np, "math": math}
-    exec(compile(question.stub, f"<stub {question.number}>", "exec"), names)
+    exec(compile(spec.stub, f"<stub {spec.number}>", "exec"), names)
     return SimpleNamespace(
-        **question._asdict() | {"cases": lambda _rng: question.cases},
-        heading=question.number,
-        is_value=question.kind in ("value", "choice"),
-        model=names[question.name],
-        start=names[question.name] if question.has_start else None,
+        **spec._asdict() | {"cases": lambda _rng: spec.cases},
+        heading=spec.number,
+        is_value=spec.kind in ("value", "choice"),
+        model=names[spec.name],
+        start=names[spec.name] if spec.has_start else None,
     )
 
 
-def _see(exercise, namespace: dict) -> dict:
-    """The message on one exercise: its observations, or why there are none."""
+def _observe(exercise, namespace: dict) -> dict:
+    """Return the message on one exercise: its observations, or why there are none."""
     from course_utils.judging.observe import early_verdict, observe
 
-    said = {"number": exercise.number}
+    message = {"number": exercise.number}
     answer = namespace.get(exercise.name)
     try:
-        if isinstance(answer, Refused):
-            return said | {"status": "own"}
+        if isinstance(answer, HiddenExercise):
+            return message | {"status": "own"}
         if early := early_verdict(exercise, answer):
-            return said | {"status": early.status, "message": early.message[:500]}
-        seen, notes, printed = observe(exercise, answer, 0)
-        return said | {"status": "seen", "seen": seen, "notes": notes, "printed": printed[:2000]}
+            return message | {"status": early.status.value, "message": early.message[:500]}
+        observations, notes, printed = observe(exercise, answer, 0)
+        fields = {"observations": observations, "notes": notes, "printed": printed[:2000]}
+        return message | {"status": "observed"} | fields
     except BaseException as error:  # an answer that breaks even the observer
-        return said | {"status": "error", "message": type(error).__name__[:100]}
+        return message | {"status": "error", "message": type(error).__name__[:100]}

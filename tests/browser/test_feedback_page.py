@@ -26,14 +26,14 @@ def page_file(tmp_path_factory):
     verdicts["2.7"] = EXERCISES["2.7"].judge(lambda *case: print("<script>") or case[9])
     known = mark.Assignments({"02", "further-02"})
     known.exercises["02"] |= known.exercises["further-02"]
-    marked = [mark.Marked(SUBMISSION, [], verdicts)]
-    mark.write_feedback(marked, mark.table(marked, known), out)
+    marked = [mark.GradedSubmission(SUBMISSION, [], verdicts)]
+    mark.write_feedback(marked, mark.mark_table(marked, known), out)
     (written,) = out.rglob("*.html")
     return written
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_accessible_and_fits_a_phone(chromium, page_file, scheme):
+def test_feedback_is_accessible_on_phone(chromium, page_file, scheme):
     context = chromium.new_context(
         offline=True, color_scheme=scheme, viewport={"width": 360, "height": 740}
     )

@@ -80,14 +80,14 @@ def test_page_is_accessible_and_alive(name, theme, exported, open_page):
         ("() => { document.querySelector('main').style.color = '#888'; }", "color-contrast"),
     ],
 )
-def test_axe_sees_what_is_wrong(damage, rule, exported, open_page):
+def test_axe_reports_damage(damage, rule, exported, open_page):
     notebook, path = exported(WORKBOOKS[0])
     page = open_page(path, figures=len(figures_of(notebook)), color_scheme="light")
     page.evaluate(damage)
     assert rule in Axe().run(page).generate_report()
 
 
-def test_a_request_to_the_network_is_noticed(chromium, tmp_path):
+def test_network_request_is_reported(chromium, tmp_path):
     (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a">')
     page = chromium.new_context(offline=True).new_page()
     asked = []

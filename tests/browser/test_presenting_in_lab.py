@@ -20,7 +20,7 @@ def go(page, direction):
     return page.evaluate(STATE)
 
 
-def test_a_figure_moves_while_presenting(open_workbook):
+def test_figure_responds_while_presenting(open_workbook):
     workbook = open_workbook("03_pooling.ipynb")
     page = workbook.page
     assert workbook.run_all() == []

@@ -18,16 +18,18 @@ def a_class():
             fate = (number + shift) % 7
             if fate < 4:
                 made = (messages[fate % 3], messages[-1])[: 1 + fate % 2]
-                tries[exercise.number] = report.Found("mistake", fate == 0, made)
+                tries[exercise.number] = report.Outcome("mistake", fate == 0, made)
             elif fate < 6:
-                tries[exercise.number] = report.Found("ok" if fate == 4 else "error", fate == 4, ())
+                tries[exercise.number] = report.Outcome(
+                    "ok" if fate == 4 else "error", fate == 4, ()
+                )
         students[f"Ada-Wilhelmina Karoline von Lovelace-Kowalewskaja {number}"] = tries
     return students
 
 
 @pytest.mark.parametrize("names", [False, True], ids=["anonymous", "names"])
-def test_the_page_is_accessible_and_fits_a_phone(chromium, tmp_path, names):
-    report.write(tmp_path / "report.html", report.page(a_class(), names))
+def test_report_is_accessible_on_phone(chromium, tmp_path, names):
+    report.write_report(tmp_path / "report.html", report.render(a_class(), names))
     context = chromium.new_context(offline=True, viewport={"width": 1100, "height": 900})
     page, asked = context.new_page(), []
     page.on("request", lambda request: asked.append(request.url))
@@ -48,11 +50,11 @@ def test_the_page_is_accessible_and_fits_a_phone(chromium, tmp_path, names):
     context.close()
 
 
-def test_bars_are_as_long_as_the_counts(chromium, tmp_path):
-    report.write(tmp_path / "report.html", report.page(a_class()))
+def test_bar_lengths_match_counts(chromium, tmp_path):
+    report.write_report(tmp_path / "report.html", report.render(a_class()))
     page = chromium.new_page(viewport={"width": 1100, "height": 900})
     page.goto((tmp_path / "report.html").as_uri())
-    row = next(row for row in report.count(a_class()) if row.exercise is convolution.conv2d)
+    row = next(row for row in report.summarize(a_class()) if row.exercise is convolution.conv2d)
     section = page.locator("h3", has_text="2.5 Write conv2d")
     widths = section.evaluate(
         "(head) => [...head.nextElementSibling.children].map((part) => [part.className, "

@@ -20,7 +20,7 @@ def screenshots_of(*arguments):
     return done.stdout
 
 
-def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
+def test_contact_sheet_covers_workbook(tmp_path):
     said = screenshots_of("00", "--dark", "--out", tmp_path)
     shown = re.findall(r'<img src="([^"]+)" alt="[^"]+">', (tmp_path / "index.html").read_text())
     assert shown == sorted(path.name for path in tmp_path.glob("*.png"))
@@ -37,7 +37,7 @@ def test_a_sheet_shows_a_workbook_from_top_to_bottom(tmp_path):
     assert "0 errors" in said
 
 
-def test_an_unknown_workbook_is_named(capsys):
+def test_unknown_workbook_is_named(capsys):
     assert run_command(["screenshots", "97"]) == 2
     assert "no workbook '97' in" in capsys.readouterr().err
 
@@ -51,7 +51,7 @@ def sizes(out, pattern):
     return found
 
 
-def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path):
+def test_pages_sheet_covers_both_widths(tmp_path):
     page, out = tmp_path / "tall.html", tmp_path / "out"
     page.write_text(
         "<!doctype html><style>body { margin: 0; height: 4500px; background: linear-gradient("
@@ -73,7 +73,7 @@ def test_web_pages_are_pictured_whole_as_wide_as_a_desktop_and_a_phone(tmp_path)
     assert shown == sorted(path.name for path in out.glob("*-dark-*.png"))
 
 
-def test_of_a_deck_every_slide_is_pictured(tmp_path):
+def test_deck_sheet_covers_every_slide(tmp_path):
     cells = [
         new_markdown_cell(f"# {n}", metadata={"slideshow": {"slide_type": "slide"}})
         for n in range(9)
@@ -87,6 +87,6 @@ def test_of_a_deck_every_slide_is_pictured(tmp_path):
         assert len({sheet.crop(place).tobytes() for place in places}) == 8
 
 
-def test_a_page_that_is_missing_is_named(tmp_path, capsys):
+def test_missing_page_is_named(tmp_path, capsys):
     assert run_command(["screenshots", "--pages", str(tmp_path / "none.html")]) == 2
     assert "There is no page" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_page_of_workbook_is_accessible_and_alive(name, theme, executed_student,
     assert page.title().split("·")[0].strip()
 
 
-def test_the_first_page_leads_to_every_workbook(visit):
+def test_index_links_every_workbook(visit):
     page = visit("index.html")
     links = page.locator("article .toctree-wrapper a").evaluate_all(
         "(all) => all.map((one) => one.getAttribute('href'))"
@@ -90,7 +90,7 @@ def test_first_page_links_the_repository(visit):
     assert site.repository() in links
 
 
-def test_the_search_finds_a_word(visit):
+def test_search_finds_word(visit):
     page = visit("search.html")
     page.goto(page.url + "?q=pooling")
     page.wait_for_selector("#search-results li")
@@ -106,7 +106,7 @@ GROUND = """(part) => {
 }"""
 
 
-def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
+def test_dark_theme_darkens_figures(visit, executed_student):
     name = WORKBOOKS[[path.name for path in WORKBOOKS].index("03_pooling.ipynb")]
     figures = figures_of(nbformat.read(executed_student / name, as_version=4))
     page = visit(name.with_suffix(".html"), len(figures))
@@ -123,7 +123,7 @@ def test_the_dark_theme_darkens_the_figures_too(visit, executed_student):
     assert max(ground["dark"]) < 50 < 200 < min(ground["light"])
 
 
-def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path, capsys):
+def test_site_writes_only_its_folder(tmp_path, capsys):
     assert site.main(["00", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "00_start_here.html").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]  # nothing beside it
@@ -131,7 +131,7 @@ def test_the_command_writes_part_of_the_site_and_refuses_a_full_folder(tmp_path,
     assert "not an empty folder" in capsys.readouterr().err
 
 
-def test_what_sphinx_warns_of_is_an_error(tmp_path):
+def test_sphinx_warning_is_an_error(tmp_path):
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("no heading\n\n### x")])
     nbformat.write(broken, tmp_path / "01_broken.ipynb")
     with pytest.raises(RuntimeError, match="Sphinx did not build"):

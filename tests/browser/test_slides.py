@@ -71,7 +71,7 @@ def too_large(size):
 
 
 @pytest.mark.parametrize("name", CORE)
-def test_every_slide_fits_and_every_figure_answers(name, executed_student, present, tmp_path):
+def test_slides_fit_and_figures_respond(name, executed_student, present, tmp_path):
     notebook = nbformat.read(executed_student / name, as_version=4)
     notebook.cells = [
         cell
@@ -109,7 +109,7 @@ def cell(text, kind="slide", **metadata):
 @pytest.mark.parametrize(
     ("lines", "fits"), [(10, True), (30, True), (200, False)], ids=["small", "shrunk", "too long"]
 )
-def test_a_slide_that_is_too_long_is_seen(lines, fits, present, tmp_path):
+def test_overlong_slide_is_reported(lines, fits, present, tmp_path):
     output = new_output("stream", text="line\n" * lines)
     code = new_code_cell("x", outputs=[output], execution_count=1)
     (size,) = walk(present(deck(tmp_path, cell("# 1 · A"), code)))
@@ -120,7 +120,7 @@ def test_a_slide_that_is_too_long_is_seen(lines, fits, present, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "least", "most"), [(1, 530, 550), (12, 310, 530), (20, 200, 300)]
 )
-def test_a_picture_takes_the_room_that_there_is(lines, least, most, present, tmp_path):
+def test_picture_fills_free_space(lines, least, most, present, tmp_path):
     drawn = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"
     picture = f'<img width="300" height="200" alt="white" src="{drawn}">'
     outputs = [
@@ -137,7 +137,7 @@ def test_a_picture_takes_the_room_that_there_is(lines, least, most, present, tmp
     assert least <= width <= most
 
 
-def test_what_stands_before_a_heading_is_said_and_not_shown(present, tmp_path):
+def test_text_before_heading_becomes_notes(present, tmp_path):
     page = present(
         deck(tmp_path, cell("# 1 · A"), cell("What it means.\n\n## B\n\nNew."), cell("C", "skip"))
     )
@@ -147,7 +147,7 @@ def test_what_stands_before_a_heading_is_said_and_not_shown(present, tmp_path):
     assert [note.strip() for note in notes] == ["What it means."]
 
 
-def test_an_exercise_brings_its_answer_and_the_usual_mistakes_as_notes(present, tmp_path):
+def test_exercise_notes_hold_answer_and_mistakes(present, tmp_path):
     tags = ["ex-1.2"]
     stub = new_code_cell("flat_index = ...", metadata={"tags": ["exercise", *tags]})
     check = new_code_cell(
@@ -161,7 +161,7 @@ def test_an_exercise_brings_its_answer_and_the_usual_mistakes_as_notes(present, 
     assert "Usual mistakes in 1.2" in notes
 
 
-def test_the_code_of_a_picture_waits_and_other_code_is_shown(present, tmp_path):
+def test_plot_code_is_folded(present, tmp_path):
     picture = new_output("display_data", data={"text/html": '<img alt="a" src="data:,">'})
     words = new_output("stream", text="6\n")
     page = present(
@@ -178,12 +178,12 @@ def test_the_code_of_a_picture_waits_and_other_code_is_shown(present, tmp_path):
     assert page.locator("section").get_by_text("drawn").is_visible()
 
 
-def test_a_notebook_without_slide_types_is_refused(tmp_path):
+def test_export_refuses_missing_slide_types(tmp_path):
     with pytest.raises(UserError, match=r"01_some\.ipynb holds no slides"):
         deck(tmp_path, new_markdown_cell("# 1 · A"))
 
 
-def test_the_command_writes_decks_and_refuses_a_full_folder(tmp_path, capsys):
+def test_slides_refuses_full_folder(tmp_path, capsys):
     assert slides.main(["00", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "00_start_here.slides.html").exists()
     assert run_command(["slides", "00", "--out", str(tmp_path / "out")]) == 2
