@@ -21,8 +21,14 @@ OBJECTS = {
     module: dict(api_pages.public_objects(importlib.import_module(module))) for module in MODULES
 }
 EVERY = pytest.mark.parametrize("module", MODULES)
-LATER = ("course_utils.figures.", "course_utils.judging.")  # docstrings that lack something still
-FINISHED = pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith(LATER)])
+LATER = {  # their docstrings lack something still: each goes from here as that is written
+    *("figures.latent_space", "figures.network", "figures.optimizer_race"),
+    *("figures.recovery_camera", "judging.comparison", "judging.formula", "judging.judge"),
+    "judging.observation",
+}
+FINISHED = pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.removeprefix("course_utils.") not in LATER]
+)
 CHECKS = {  # of numpydoc.validate
     *("GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08"),  # lines, and sections in order
     *("SS01", "SS03", "SS04"),  # a summary of one line with a full stop
