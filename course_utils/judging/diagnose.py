@@ -23,7 +23,7 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import Other, numbers, same
+from course_utils.judging.observation import Other, close, numbers, same
 from course_utils.judging.observe import observe_trusted
 from course_utils.judging.verdict import Status
 
@@ -267,7 +267,7 @@ def _general(evidence: Evidence) -> Diagnosis:
     exercise, first = evidence.exercise, evidence.first_wrong
     columns = evidence.columns
     facts = [conditions.failing_cases(evidence)]
-    if len(columns) > 1 and not exercise.accept:
+    if len(columns) > 1 and not exercise.accept and np.ndim(numbers(columns[0].expected[0])) == 0:
         right = [column.name for column in columns if column.is_right]
         wrong = [column.name for column in columns if not column.is_right]
         lead = f"Right: {', '.join(right)}; wrong: {', '.join(wrong)}." if right else ""
@@ -280,6 +280,8 @@ def _general(evidence: Evidence) -> Diagnosis:
             facts.append(conditions.wrong_entries(columns[0]))
         if layout.holds_the_right_numbers(columns[0]):
             facts.append("All the right numbers are there, but not all in the right places.")
+    if exercise.is_value and not exercise.accept:
+        facts.append(_count_of_right(evidence))
     if not exercise.is_value and not exercise.accept:
         wrong_columns = [column for column in columns if not column.is_right]
         facts.append(conditions.wrong_numbers(wrong_columns[0], evidence))
@@ -292,6 +294,15 @@ def _general(evidence: Evidence) -> Diagnosis:
     )
     status = Status.TYPE if shown is not None and shown.type_only else Status.WRONG
     return Diagnosis(status, _joined(*facts))
+
+
+def _count_of_right(evidence: Evidence) -> str:
+    """Of a grid of numbers, how many are right: they are marked, and none is told."""
+    wanted, got = numbers(evidence.expected[0]), numbers(evidence.aligned[0])
+    if wanted is None or got is None or wanted.ndim == 0 or wanted.shape != got.shape:
+        return ""
+    right = int(close(wanted, got, evidence.exercise.tolerance).sum())
+    return f"{right} of {wanted.size} numbers are right; the others are marked below."
 
 
 def _source_words(evidence: Evidence, most: int) -> str:

@@ -73,9 +73,10 @@ def _ignored(evidence: Evidence) -> Changes:
                     words = f"`{name}` is ignored: your code works as if it were always {value:g}."
                     yield Finding(f"ignores-{name}", words), _put(i, lambda _, value=value: value)
         elif all(isinstance(value, torch.Tensor) for value in values):
-            if len(values) > 1 and len({tuple(value.shape) for value in values}) == 1:
-                words = f"`{name}` is ignored: every case gives what the first one does."
-                yield Finding(f"ignores-{name}", words), _put(i, lambda _, v=values: v[0].clone())
+            if len(values) < 2 or len({tuple(value.shape) for value in values}) > 1:
+                continue
+            words = f"`{name}` is ignored: every case gives what the first one does."
+            yield Finding(f"ignores-{name}", words), _put(i, lambda _, v=values: v[0].clone())
 
 
 def _exchanged(evidence: Evidence) -> Changes:
