@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from course_utils import progress
+from course_utils import cells, progress
 from course_utils.judging import feedback, guard, source
 from course_utils.judging import judge as judging
 from course_utils.judging.observation import digest
@@ -32,6 +32,7 @@ from course_utils.judging.verdict import Status, Verdict
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")
 _REGISTRY: dict[str, "Exercise"] = {}
+cells.watch()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +218,8 @@ class Exercise:
             return verdict
         if verdict.status is Status.OWN:
             return verdict
+        if stale := cells.stale_answer(self.name, f"ex-{self.number}"):
+            verdict = replace(verdict, message=f"{stale} {verdict.message}".strip())
         mark = digest([str(verdict.status), verdict.message, *observations])
         try:
             entry = progress.record(
