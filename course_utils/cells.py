@@ -1,9 +1,9 @@
-"""What a kernel of this course knows of its notebook's cells: which ran, which failed, which is new.
+"""What a kernel of this course knows of its notebook's cells: which ran, and which failed.
 
-Loaded as an IPython extension by every kernel of the course's environment (see
-`jupyter/ipython_kernel_config.py`), and once more when exercises are imported. It changes two
-things. A NameError says which cell makes the name. And a check can tell that the cell of its
-answer failed, or was changed after it last ran (`stale_answer`). Elsewhere it does nothing.
+An IPython extension: kernels that `lab` starts load it at once, all others when exercises are
+imported. It changes two things. A NameError says which cell makes the name. And a check can tell
+that the cell of its answer failed, or was changed after it last ran (`stale_answer`). Elsewhere it
+does nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 CELL_WIDTH = 60  # characters of a cell's first line that are quoted
 MOST_RUNS = 400  # cells remembered; more than a notebook has
+ALL_ABOVE = "or all cells above this one at once: Run → Run All Above Selected Cell."
 
 
 class Run(NamedTuple):
@@ -129,23 +130,20 @@ def explain_name(name: str, known: dict | None = None) -> str:
     run = LOG.last_attempt(name)
     if run is not None and run.error:
         return (
-            f"`{name}` is made in the cell that begins `{_first_line(run.source)}`, and that cell "
-            f"stopped with an error ({run.error}). Mend it and run it again."
+            f"`{name}` is made in the cell that begins `{_first_line(run.source)}`, which stopped "
+            f"with an error ({run.error}). Mend it and run it again."
         )
     for cell in _notebook_cells():
         if name in made_by(_source(cell)):
             return (
-                f"`{name}` is made in the cell that begins `{_first_line(_source(cell))}`. Run that "
-                "cell first, or all above this one at once: Run → Run All Above Selected Cell."
+                f"`{name}` is made in the cell that begins `{_first_line(_source(cell))}`. Run it "
+                f"first, {ALL_ABOVE}"
             )
     near = _nearest(name, known or {})
     if near:
         return f"Nothing is called `{name}`. Is `{near}` meant?"
     if name == "ex":
-        return (
-            "`ex` is made in the first code cell of the notebook. Run it first, or all cells above "
-            "this one at once: Run → Run All Above Selected Cell."
-        )
+        return f"`ex` is made in the first code cell of the notebook. Run it first, {ALL_ABOVE}"
     return ""
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from course_utils.errors import UserError
@@ -126,6 +127,10 @@ def serve(argv: list[str]) -> None:
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
         [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     )
+    # before all others, so that "Python 3" is this Python and no other's
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(
+        [str(install_kernel_spec()), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    )
     # in JupyterLab's terminal, `python` is to be the course's
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     from jupyterlab.labapp import LabApp
@@ -142,6 +147,31 @@ def serve(argv: list[str]) -> None:
             *argv,
         ]
     )
+
+
+def install_kernel_spec(folder: Path | None = None) -> Path:
+    """Write the course's "Python 3" kernel; return the folder to put first in JUPYTER_PATH.
+
+    It is the Python that runs now, and it explains names that are missing from the first cell on.
+    """
+    folder = folder or Path(sys.prefix) / "share" / "course"
+    module = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    extension = "--InteractiveShellApp.extensions=course_utils.cells"
+    spec = {
+        "argv": [sys.executable, *module, extension],
+        "display_name": "Python 3",
+        "language": "python",
+        "metadata": {"debugger": True},
+    }
+    target = folder / "kernels" / "python3" / "kernel.json"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, json.dumps(spec, indent=1))
+    except OSError:  # an environment that may not be written to
+        if folder == (spare := Path(tempfile.gettempdir()) / f"course-{os.getuid()}"):
+            raise
+        return install_kernel_spec(spare)
+    return folder
 
 
 def fresh(argv: list[str]) -> int:

@@ -1,18 +1,18 @@
-"""What a kernel says of names that are missing and of answers that are not what their cell holds."""
+"""What a kernel says of missing names, and of answers that are not what their cell holds."""
 
 import json
+import os
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course_utils import cells
+from course_utils import cells, student
 
-CONFIG = Path(cells.__file__).parent / "jupyter" / "ipython_kernel_config.py"
 SETUP = "from course_utils.exercises import tensors as ex"
 
 
@@ -98,20 +98,25 @@ def test_changed_answer_cell_is_told(log, tmp_path, monkeypatch):
     assert cells.stale_answer("pixels", "ex-0.1") == ""
 
 
-def test_config_loads_extension():
-    code = CONFIG.read_text("utf-8")
-    extensions: list[str] = []
-    config = SimpleNamespace(InteractiveShellApp=SimpleNamespace(extensions=extensions))
-    exec(code, {"get_config": lambda: config})
-    assert extensions == [cells.__name__]
+def test_lab_s_kernel_loads_extension(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(student.install_kernel_spec(tmp_path)))
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    assert spec.argv[0] == sys.executable
+    assert spec.argv[-1].endswith(f"extensions={cells.__name__}")
 
 
-def test_config_is_installed_with_the_course():
-    installed = Path(sys.prefix) / "etc" / "ipython" / CONFIG.name
-    assert installed.read_text("utf-8") == CONFIG.read_text("utf-8"), "install the course anew"
+def test_foreign_python3_kernel_comes_second(tmp_path, monkeypatch):
+    foreign = tmp_path / "foreign" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["/no/python"], "display_name": "Python 3", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    ours = student.install_kernel_spec(tmp_path / "course")
+    monkeypatch.setenv("JUPYTER_PATH", f"{ours}{os.pathsep}{tmp_path / 'foreign'}")
+    assert KernelSpecManager().get_kernel_spec("python3").argv[0] == sys.executable
 
 
-def test_kernel_explains_first_minute(tmp_path):
+def test_kernel_explains_first_minute(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(student.install_kernel_spec(tmp_path)))
     sources = [
         "ex.flat_index.check(flat_index)",
         SETUP,
