@@ -37,7 +37,8 @@ class ReferenceRecorder(pickle.Pickler):
         super().__init__(file)
         self.references: set[tuple[str, str]] = set()
 
-    def reducer_override(self, value):  # noqa: D102 (pickle's)
+    def reducer_override(self, value):
+        """Note what is pickled by its name; pickle's own hook, which it asks for each object."""
         module = getattr(value, "__module__", None) or ""
         if isinstance(value, types.FunctionType | type) and module.startswith(EXERCISES):
             self.references.add((module, value.__qualname__))
