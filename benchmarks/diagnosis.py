@@ -76,7 +76,7 @@ def _names_before(workbook: str, positions: tuple[int, ...]) -> dict:
 
 def define(answer: Answer, exercise: Exercise) -> object:
     """Run an answer's cell after the cells of the lesson that it needs; return what it defines."""
-    from course_utils.marking.cell_dependencies import needed
+    from course_utils.marking.cell_dependencies import cells_to_run
 
     cells = list(_cells(answer.workbook))
     tags = {"exercise", f"ex-{answer.exercise}"}
@@ -84,7 +84,7 @@ def define(answer: Answer, exercise: Exercise) -> object:
     changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
     changed[place].source = answer.code
     lesson = nbformat.v4.new_notebook(cells=cells)
-    runs = needed(changed, lesson, [exercise])
+    runs = cells_to_run(changed, lesson, [exercise])
     positions = tuple(i for i in range(place) if runs[i] and not _is_other_exercise(cells[i]))
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"
