@@ -411,7 +411,7 @@ def test_several_numbers_for_one_are_counted():
 
 
 def test_one_number_for_several_is_told():
-    assert make_table().judge(21).message == "This is one number; 6 are wanted."
+    assert make_table().judge(21).message == "This is one number; six are wanted."
 
 
 def test_wrong_entries_of_a_table_are_located():
@@ -432,3 +432,31 @@ def test_no_letter_for_a_choice_is_told():
         return "b"
 
     assert pick.judge(2).message == "Answer with one letter in quotes: 'a', 'b' or 'c'."
+
+
+def scaled(sign=1, offset=0):
+    return lambda image, factor, power=1: sign * (image * factor**power) + offset
+
+
+def test_two_slips_are_named_together():
+    exercise = make(
+        switches=scaled,
+        mistakes={
+            "sign": mistake("The sign is wrong.", sign=-1),
+            "offset": mistake("You added 3.", offset=3),
+        },
+    )
+    verdict = exercise.judge(lambda image, factor, power=1: 3 - image * factor**power)
+    assert verdict.findings == ("sign+offset",)
+
+
+def test_one_probe_goes_before_two_slips():
+    exercise = make(
+        switches=scaled,
+        mistakes={
+            "lost": mistake("The image is lost.", sign=0),
+            "zero": mistake("You added 3.", offset=3),
+            "taken": mistake("You took 3 off.", offset=-3),
+        },
+    )
+    assert exercise.judge(lambda image, factor, power=1: image).findings == ("returns-image",)

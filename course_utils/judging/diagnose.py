@@ -29,6 +29,8 @@ from course_utils.judging.observation import Other, close, numbers, same
 from course_utils.judging.observe import observe_trusted
 from course_utils.judging.verdict import Status
 
+IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -97,7 +99,7 @@ def _wrong_count(expected: object, observed: object) -> str:
         return ""
     if wanted.size == 1:
         return f"This is {name_of(observed)}, which holds {got.size} numbers; one number is wanted."
-    return f"This is one number; {wanted.size} are wanted."
+    return f"This is one number; {IN_WORDS.get(wanted.size, wanted.size)} are wanted."
 
 
 def _named(findings: list[Finding]) -> Diagnosis:
@@ -146,6 +148,8 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
     """Two listed mistakes made at once, where they are switches of one answer."""
     exercise = evidence.exercise
     switches = {name: m for name, m in exercise.mistakes.items() if m.switch}
+    if not switches or _explained_by_one_probe(evidence):
+        return []
     for (first, one), (second, two) in combinations(switches.items(), 2):
         if set(one.switch) & set(two.switch):
             continue
@@ -155,6 +159,14 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
             words = f"Two slips at once. First: {one.words} Second: {two.words}"
             return [Finding(f"{first}+{second}", words)]
     return []
+
+
+def _explained_by_one_probe(evidence: Evidence) -> bool:
+    """Whether one plain cause explains all, such as an input that comes back: simpler than two."""
+    if evidence.exercise.accept or len(evidence.columns) != 1:
+        return False
+    findings = probes.first_findings(evidence.columns[0], evidence)
+    return bool(findings) and findings[0].id != "constant"
 
 
 def _predict(evidence: Evidence, answer: object) -> list | None:

@@ -98,7 +98,7 @@ def observe_trusted(exercise: ExerciseSpec, answer: object, cases: list[tuple]) 
     observations: list = []
     for case in cases:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # a tenth of the time of torch.manual_seed
             try:
                 observations.append(freeze(exercise.observe(answer, copy.deepcopy(case))))
             except Exception as error:
