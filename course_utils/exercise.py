@@ -164,6 +164,11 @@ class Exercise:
         return self.kind == "choice"
 
     @property
+    def start_source(self) -> str:
+        """The code that is given to be completed or repaired; empty if there is none."""
+        return "" if self.start is None else source.definition(self.start, self.name)
+
+    @property
     def heading(self) -> str:
         """Number and title, such as "2.4 Write conv2d"."""
         return f"{self.number} {self.title}"
@@ -306,8 +311,8 @@ class Exercise:
 
     def stub_source(self) -> str:
         """Return the notebook cell a student starts from."""
-        if self.start is not None:
-            return source.definition(self.start, self.name)
+        if self.start_source:
+            return self.start_source
         if self.is_value:
             blanks = ["..."] * (len(self.answer) if isinstance(self.answer, tuple) else 1)
             return f"{self.name} = {', '.join(blanks)}  # your answer"

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -152,12 +153,7 @@ def test_an_error_names_kind_text_and_line():
 
 
 def test_the_students_line_is_quoted():
-    import linecache
-
-    code = "def scale(image, factor):\n    return image.nonsense\n"
-    linecache.cache["<cell 1>"] = (len(code), None, code.splitlines(True), "<cell 1>")
-    names = {}
-    exec(compile(code, "<cell 1>", "exec"), names)
+    names = typed("def scale(image, factor):\n    return image.nonsense\n")
     assert "`return image.nonsense`" in make_scale().check(names["scale"]).message
 
 
@@ -214,7 +210,7 @@ def _halves(seen):
         ((17, 57), "wrong", "No part"),
         ((..., ...), "todo", ""),
         ((3, ...), "type", "still"),
-        (3, "type", "tuple"),
+        (3, "type", "2 are wanted"),
         ("3, 32", "type", "text"),
     ],
 )
@@ -277,6 +273,14 @@ def test_choices_are_forgiving_in_case_and_strict_in_declaration():
         exercise("99.9", "Choose", mistakes={}, **options)(pick.model)
 
 
+def typed(code, **names):
+    """The names that a student's cell makes, with its source at hand as in a notebook."""
+    file = f"<cell {hash(code)}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    exec(compile(code, file, "exec"), names)
+    return names
+
+
 def given(image, factor):
     return image + factor  # to be repaired
 
@@ -286,9 +290,8 @@ def test_repair_is_not_attempted_while_unchanged():
     assert scale.check(given).status == "todo"
     assert scale.stub_source().startswith("def scale(image, factor):")
     assert "to be repaired" in scale.stub_source()
-    names = {}
-    exec("def scale(image, factor):\n    # a comment\n    return (image + factor)\n", names)
-    assert scale.check(names["scale"]).status == "todo"
+    same = typed("def scale(image, factor):\n    # a comment\n    return (image + factor)\n")
+    assert scale.check(same["scale"]).status == "todo"
     assert scale.check(lambda image, factor: image * factor).status == "ok"
 
 
@@ -313,12 +316,10 @@ class Given(nn.Module):
 
 @pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
 def test_a_given_class_is_known_with_and_without_its_imports_beside_it(lead):
-    names = {"nn": nn}
     text = source.definition(Given, "Mine")
-    exec(lead + text, names)
-    assert source.same_code(names["Mine"], Given)
-    exec(lead + text.replace("Linear(2, 2)", "Linear(2, 3)"), names)
-    assert not source.same_code(names["Mine"], Given)
+    assert source.same_code(typed(lead + text, nn=nn)["Mine"], text)
+    changed = lead + text.replace("Linear(2, 2)", "Linear(2, 3)")
+    assert not source.same_code(typed(changed, nn=nn)["Mine"], text)
 
 
 def test_accept_takes_many_answers():

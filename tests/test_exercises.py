@@ -1,5 +1,7 @@
 """The proof of exercises: every one in the registry, so a new one is proved by being declared."""
 
+import linecache
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,9 @@ def as_answer(exercise, function_or_value):
 
 def stub(exercise):
     names = {"torch": torch, "nn": torch.nn, "np": np}
-    exec(compile(exercise.stub_source(), f"<stub {exercise.number}>", "exec"), names)
+    text, file = exercise.stub_source(), f"<stub {exercise.number}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    exec(compile(text, file, "exec"), names)
     return names[exercise.name]
 
 

@@ -11,7 +11,6 @@ import ast
 import copy
 import inspect
 import itertools
-import textwrap
 import time
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 import torch
 
-from course_utils.judging import guard
+from course_utils.judging import guard, source
 from course_utils.judging.edit_expressions import expression_edits
 from course_utils.judging.edit_statements import statement_edits
 from course_utils.judging.evidence import Evidence
@@ -51,7 +50,10 @@ def search(evidence: Evidence, seconds: float = SECONDS) -> Suggestion | None:
     parsed = _parse(evidence.answer)
     if parsed is None:
         return None
-    mends = list(_mends(evidence, *parsed, deadline=time.perf_counter() + seconds))
+    try:
+        mends = list(_mends(evidence, *parsed, deadline=time.perf_counter() + seconds))
+    finally:
+        guard.restore()  # what an edited answer may have patched; once, as it takes a millisecond
     by_line: dict[int, list[Mend]] = {}
     for mend in mends:
         by_line.setdefault(mend.line, []).append(mend)
@@ -74,7 +76,7 @@ def _parse(answer: object) -> tuple[ast.Module, list[str], str, dict] | None:
     if not (inspect.isfunction(answer) or inspect.isclass(answer)):
         return None
     try:
-        text = textwrap.dedent(inspect.getsource(answer))
+        text = source.text_of(answer)
         tree = ast.parse(text)
     except (OSError, TypeError, SyntaxError):
         return None
@@ -122,12 +124,12 @@ def _passes(evidence: Evidence, code, name: str, names: dict) -> bool:
         torch.manual_seed(0)
         return evidence.exercise.observe(scope[name], case)
 
-    outcome = guard.guarded(lambda: exec(code, scope), SECONDS_EACH)
+    outcome = guard.guarded(lambda: exec(code, scope), SECONDS_EACH, undo=list)
     if isinstance(outcome.value, Stopped):
         return False
     for i in order:
         args = copy.deepcopy(evidence.cases[i])
-        outcome = guard.guarded(lambda args=args: run(args), SECONDS_EACH)
+        outcome = guard.guarded(lambda args=args: run(args), SECONDS_EACH, undo=list)
         if not evidence.is_right(outcome.value, i):
             return False
     return True

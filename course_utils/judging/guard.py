@@ -33,7 +33,7 @@ import torch
 from course_utils.judging.observation import Stopped, freeze
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
-RING_AGAIN = 0.02  # seconds between two alarms, for code that swallows the first
+ALARM_INTERVAL = 0.02  # seconds between two alarms, for code that swallows the first
 
 
 class TimeLimit(BaseException):
@@ -50,7 +50,12 @@ class Outcome:
     changed: tuple[str, ...] = ()
 
 
-def guarded(function: Callable[[], object], seconds: float, memory: int = MEMORY) -> Outcome:
+def guarded(
+    function: Callable[[], object],
+    seconds: float,
+    memory: int = MEMORY,
+    undo: Callable[[], list[str]] | None = None,
+) -> Outcome:
     """Call `function()` under limits and freeze what it returns; never raises.
 
     Parameters
@@ -58,27 +63,29 @@ def guarded(function: Callable[[], object], seconds: float, memory: int = MEMORY
     function : callable without arguments
     seconds : time limit
     memory : bytes it may allocate on top of the present address space (Linux)
+    undo : undoes what the call has patched and names it; by default `restore`
     """
+    undo = undo or restore
     if seconds <= 0:
         return Outcome(Stopped("TimeLimit"))
-    started, printed, changed = time.perf_counter(), _Held(), []
-    with _settings_kept(), _held_back(printed), _memory_limit(memory):
+    started, printed, changed = time.perf_counter(), OutputBuffer(), []
+    with preserve_global_state(), capture_output(printed), _memory_limit(memory):
         try:
             with _alarm(seconds):
-                value = _inside(function, changed)
+                value = _inside(function, changed, undo)
         except TimeLimit:
-            changed += restore()
+            changed += undo()
             value = Stopped("TimeLimit")
         except BaseException as error:  # SystemExit and KeyboardInterrupt included
-            changed += restore()
+            changed += undo()
             value = _stopped(error)
     return Outcome(value, printed.text(), time.perf_counter() - started, (*changed,))
 
 
-def _inside(function, changed: list[str]):
+def _inside(function, changed: list[str], undo: Callable[[], list[str]]):
     """Be the only frame under which the alarm may raise: see `_is_inside`."""
     value = function()
-    changed += restore()  # before anything is read with patched tools
+    changed += undo()  # before anything is read with patched tools
     return freeze(value)
 
 
@@ -134,13 +141,14 @@ def _described(value: object) -> str:
 # Output ------------------------------------------------------------------------------------------
 
 
-class _Held(io.TextIOBase):
+class OutputBuffer(io.TextIOBase):
     """Keeps the first 2,000 characters of what is printed and counts the rest."""
 
     def __init__(self):
         self.kept, self.size = "", 0
 
     def write(self, text):
+        """Keep the beginning of a text."""
         text = str(text)
         self.size += len(text)
         if len(self.kept) < 2000:
@@ -148,18 +156,19 @@ class _Held(io.TextIOBase):
         return len(text)
 
     def text(self) -> str:
+        """What was kept, and how much was not."""
         more = self.size - len(self.kept)
         return self.kept + (f"\n… and {more:,} more characters" if more else "")
 
 
 @contextlib.contextmanager
-def _held_back(buffer):
+def capture_output(buffer):
     """Hold back stdout, stderr, warnings and, in a notebook, displayed pictures."""
     hold = contextlib.nullcontext()
     if "IPython" in sys.modules:
-        from IPython.utils.capture import capture_output
+        from IPython.utils import capture
 
-        hold = capture_output(stdout=False, stderr=False, display=True)
+        hold = capture.capture_output(stdout=False, stderr=False, display=True)
     quiet = contextlib.redirect_stdout(buffer), contextlib.redirect_stderr(buffer)
     unraisable = sys.unraisablehook
     sys.unraisablehook = lambda _what: None  # an alarm that rings inside a destructor
@@ -172,7 +181,7 @@ def _held_back(buffer):
 
 
 @contextlib.contextmanager
-def _settings_kept():
+def preserve_global_state():
     """Put back the settings an answer may change without meaning to."""
     recursion, grad, dtype = (
         sys.getrecursionlimit(),
@@ -226,7 +235,7 @@ def _signal_alarm(seconds: float):
     rings = 0
     trace = sys.gettrace()
 
-    def ring(_signum, frame):
+    def on_alarm(_signum, frame):
         nonlocal rings
         if not _is_inside(frame):
             return
@@ -234,12 +243,12 @@ def _signal_alarm(seconds: float):
         if rings > 3:  # it swallows exceptions: raise on its every line as well
             _raise_on_every_line(frame)
         if rings == 10:  # and from nested handlers too: ring faster than they can hide
-            signal.setitimer(signal.ITIMER_REAL, RING_AGAIN / 200, RING_AGAIN / 200)
+            signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
         raise TimeLimit
 
-    handler = signal.signal(signal.SIGALRM, ring)
+    handler = signal.signal(signal.SIGALRM, on_alarm)
     started = time.monotonic()
-    left, again = signal.setitimer(signal.ITIMER_REAL, seconds, RING_AGAIN)
+    left, again = signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
     try:
         yield
     finally:
@@ -275,7 +284,7 @@ def _thread_alarm(seconds: float):
         while not done.wait(pause):
             if _is_inside(sys._current_frames().get(thread)):
                 raise_in(ctypes.c_ulong(thread), ctypes.py_object(TimeLimit))
-            pause = RING_AGAIN
+            pause = ALARM_INTERVAL
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -293,8 +302,8 @@ def _thread_alarm(seconds: float):
 
 # Python and PyTorch as they were ------------------------------------------------------------------
 
-_OWNERS = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
-_LEAVE = {
+PATCHABLE = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
+IGNORED = {
     *("input", "_"),  # the notebook's kernel changes these two by itself
     "manual_seed",  # and PyTorch wraps this one when its first optimiser is made
 }
@@ -305,12 +314,12 @@ def _tools(owner) -> dict:
     return {
         name: value
         for name, value in vars(owner).items()
-        if name not in _LEAVE and (callable(value) or isinstance(value, property))
+        if name not in IGNORED and (callable(value) or isinstance(value, property))
     }
 
 
 _BUILTINS, _BUILTINS_NOW = _tools(builtins), vars(builtins)
-_ORIGINALS = [_tools(owner) for owner in _OWNERS]
+_ORIGINALS = [_tools(owner) for owner in PATCHABLE]
 
 
 def restore() -> list[str]:
@@ -326,7 +335,7 @@ def restore() -> list[str]:
         if _BUILTINS_NOW.get(name) is not value:
             _BUILTINS_NOW[name] = value
             changed.append(name)
-    for owner, originals in zip(_OWNERS, _ORIGINALS, strict=True):
+    for owner, originals in zip(PATCHABLE, _ORIGINALS, strict=True):
         now = vars(owner)
         for name, value in originals.items():
             if now.get(name) is not value:

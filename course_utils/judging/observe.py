@@ -25,10 +25,13 @@ class ExerciseSpec(Protocol):
     heading: str
     kind: str
     model: Callable
-    start: object
     seconds: float
     cases: Callable[[torch.Generator], Iterable] | None
     observe: Callable[[object, tuple], object]
+
+    @property
+    def start_source(self) -> str:
+        """The code that is given to be completed or repaired, if any is."""
 
     @property
     def is_value(self) -> bool:
@@ -67,8 +70,8 @@ def _untouched(exercise: ExerciseSpec, answer: object) -> bool:
     if exercise.is_value:
         return isinstance(answer, tuple) and all(part is ... for part in answer)
     code = type(answer) if isinstance(answer, torch.nn.Module) else answer
-    if exercise.start is not None:
-        return source.same_code(code, exercise.start)
+    if exercise.start_source:
+        return source.same_code(code, exercise.start_source)
     if inspect.isclass(code):
         parts = [vars(code).get(name) for name in vars(exercise.model)]
         return any(inspect.isfunction(part) and source.is_empty(part) for part in parts)

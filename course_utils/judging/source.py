@@ -3,14 +3,36 @@
 import ast
 import dis
 import inspect
-import re
+import linecache
 import textwrap
+from typing import Any
 
-_NULL = re.compile(r"NULL(\|self)? \+ | \+ NULL(\|self)?")  # a mark for calls in bytecode
+
+def text_of(thing) -> str:
+    """The source of a function or class, also of a class that a notebook's cell defines.
+
+    Raises
+    ------
+    OSError, TypeError
+        If it is not at hand.
+    """
+    if not inspect.isclass(thing):
+        return textwrap.dedent(inspect.getsource(thing))
+    methods = [part for part in vars(thing).values() if inspect.isfunction(part)]
+    if not methods:
+        return textwrap.dedent(inspect.getsource(thing))
+    code = methods[0].__code__  # `inspect` looks classes up by module, and a cell is none
+    lines = linecache.getlines(code.co_filename)
+    for node in ast.walk(ast.parse("".join(lines))):
+        if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
+            if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                return textwrap.dedent("".join(lines[first - 1 : node.end_lineno]))
+    raise OSError(f"the source of {thing.__name__} is not at hand")
 
 
-def _tree(thing) -> tuple[ast.AST, list[str]]:
-    text = textwrap.dedent(inspect.getsource(thing))
+def _tree(thing) -> tuple[Any, list[str]]:
+    text = text_of(thing)
     return ast.parse(text).body[0], text.splitlines()
 
 
@@ -58,38 +80,26 @@ def assignment(function, name: str) -> str:
     return f"{head}{name} = {value}"
 
 
-def same_code(a, b) -> bool:
-    """Whether two functions or classes compile to the same code; layout and docstring are free."""
-    if inspect.isclass(a) != inspect.isclass(b):
-        return False
-    if not inspect.isclass(a):
-        return _key(a) == _key(b)
-    methods = [
-        {name: _key(part) for name, part in vars(one).items() if inspect.isfunction(part)}
-        for one in (a, b)
-    ]
-    return methods[0] == methods[1]
+def same_code(answer, text: str) -> bool:
+    """Whether a function or class says what a definition in `text` does.
 
-
-def _key(function):
-    code = getattr(function, "__code__", None)
-    return _code_key(code, function.__doc__) if code else function
-
-
-def _code_key(code, doc=None):
-    """What code does, whether or not `module.function()` sees the module's import.
-
-    The compiler writes such a call in two ways.
+    Layout, comments, docstrings and decorators are free. False where the source is not at hand.
     """
-    consts = code.co_consts[1:] if doc and code.co_consts[:1] == (doc,) else code.co_consts
-    parts = tuple(_code_key(part) if inspect.iscode(part) else repr(part) for part in consts)
-    steps = [
-        (step.opname.replace("LOAD_METHOD", "LOAD_ATTR"), _NULL.sub("", step.argrepr))
-        for step in dis.get_instructions(code)
-        if step.opname not in ("PRECALL", "PUSH_NULL")
-        and (step.opname != "LOAD_CONST" or not inspect.iscode(step.argval))
-    ]
-    return tuple(steps), parts, code.co_varnames
+    try:
+        tree = _tree(answer)[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return False
+    return _dump(tree) == _dump(ast.parse(text).body[0])
+
+
+def _dump(definition: ast.AST) -> str:
+    for node in ast.walk(definition):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            node.name = node.name if node is not definition else ""
+            node.decorator_list = []
+            if len(node.body) > 1 and _is_docstring(node.body[0]):
+                del node.body[0]
+    return ast.dump(definition)
 
 
 def is_empty(function) -> bool:

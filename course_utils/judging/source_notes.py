@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from course_utils.judging import source
 
 OUT_OF_PLACE = {
     "abs", "clamp", "clip", "clone", "cpu", "detach", "double", "exp", "expand", "flatten", "flip",
@@ -39,7 +40,7 @@ def _tree(answer: object) -> ast.FunctionDef | ast.ClassDef | None:
     if not (inspect.isfunction(answer) or inspect.isclass(answer)):
         return None
     try:
-        definition = ast.parse(textwrap.dedent(inspect.getsource(answer))).body[0]
+        definition = ast.parse(source.text_of(answer)).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
     return definition if isinstance(definition, ast.FunctionDef | ast.ClassDef) else None

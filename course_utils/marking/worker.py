@@ -136,7 +136,7 @@ def _reduced_exercise(spec: ExerciseSpec) -> SimpleNamespace:
         heading=spec.number,
         is_value=spec.kind in ("value", "choice"),
         model=names[spec.name],
-        start=names[spec.name] if spec.has_start else None,
+        start_source=spec.stub if spec.has_start else "",
     )
 
 
