@@ -243,7 +243,7 @@ class Exercise:
         """Return `answer` if it passes, else the model answer, and say which."""
         observations = observe(self, answer, None) if early_verdict(self, answer) is None else None
         own = answer is self or (not self.is_value and answer is self.model)
-        passes = observations is not None and self.compare(observations.results).status is Status.OK
+        passes = observations is not None and self.passes(observations.results)
         if own or passes:
             print(f"Going on with your own {self.name}.")
             return answer
@@ -286,6 +286,10 @@ class Exercise:
     def compare(self, observations: list, seed: int | None = None) -> Verdict:
         """Judge observations that were made with the same seed."""
         return judging.compare(self, observations, judging.expected(self, seed), seed)
+
+    def passes(self, observations: list, seed: int | None = None) -> bool:
+        """Whether observations that were made with the same seed are right; says nothing more."""
+        return judging.passes(self, observations, judging.expected(self, seed), seed)
 
     def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
         """What the listed mistake `name` gives on the cases of a seed; kept for the next answer."""

@@ -52,6 +52,14 @@ def compare(
     )
 
 
+def passes(exercise, observations: list, right: list, seed: int | None) -> bool:
+    """Whether observations are right in every case."""
+    cases = make_cases(exercise, seed)
+    if len(observations) != len(cases):
+        return False
+    return all(Evidence(exercise, cases, observations, right).correct)
+
+
 def _failing_case(evidence: Evidence) -> dict:
     """Arguments, yours and expected of the smallest failing case, and which parts are right."""
     exercise, first = evidence.exercise, evidence.first_wrong

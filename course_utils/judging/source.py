@@ -24,10 +24,10 @@ def text_of(thing) -> str:
     code = methods[0].__code__  # `inspect` looks classes up by module, and a cell is none
     lines = linecache.getlines(code.co_filename)
     for node in ast.walk(ast.parse("".join(lines))):
-        if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
-            if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
-                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                return textwrap.dedent("".join(lines[first - 1 : node.end_lineno]))
+        if not isinstance(node, ast.ClassDef) or node.name != thing.__name__:
+            continue
+        if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+            return textwrap.dedent("".join(lines[node.lineno - 1 : node.end_lineno]))
     raise OSError(f"the source of {thing.__name__} is not at hand")
 
 

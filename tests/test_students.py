@@ -1,0 +1,101 @@
+"""The bank of students' answers: right passes, wrong never does, and what is said is true.
+
+`tests/students` was written from the notebooks alone. Every answer is diagnosed once here, on the
+cases of a seed that differs from answer to answer; on the other seeds it is only seen to pass or
+not. `python -m pytest -m weekly` diagnoses all of them on all seeds.
+"""
+
+import zlib
+from collections import Counter
+from importlib.util import module_from_spec, spec_from_file_location
+
+import pytest
+
+from course_utils.exercise import all_exercises
+from course_utils.judging import edits, guard
+from course_utils.workbooks import ROOT
+
+spec = spec_from_file_location("diagnosis", ROOT / "benchmarks" / "diagnosis.py")
+bank = module_from_spec(spec)
+__import__("sys").modules["diagnosis"] = bank
+spec.loader.exec_module(bank)
+
+SEEDS = (0, 1, 7)
+NAMED = 0.9
+KNOWN = {exercise.number: exercise for exercise in all_exercises()}
+ANSWERS = bank.read_bank()
+WORKBOOKS = sorted({answer.workbook for answer in ANSWERS})
+
+
+def own_seed(answer):
+    return SEEDS[zlib.crc32(answer.id.encode()) % len(SEEDS)]
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch):
+    """A busy machine tries as many edits as a quiet one."""
+    monkeypatch.setattr(edits, "SECONDS", 4.0)
+    monkeypatch.setattr(edits, "SECONDS_EACH", 1.0)
+
+
+def passes(exercise, value, seed):
+    observations = exercise.observe_all(value, seed)
+    return exercise.passes(observations, seed)
+
+
+@pytest.mark.parametrize("workbook", WORKBOOKS)
+def test_bank_is_told_the_truth(workbook):
+    faults, kinds = [], Counter()
+    for answer in ANSWERS:
+        if answer.workbook != workbook:
+            continue
+        exercise = KNOWN[answer.exercise]
+        verdict = bank.judge(answer, exercise, own_seed(answer))
+        kind = bank.kind_of(answer, verdict)
+        kinds[kind] += 1
+        if kind in ("passes", "rejected", "misleading", "empty"):
+            faults.append(f"{kind}: {answer.id}\n    {verdict}")
+    wrong = sum(kinds[kind] for kind in bank.KINDS)
+    assert not faults, "\n".join(faults)
+    assert kinds["named"] + kinds["by edit"] >= NAMED * wrong, kinds
+
+
+@pytest.mark.parametrize("workbook", WORKBOOKS)
+def test_bank_passes_or_fails_on_every_seed(workbook):
+    faults = []
+    for answer in ANSWERS:
+        if answer.workbook != workbook:
+            continue
+        try:
+            value = bank.define(answer, KNOWN[answer.exercise])
+        except Exception:  # its own cell raises: it is wrong, and Python says so
+            assert not answer.right, answer.id
+            continue
+        for seed in set(SEEDS) - {own_seed(answer)}:
+            if passes(KNOWN[answer.exercise], value, seed) != answer.right:
+                faults.append(
+                    f"{'rejected' if answer.right else 'passes'}: {answer.id}, seed {seed}"
+                )
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bank_is_told_the_truth_on_all_seeds(seed):
+    results = list(bank.run(ANSWERS, seed))
+    faults = [f"{kind}: {answer.id}" for answer, _, kind in results
+              if kind in ("passes", "rejected", "misleading", "empty")]  # fmt: skip
+    assert not faults, "\n".join(faults)
+
+
+def test_bank_is_wide():
+    for number, exercise in KNOWN.items():
+        right = [a for a in ANSWERS if a.exercise == number and a.right]
+        wrong = [a for a in ANSWERS if a.exercise == number and not a.right]
+        assert len(right) >= 4, exercise.heading
+        assert len(wrong) >= 12, exercise.heading
+        assert len({a.label for a in right + wrong}) == len(right + wrong), exercise.heading
+
+
+def test_judging_leaves_tools_alone():
+    assert guard.restore() == []
