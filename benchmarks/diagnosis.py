@@ -23,7 +23,8 @@ from pathlib import Path
 import matplotlib as mpl
 import nbformat
 
-from course_utils.exercise import Exercise, all_exercises
+from course_utils.exercise import Exercise
+from course_utils.exercises import all_exercises
 
 ROOT = Path(__file__).resolve().parent.parent
 BANK = ROOT / "tests" / "students"

@@ -9,11 +9,9 @@ In the notebook, `ex.conv2d.check(conv2d)` tells whether the student's answer is
 is not, which mistake it makes. `course_utils.judging` holds the machinery.
 """
 
-import importlib
 import inspect
 import json
 import os
-import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -31,7 +29,7 @@ from course_utils.judging.verdict import Status, Verdict
 
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")
-_REGISTRY: dict[str, "Exercise"] = {}
+REGISTRY: dict[str, "Exercise"] = {}  # by number; `all_exercises` fills it
 cells.watch()
 
 
@@ -344,10 +342,10 @@ def exercise(number: str, title: str, **options: Any) -> Callable[[Callable], Ex
 
     def declare(model: Callable) -> Exercise:
         declared = Exercise(model=model, number=number, title=title, **options)
-        taken = _REGISTRY.get(number)
+        taken = REGISTRY.get(number)
         if taken and (taken.model.__module__, taken.name) != (model.__module__, declared.name):
             raise ValueError(f"exercise {number} is already {taken.model.__module__}.{taken.name}")
-        _REGISTRY[number] = declared
+        REGISTRY[number] = declared
         return declared
 
     return declare
@@ -358,16 +356,6 @@ def _first_edition() -> dict[str, dict[str, str]]:
     """Number of an exercise → the words of its mistakes in the first edition → their ids."""
     file = Path(__file__).parent / "exercises" / "first_edition.json"
     return json.loads(file.read_text("utf-8"))
-
-
-def all_exercises() -> list[Exercise]:
-    """Every exercise of `course_utils.exercises`, in order of number."""
-    package = importlib.import_module("course_utils.exercises")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return sorted(
-        _REGISTRY.values(), key=lambda exercise: [int(part) for part in exercise.number.split(".")]
-    )
 
 
 def progress_table(folder: str | Path = ".") -> feedback.Shown:

@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.marking import assignment, nbgrader_preprocessors
 from course_utils.workbooks import NOTEBOOKS, ROOT, discover, exercise_number
 

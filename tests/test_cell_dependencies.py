@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.marking import assignment, submissions
 from course_utils.marking.cell_dependencies import cells_to_run, names_in
 from course_utils.workbooks import NOTEBOOKS, discover, exercise_number

@@ -14,7 +14,7 @@ from course_utils.judging.observation import Stopped
 
 @pytest.fixture(autouse=True)
 def _empty_registry(monkeypatch):
-    monkeypatch.setattr("course_utils.exercise._REGISTRY", {})
+    monkeypatch.setattr("course_utils.exercise.REGISTRY", {})
 
 
 def images(rng):

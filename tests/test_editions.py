@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.__main__ import main as run_command
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.publishing import editions, run_notebooks, solutions
 
 

@@ -34,7 +34,7 @@ def own_progress(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def empty_registry(monkeypatch):
-    monkeypatch.setattr("course_utils.exercise._REGISTRY", {})
+    monkeypatch.setattr("course_utils.exercise.REGISTRY", {})
 
 
 def pairs(rng):

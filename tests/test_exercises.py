@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.judging import judge
 from course_utils.judging.observation import same
 from course_utils.judging.observe import make_cases, observe_trusted

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from course_utils.__main__ import COMMANDS
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.publishing.pages import title
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number, select_workbooks
 

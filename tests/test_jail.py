@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from course_utils.__main__ import main as run_command
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.marking import jail, redacted_package
 from course_utils.marking.jail import Limits
 from course_utils.workbooks import ROOT

@@ -56,6 +56,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            names = [word.value for word in node.args if isinstance(word, ast.Constant)]
         for name in names:
             if name.startswith("course_utils."):
                 yield name.split(".")[1]
@@ -81,6 +83,7 @@ def test_module_imports_only_earlier_layers(path):
         "from course_utils.publishing import pages",
         "import course_utils.publishing",
         "def f():\n    from course_utils import publishing",
+        'importlib.import_module("course_utils.publishing")',
     ],
 )
 def test_out_of_order_reports_later_or_sibling_layer(source):

@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
 from course_utils.marking import jail, mark, marks, serialization, submissions, worker

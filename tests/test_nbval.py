@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_rules import name_of, page_of
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.figures import all_figures
 from course_utils.publishing import run_notebooks
 from course_utils.workbooks import NBVAL_TAG, ROOT, discover, exercise_number, tags

@@ -13,7 +13,7 @@ import toy_workbook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 from notebook_rules import RULES, SITTING, Page, in_exactly_one, name_of, page_of
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.workbooks import NOTEBOOKS, discover
 
 

@@ -10,8 +10,7 @@ from bs4 import BeautifulSoup
 from course_utils import progress
 from course_utils.__main__ import COMMANDS, load
 from course_utils.__main__ import main as run_command
-from course_utils.exercise import all_exercises
-from course_utils.exercises import convolution, tensors
+from course_utils.exercises import all_exercises, convolution, tensors
 from course_utils.marking import marks, report
 
 KNOWN_WORDS = {mistake.words: name for name, mistake in convolution.conv2d.mistakes.items()}

@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.errors import UserError
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.marking import assignment, submissions
 from course_utils.marking.submissions import Submission, UnreadableError
 from course_utils.workbooks import NOTEBOOKS

@@ -9,7 +9,7 @@ import pytest
 import toy_workbook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils import exercise, workbooks
+from course_utils import exercises, workbooks
 from course_utils.errors import UserError
 from course_utils.publishing import editions, tidy
 from course_utils.workbooks import NBVAL_TAG
@@ -196,7 +196,7 @@ def test_failed_write_keeps_file(stored, monkeypatch, capsys):
 @pytest.fixture
 def toy_registry(monkeypatch):
     toys = list(toy_workbook.exercises().values())
-    monkeypatch.setattr(exercise, "all_exercises", lambda: toys)
+    monkeypatch.setattr(exercises, "all_exercises", lambda: toys)
     return {toy.number: toy for toy in toys}
 
 
@@ -221,7 +221,7 @@ def test_tutor_edition_keeps_compared_outputs(toy_registry):
 
 
 def test_tutor_edition_names_undeclared_exercise(monkeypatch):
-    monkeypatch.setattr(exercise, "all_exercises", list)
+    monkeypatch.setattr(exercises, "all_exercises", list)
     with pytest.raises(UserError, match=r"course_utils/exercises holds no 9\.1"):
         editions.tutor_edition(toy_workbook.stored())
 

@@ -86,7 +86,7 @@ def exercises() -> dict:
     """The toy's exercises by number, declared without a trace in the course's registry."""
     spec = importlib.util.spec_from_file_location("toy", TOY / "toy.py")
     module = importlib.util.module_from_spec(spec)
-    with mock.patch.dict(exercise._REGISTRY, clear=True):
+    with mock.patch.dict(exercise.REGISTRY, clear=True):
         spec.loader.exec_module(module)
     made = [value for value in vars(module).values() if isinstance(value, exercise.Exercise)]
     return {one.number: one for one in made}

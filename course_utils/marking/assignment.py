@@ -18,7 +18,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.errors import UserError
-from course_utils.exercise import Exercise, all_exercises
+from course_utils.exercise import Exercise
+from course_utils.exercises import all_exercises
 from course_utils.workbooks import (
     BUILD,
     discover,

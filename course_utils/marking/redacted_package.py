@@ -20,7 +20,7 @@ from pathlib import Path
 
 import matplotlib
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.workbooks import ROOT
 
 PACKAGE = ROOT / "course_utils"

@@ -23,7 +23,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from course_utils.errors import UserError
-from course_utils.exercise import Exercise, all_exercises
+from course_utils.exercise import Exercise
+from course_utils.exercises import all_exercises
 from course_utils.marking import marks
 from course_utils.workbooks import write_atomic
 

@@ -32,7 +32,7 @@ def tutor_edition(notebook: NotebookNode) -> NotebookNode:
     UserError
         If a cell is tagged with an exercise that no module of `course_utils.exercises` declares.
     """
-    from course_utils.exercise import all_exercises  # here: tidy needs no torch
+    from course_utils.exercises import all_exercises  # here: tidy needs no torch
 
     exercises = {exercise.number: exercise for exercise in all_exercises()}
     edition = copy.deepcopy(notebook)

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from course_utils.errors import UserError
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.publishing.lab_driver import Workbook, browser, working_copy
 from course_utils.workbooks import BUILD, NOTEBOOKS, select_workbooks
 

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from course_utils.errors import UserError
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.publishing import run_notebooks
 from course_utils.publishing.browser_scripts import (
     MODULES,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.marking import mark
 from course_utils.marking.submissions import Submission
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import KERNEL
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.figures import all_figures
 from course_utils.workbooks import NOTEBOOKS, discover
 
