@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 
-from course_utils.exercise import all_exercises
+from course_utils.exercises import all_exercises
 from course_utils.judging import edits, guard
 from course_utils.workbooks import ROOT
 
