@@ -4,6 +4,14 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.pooling_mistakes import (
+    FIRST_MAXIMUM,
+    POOLED_SHAPE,
+    POOLED_SIZE,
+    SHIFTED_POOL,
+)
+from course_utils.exercises.pooling_windows import MAX_POOL, max_pool_with
+from course_utils.judging.observation import numbers
 
 IMAGE = torch.tensor([[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]])
 ROW = torch.tensor([0, 5, 1, 0, 0, 3, 0, 2])
@@ -21,22 +29,7 @@ def _pooled(image, size, stride=None, padding=0):
     minutes=2,
     kind="value",
     oracle=lambda: int(_pooled(IMAGE, 2)[0, 0]),
-    mistakes={
-        "11-sum-window": mistake(
-            "11 is the sum of the window. A max pool keeps one of the four numbers.", 11
-        ),
-        "2-75-mean": mistake(
-            "2.75 is the mean of the window, so you did average pooling. "
-            "A max pool keeps one of the four numbers.",
-            2.75,
-        ),
-        "smallest-number-window": mistake(
-            "That is the smallest number of the window. Keep the largest.", 1
-        ),
-        "7-lies-outside": mistake(
-            "7 lies outside the window: it covers two rows and two columns only.", 7
-        ),
-    },
+    mistakes=FIRST_MAXIMUM,
     hints=[
         "The window holds the first two numbers of the first two rows.",
         "Nothing is multiplied and nothing is added. You compare.",
@@ -54,25 +47,9 @@ def first_maximum():
     minutes=3,
     kind="value",
     oracle=lambda: F.max_pool1d(torch.zeros(1, 1, 13), 3, 2).shape[-1],
-    mistakes={
-        "7-13-2": mistake(
-            "7 is 13 / 2, rounded up. The stride gives the number of steps, "
-            "but the window must also fit: subtract k first.",
-            7,
-        ),
-        "5-counts-steps": mistake(
-            "5 counts the steps. There is one window more than there are steps: add 1.", 5
-        ),
-        "6-5-windows": mistake(
-            "6.5 windows do not exist. Subtract the window's size before you divide.", 6.5
-        ),
-        "11-size-stride": mistake(
-            "11 is the size with stride 1. Here the window moves two pixels at a time.", 11
-        ),
-        "4-size-stride": mistake(
-            "4 is the size with stride 3, where windows do not overlap. Here the stride is 2.", 4
-        ),
-    },
+    formula="(n - k) // s + 1",
+    quantities={"n": 13, "k": 3, "s": 2},
+    mistakes=POOLED_SIZE,
     hints=[
         "The formula is that of a convolution, with p = 0 and d = 1.",
         "How many steps of 2 can a window of 3 make in 13 pixels?",
@@ -91,28 +68,10 @@ def pooled_size():
     minutes=2,
     kind="value",
     oracle=lambda: tuple(torch.nn.MaxPool2d(2)(torch.zeros(24, 20, 36)).shape),
-    mistakes={
-        "channel-single-convolution": mistake(
-            "One channel is what a single convolution kernel would leave. "
-            "A pool looks at every channel alone and keeps them all.",
-            (1, 10, 18),
-        ),
-        "halved-channels-well": mistake(
-            "You halved the channels as well. The window covers rows and columns only.",
-            (12, 10, 18),
-        ),
-        "counted-stride-1": mistake(
-            "You counted with stride 1. A pool's stride is its size unless you say otherwise.",
-            (
-                24,
-                19,
-                35,
-            ),
-        ),
-        "rows-columns-swapped": mistake(
-            "Rows and columns are swapped. The order is channels, rows, columns.", (24, 18, 10)
-        ),
-    },
+    parts=("channels", "rows", "columns"),
+    formula=("channels", "(rows - k) // s + 1", "(columns - k) // s + 1"),
+    quantities={"channels": 24, "rows": 20, "columns": 36, "k": 2, "s": 2},
+    mistakes=POOLED_SHAPE,
     hints=[
         "A pool does not add channels up. How many maps go in, and how many come out?",
         "Windows of 2×2 that do not overlap: count them along the 20 rows, then along the "
@@ -132,7 +91,8 @@ def _maps(rng):
         return torch.randint(-19, 4, shape, generator=rng).float()
 
     yield whole(1, 4, 6), 2, 2
-    yield whole(2, 5, 7), 3, 1
+    yield whole(2, 3, 4), 2, 1, 1
+    yield -whole(2, 5, 7), 3, 1  # mostly above 0, so that a lost sign shows
     yield whole(2, 7, 9), 3, 2
     yield whole(3, 6, 9), 3, 2, 1
     yield whole(2, 9, 11), 4, 3, 2
@@ -142,92 +102,14 @@ def _by_torch(image, size, stride, padding=0):
     return F.max_pool2d(image[None], size, stride, padding)[0]
 
 
-def _framed_by(value):
-    def max_pool2d(image, size, stride, padding=0):
-        return _by_torch(F.pad(image, [padding] * 4, value=value), size, stride)
-
-    return max_pool2d
-
-
-def _padded_first(image, size, stride, padding=0):
-    return _by_torch(F.pad(image, (padding, 0, padding, 0), value=-torch.inf), size, stride)
-
-
-def _rounded_up(image, size, stride, padding=0):
-    return F.max_pool2d(image[None], size, stride, padding, ceil_mode=True)[0]
-
-
-def _at_stride(new):
-    def max_pool2d(image, size, stride, padding=0):
-        return _by_torch(image, size, new(size), padding)
-
-    return max_pool2d
-
-
 @exercise(
     "3.4",
     "Write max_pool2d",
     minutes=12,
     oracle=_by_torch,
     cases=_maps,
-    mistakes={
-        "window-moves-pixel": mistake(
-            "Your window moves by one pixel, whatever the stride. "
-            "The window of output (i, j) starts at row i·stride, column j·stride.",
-            _at_stride(lambda size: 1),
-        ),
-        "window-moves-own": mistake(
-            "Your window moves by its own size, whatever the stride. "
-            "The window of output (i, j) starts at row i·stride, column j·stride.",
-            _at_stride(lambda size: size),
-        ),
-        "took-mean-window": mistake(
-            "You took the mean of each window. Keep its largest number.",
-            lambda *case: F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]),
-        ),
-        "frame-made-zeros": mistake(
-            "Your frame is made of zeros, and 0 wins where all numbers are negative. "
-            "Pad with -torch.inf, which never wins.",
-            _framed_by(0.0),
-        ),
-        "search-maximum-starts": mistake(
-            "Your search for the maximum starts at 0, and 0 wins where all numbers are negative. "
-            "Start at -torch.inf, or take .amax of the window.",
-            lambda *case: _by_torch(*case).relu(),
-        ),
-        "padding-ignored-put": mistake(
-            "The padding is ignored. Put the image into the middle of a larger block first.",
-            lambda image, size, stride, padding=0: _by_torch(image, size, stride),
-        ),
-        "padded-top-left": mistake(
-            "You padded the top and the left only. Padding goes on all four sides.", _padded_first
-        ),
-        "took-largest-number": mistake(
-            "You took the largest number over all channels. Pool every channel alone: "
-            "the maximum runs over rows and columns.",
-            lambda *case: _by_torch(*case).amax(0, keepdim=True),
-        ),
-        "axis-channels-gone": mistake(
-            "The axis of the channels is gone. Pool every channel alone, and keep one map for "
-            "each: the shape is (C, H', W').",
-            lambda *case: _by_torch(*case).amax(0),
-        ),
-        "rounded-number-windows": mistake(
-            "You rounded the number of windows up. "
-            "Where the last window does not fit, leave it out.",
-            _rounded_up,
-        ),
-        "took-sum-window": mistake(
-            "You took the sum of each window. Keep its largest number.",
-            lambda *case: (
-                F.avg_pool2d(F.pad(case[0], [(*case, 0)[3]] * 4), *case[1:3]) * case[1] ** 2
-            ),
-        ),
-        "rows-columns-swapped": mistake(
-            "Rows and columns are swapped. Fill output[:, i, j]: rows first.",
-            lambda *case: _by_torch(*case).transpose(1, 2),
-        ),
-    },
+    switches=max_pool_with,
+    mistakes=MAX_POOL,
     hints=[
         "Pad first: image.new_full(shape, -torch.inf) makes the frame; write the image into "
         "its middle.",
@@ -252,9 +134,12 @@ def max_pool2d(image, size, stride, padding=0):
 
 
 # --- 3.5 ----------------------------------------------------------------------------------------
-def _gradient(pool):
+WINS = torch.tensor([[0, 0, 0, 0], [0, 2, 4, 0], [0, 2, 0, 0], [0, 0, 0, 1]])
+
+
+def _gradient(pool, image=IMAGE):
     """Gradient of the summed outputs of a pool of (1, 1, 4, 4), as whole numbers if it is."""
-    image = IMAGE.double().requires_grad_()
+    image = image.double().requires_grad_()
     pool(image[None, None]).sum().backward()
     whole = torch.equal(image.grad, image.grad.round())
     return image.grad.long() if whole else image.grad.float()
@@ -264,6 +149,10 @@ def _windows(image):
     return image.unfold(2, 2, 1).unfold(3, 2, 1).flatten(4)
 
 
+def _pool(image):
+    return F.max_pool2d(image, 2, 1)
+
+
 def _every_winner(image):
     """Gradient of a pool in which each of the tied winners gets the whole gradient."""
     windows = _windows(image)
@@ -271,11 +160,25 @@ def _every_winner(image):
     return (windows * winners).sum(-1)
 
 
-def _one_at(*places):
-    gradient = torch.zeros(4, 4, dtype=torch.int64)
-    for place in places:
-        gradient[place] = 1
+def _changed(**cells):
+    """The right gradient with other numbers in cells named r2c1 (row 2, column 1)."""
+    gradient = WINS.clone()
+    for cell, value in cells.items():
+        gradient[int(cell[1]), int(cell[3])] = value
     return gradient
+
+
+def _grid(value):
+    """An answer as a 4×4 array; raises where it is another thing."""
+    return numbers(value).reshape(4, 4) if numbers(value).shape == (4, 4) else None
+
+
+def _adds_up_to_another(value):
+    return abs(_grid(value).sum() - 9) > 1e-3
+
+
+def _reaches_a_loser(value):
+    return bool((_grid(value)[WINS.numpy() == 0] != 0).any())
 
 
 @exercise(
@@ -283,43 +186,125 @@ def _one_at(*places):
     "The gradient of a max pool",
     minutes=6,
     kind="value",
-    oracle=lambda: _gradient(lambda image: F.max_pool2d(image, 2, 1)),
+    oracle=lambda: _gradient(_pool),
     mistakes={
-        "marked-winner-1": mistake(
-            "You marked each winner with a 1. A pixel that wins in several windows receives "
-            "one gradient from each: add them up.",
-            _one_at((1, 1), (1, 2), (2, 1), (3, 3)),
+        "marked-with-ones": mistake(
+            "Each winner has a 1 in yours, as if it won in a single window. With stride 1 there "
+            "are nine windows, and a pixel that wins in several receives a 1 from each: add "
+            "them up.",
+            WINS.clamp(max=1),
         ),
-        "tied-numbers-received": mistake(
+        "tie-counted-twice": mistake(
             "Both tied numbers received a full 1. One window sends out 1 in all: here the first "
             "of the two, in reading order, takes it.",
             _gradient(_every_winner),
         ),
-        "marked-winner-1-tied": mistake(
+        "marked-and-tied": mistake(
             "You marked each winner with a 1, and both of the tied numbers. Only the first of "
             "two takes the gradient, and gradients of several windows add up.",
-            _one_at((1, 1), (1, 2), (2, 1), (3, 0), (3, 3)),
+            _changed(r3c0=1).clamp(max=1),
         ),
-        "shared-tie-half": mistake(
+        "tie-shared": mistake(
             "You shared the tie, half each, as amax does. Here the first takes it all, "
             "as in max_pool2d.",
             _gradient(lambda image: _windows(image).amax(-1)),
         ),
-        "last-two-tied": mistake(
+        "tie-to-the-last": mistake(
             "The last of the two tied numbers took the gradient. "
             "Here it is the first, in reading order.",
-            torch.tensor([[0, 0, 0, 0], [0, 2, 4, 0], [0, 1, 0, 0], [1, 0, 0, 1]]),
+            _changed(r2c1=1, r3c0=1),
         ),
-        "pooled-map-gradient": mistake(
-            "That is the pooled map, not its gradient. The gradient is as large as the image and "
-            "counts in how many windows each pixel wins.",
-            when=lambda value: isinstance(value, torch.Tensor) and tuple(value.shape) == (3, 3),
-            example=_pooled(IMAGE, 2, 1),
+        "tied-window-missing": mistake(
+            "Your numbers add up to 8: the window in the lower left corner, where two numbers "
+            "tie, is missing. The first of them takes its 1.",
+            _changed(r2c1=1),
         ),
-        "map-counts-many": mistake(
+        "strongest-counted-short": mistake(
+            "Your numbers add up to 8, and nine windows send out 1 each. "
+            "Count again how many windows the 7 lies in and wins.",
+            _changed(r1c2=3),
+        ),
+        "largest-of-all": mistake(
+            "Only the largest number of the whole table received a gradient. "
+            "Each of the nine windows has a winner of its own.",
+            _changed(r1c1=0, r1c2=1, r2c1=0, r3c3=0),
+        ),
+        "values": mistake(
+            "You wrote down the winners' values. Their gradient counts windows: "
+            "each window that a pixel wins sends it a 1, whatever the number.",
+            IMAGE * (WINS > 0),
+        ),
+        "values-times-wins": mistake(
+            "You multiplied each winner by the number of its windows. The gradient does not "
+            "depend on the value of the number itself: each window sends back a 1.",
+            IMAGE * WINS,
+        ),
+        "divided-by-nine": mistake(
+            "You divided by nine, as for the mean of the outputs. "
+            "Here the outputs are summed: each window sends back a 1.",
+            WINS.float() / 9,
+        ),
+        "ones": mistake(
+            "You gave every input a 1. Of each window only the winner, its largest number, "
+            "receives the gradient.",
+            torch.ones(4, 4),
+        ),
+        "average-pool": mistake(
+            "That is the gradient of an average pool, a quarter for each input of a window. "
+            "In a max pool only the largest number receives it.",
+            _gradient(lambda image: F.avg_pool2d(image, 2, 1)),
+        ),
+        "counts-windows": mistake(
             "Your map counts in how many windows each pixel lies. Only the winner of a window "
             "receives its gradient.",
             _gradient(lambda image: _windows(image).sum(-1)),
+        ),
+        "smallest": mistake(
+            "You gave the gradient to the smallest number of each window. "
+            "A max pool sends it to the largest.",
+            _gradient(lambda image: _pool(-image)).abs(),
+        ),
+        "magnitude": mistake(
+            "You let the largest magnitude win, and so the −9. Mind the sign: "
+            "−9 is smaller than every other number.",
+            _gradient(_pool, IMAGE.abs()),
+        ),
+        "transposed": mistake(
+            "Rows and columns of your table are exchanged. Write it row by row: the 7, which "
+            "wins most often, stands in the second row and the third column.",
+            WINS.T,
+        ),
+        "negated": mistake(
+            "Your numbers have the wrong sign. Each window sends back a 1, not a −1.", -WINS
+        ),
+        "pooled-map": mistake(
+            "That is as large as the pooled map, 3×3. The gradient is as large as the image and "
+            "counts in how many windows each pixel wins.",
+            when=lambda value: tuple(numbers(value).shape) == (3, 3),
+            example=_pooled(IMAGE, 2, 1),
+        ),
+        "flat": mistake(
+            "Your sixteen numbers are right, but they come in one flat list. "
+            "Give four rows of four.",
+            WINS.flatten(),
+        ),
+        "not-nine": mistake(
+            "Your sixteen numbers do not add up to 9. There are nine windows, and each of them "
+            "sends back a 1 to one input.",
+            when=_adds_up_to_another,
+            example=_changed(r1c1=1),
+        ),
+        "loser-rewarded": mistake(
+            "Your numbers add up to 9 as they should, but an input that wins in no window "
+            "received a part. Go through the nine windows and mark the largest number of each.",
+            when=_reaches_a_loser,
+            example=_changed(r1c1=1, r0c2=1),
+        ),
+        "wins-miscounted": mistake(
+            "The right inputs receive a gradient, and yours add up to 9 as they should. "
+            "But you gave a window's 1 to another of the winners: count the wins of each anew.",
+            when=lambda value: _grid(value) is not None,
+            example=_changed(r1c1=3, r1c2=3),
         ),
     },
     hints=[
@@ -346,33 +331,8 @@ def _pooled_after_shift():
     minutes=4,
     kind="value",
     oracle=_pooled_after_shift,
-    mistakes={
-        "pooled-row-before": mistake(
-            "That is the pooled row from before the shift: you left it unchanged. "
-            "Shift first, cut the shifted row into pairs, and pool those.",
-            (5, 1, 3, 2),
-        ),
-        "moved-pooled-row": mistake(
-            "You moved the pooled row by one place. One pixel is only half a window: "
-            "shift the row itself, then cut it into new pairs.",
-            (0, 5, 1, 3),
-        ),
-        "shifted-left-right": mistake(
-            "You shifted to the left. To the right means that a 0 enters at the left end.",
-            (
-                5,
-                0,
-                3,
-                2,
-            ),
-        ),
-        "moved-last-number": mistake(
-            "You moved the last number round to the front. It leaves, and a 0 enters.", (2, 5, 0, 3)
-        ),
-        "took-mean-pair": mistake(
-            "You took the mean of each pair. Keep the larger number.", (0, 3, 0, 1.5)
-        ),
-    },
+    parts=("first pair", "second pair", "third pair", "fourth pair"),
+    mistakes=SHIFTED_POOL,
     hints=[
         "Write the shifted row down: it starts 0, 0, 5, 1.",
         "The new pairs are (0, 0), (5, 1), (0, 0) and (3, 0).",
