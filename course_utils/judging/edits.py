@@ -45,13 +45,13 @@ class Suggestion(NamedTuple):
     fix: str
 
 
-def search(evidence: Evidence, seconds: float = SECONDS) -> Suggestion | None:
+def search(evidence: Evidence) -> Suggestion | None:
     """Look for single edits of the student's source after which every case is right."""
     parsed = _parse(evidence.answer)
     if parsed is None:
         return None
     try:
-        mends = list(_mends(evidence, *parsed, deadline=time.perf_counter() + seconds))
+        mends = list(_mends(evidence, *parsed, deadline=time.perf_counter() + SECONDS))
     finally:
         guard.restore()  # what an edited answer may have patched; once, as it takes a millisecond
     by_line: dict[int, list[Mend]] = {}
