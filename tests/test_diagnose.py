@@ -207,6 +207,16 @@ def test_printing_instead_of_returning_is_told():
     assert "`return` hands it over" in verdict.message
 
 
+def test_mistake_and_error_in_other_cases_are_both_told():
+    def halved_or_stopped(image, factor, power=1):
+        return image * factor**power / 2 if len(image) < 4 else image.nonsense
+
+    verdict = make().judge(halved_or_stopped)
+    assert verdict.findings == ("halved", "error-attribute-unknown")
+    assert "You halved it." in verdict.message
+    assert "nothing called `nonsense`" in verdict.message
+
+
 # One edit away ------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import Other, close, numbers, same
+from course_utils.judging.observation import Other, Stopped, close, numbers, same
 from course_utils.judging.observe import observe_trusted
 from course_utils.judging.verdict import Status
 
@@ -53,6 +53,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         if findings := explain(evidence):
             named = _named(findings)
             return replace(named, message=_joined(named.message, _source_words(evidence, 1)))
+    if partly := _partly_stopped(evidence):
+        return partly
     stopped = evidence.stopped
     if stopped is not None and stopped.kind in plain_errors.LIMITS:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
@@ -65,6 +67,21 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
     return _general(evidence)
+
+
+def _partly_stopped(evidence: Evidence) -> Diagnosis | None:
+    """Where some cases end in an error: what explains the others, and what the error means."""
+    rest = evidence.where_it_returned()
+    stopped = [seen for seen in evidence.observed if isinstance(seen, Stopped)]
+    if rest is None or stopped[0].kind in plain_errors.LIMITS:
+        return None
+    for explain in (listed_mistakes, mistakes_together, mistakes_by_part, general_causes):
+        if findings := explain(rest):
+            named = _named(findings)
+            error = f"And in another case it stops: {plain_errors.explain(stopped[0])}"
+            ids = (*named.findings, *plain_errors.ids(stopped[0]))
+            return Diagnosis(Status.MISTAKE, _joined(named.message, error), ids)
+    return None
 
 
 def _wrong_type(evidence: Evidence) -> str:

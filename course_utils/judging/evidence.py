@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from course_utils.judging.comparison import align, difference
 from course_utils.judging.observation import Other, Stopped, numbers, same
-from course_utils.judging.observe import ExerciseSpec
+from course_utils.judging.observe import ExerciseSpec, observe_trusted
 
 
 class MistakeSpec(Protocol):
@@ -142,7 +142,7 @@ class Evidence:
     answer : the student's own function, class or value; None where only observations came, as in
         marking
     printed : the beginning of what the answer printed
-    seed : of the cases
+    seed : of the cases; None for cases of no seed, such as a choice among them
     """
 
     exercise: JudgedExercise
@@ -151,7 +151,7 @@ class Evidence:
     expected: list
     answer: object = None
     printed: str = ""
-    seed: int = 0
+    seed: int | None = 0
 
     @cached_property
     def aligned(self) -> list:
@@ -206,7 +206,20 @@ class Evidence:
 
     def predicted(self, mistake: str) -> list:
         """What a listed mistake gives on the cases."""
+        if self.seed is None:
+            answer = self.exercise.mistakes[mistake].answer
+            return observe_trusted(self.exercise, answer, self.cases)
         return self.exercise.mistaken_observations(mistake, self.cases, self.seed)
+
+    def where_it_returned(self) -> Evidence | None:
+        """The evidence of the cases without an error; None if that leaves nothing to explain."""
+        returned = [i for i, seen in enumerate(self.observed) if not isinstance(seen, Stopped)]
+        if len(returned) == len(self.cases) or all(self.correct[i] for i in returned):
+            return None
+        cases, observed, expected = (
+            [values[i] for i in returned] for values in (self.cases, self.observed, self.expected)
+        )
+        return replace(self, cases=cases, observed=observed, expected=expected, seed=None)
 
     @cached_property
     def columns(self) -> list[Column]:

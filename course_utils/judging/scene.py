@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,7 @@ def _differences(yours: object, expected: object) -> np.ndarray | None:
 def _within_lines(shown: list[Row]) -> list[Row]:
     """Leave out the largest arguments until yours and expected can be read without scrolling."""
     arguments = [row for row in shown if not row.name.endswith(("yours", "expected"))]
-    while arguments and sum(map(_lines, shown)) > MOST_LINES:
+    while arguments and max(map(_lines, shown)) > MOST_LINES:  # they stand side by side
         largest = max(arguments, key=_lines)
         if _lines(largest) < 2:
             break
@@ -81,7 +82,8 @@ def _lines(row: Row) -> int:
     array = numbers(row.value)
     if array is None or array.ndim < 2 or array.size > MOST_NUMBERS:
         return 1
-    return int(np.prod(array.shape[:-1]))
+    planes = int(np.prod(array.shape[:-2]))
+    return planes * array.shape[-2] + (planes if array.ndim > 2 else 0)
 
 
 class Summary:
@@ -153,7 +155,7 @@ def as_html(row: Row, shown: list[Row]) -> str:
         return f"<code>{html.escape(_short(row.value))}</code>"
     if array.dtype.kind in "biuf" and array.size:
         sides = array.shape[-2:]
-        if array.size <= MOST_NUMBERS and array.ndim <= 3:
+        if array.size <= MOST_NUMBERS and array.ndim <= 4:
             return _tables(array, row.off)
         if min(sides) >= PICTURE_SIDE and (
             array.ndim == 2 or (array.ndim == 3 and len(array) in (1, 3))
@@ -166,8 +168,8 @@ def _tables(array: np.ndarray, off: np.ndarray | None) -> str:
     off = np.zeros(array.shape, bool) if off is None else off
     if array.ndim <= 2:
         return _table(np.atleast_2d(array), np.atleast_2d(off))
-    planes = zip(array, off, strict=True)
-    return "".join(f"<div>[{i}]</div>{_table(*plane)}" for i, plane in enumerate(planes))
+    planes = itertools.product(*map(range, array.shape[:-2]))
+    return "".join(f"<div>{list(i)}</div>{_table(array[i], off[i])}" for i in planes)
 
 
 def _table(array: np.ndarray, off: np.ndarray) -> str:
