@@ -1,6 +1,7 @@
 """What is said of an answer that nobody listed: probes, edits, formulas, errors, and facts."""
 
 import linecache
+import math
 import textwrap
 
 import pytest
@@ -164,6 +165,19 @@ def test_huge_integer_is_wrong_like_any_other():
         return 40
 
     assert size.judge(10**400).status == "wrong"
+
+
+def test_error_without_shapes_says_nothing_of_the_inputs():
+    """`math.exp` of a tensor stops as exchanged arguments do."""
+
+    @exercise("99.7", "Grow", minutes=1, hints=["", ""],
+              oracle=lambda image, size: image * math.exp(size),
+              cases=lambda rng: [(torch.rand(4, generator=rng), n) for n in (2, 3)])  # fmt: skip
+    def grow(image, size):
+        """(N,), number -> (N,)."""
+        return image * math.exp(size)
+
+    assert grow.judge(lambda image, size: size * math.exp(image)).status == "error"
 
 
 def test_caret_for_power_is_named():

@@ -11,7 +11,7 @@ import torch
 
 from course_utils.judging.comparison import align
 from course_utils.judging.evidence import Evidence, Finding
-from course_utils.judging.observation import freeze, numbers, same
+from course_utils.judging.observation import Stopped, freeze, numbers, same
 from course_utils.judging.observe import observe_trusted
 
 Case = tuple
@@ -23,13 +23,21 @@ def changed_inputs(evidence: Evidence) -> list[Finding]:
 
     Those of the first kind that explains it at all: an argument ignored; two exchanged; changed.
     """
-    if evidence.exercise.is_value or evidence.exercise.accept:
+    if evidence.exercise.is_value or evidence.exercise.accept or _same_error(evidence):
         return []
     for kind in (_ignored, _exchanged, _changed):
         explaining = {f.id: f for f, change in kind(evidence) if _explains(evidence, change)}
         if explaining:
             return list(explaining.values())
     return []
+
+
+def _same_error(evidence: Evidence) -> bool:
+    """Whether every failing case ends in one error, which then tells nothing of its inputs."""
+    failing = [seen for seen, right in zip(evidence.observed, evidence.correct, strict=True)
+               if not right]  # fmt: skip
+    errors = {seen.text for seen in failing if isinstance(seen, Stopped)}
+    return len(errors) == 1 and all(isinstance(seen, Stopped) for seen in failing)
 
 
 def _explains(evidence: Evidence, change: Change) -> bool:
