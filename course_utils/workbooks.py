@@ -142,6 +142,17 @@ def tags(cell: NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
+def fold_line(cell: NotebookNode) -> str | None:
+    """Return the line under which a cell's code is folded away; None for a cell that is open.
+
+    Code that only draws is folded (*View → Collapse Selected Code* in JupyterLab). The comment in
+    its first line says what it draws.
+    """
+    if cell.cell_type != "code" or not cell.metadata.get("jupyter", {}).get("source_hidden"):
+        return None
+    return cell.source.partition("\n")[0].lstrip("# ").strip()
+
+
 def exercise_number(cell: NotebookNode, role: str = "exercise") -> str | None:
     """Return "2.3" for a cell tagged "ex-2.3" and `role` ("exercise" or "check"), else None."""
     if role not in tags(cell):

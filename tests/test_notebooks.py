@@ -103,6 +103,7 @@ def code_in_part(number, text):
     return add(text, part(number) - 1)
 
 
+FOLDED = {"jupyter": {"source_hidden": True}}
 WORD = [new_markdown_cell("A word.", id=f"word-{count}") for count in range(25)]
 LONG = [new_code_cell("part = 1\n" * 7, id=f"long-{count}") for count in range(20)]
 DOCTORED = {
@@ -150,13 +151,20 @@ DOCTORED = {
     },
     "budget": {
         "too few cells": drop(*FILLER),
-        "too many cells": insert(FREE, *WORD),
         "too many words in a cell": add("A word " * 100),
         "too few words": lambda cells: [
             cells[part(n) - 2].update(source="## Part") for n in (1, 2, 3)
         ],
         "too many lines": code("text = 1\n" * 26),
         "long code cells": insert(FREE, *LONG),
+    },
+    "folding": {
+        "no comment": update(FREE, metadata=FOLDED),
+        "no words": both(update(FREE, metadata=FOLDED), edit(FREE, r"\A", "# Draws\n")),
+        "an exercise's check": both(
+            update(CHECK, metadata=FOLDED | {"tags": ["check", "ex-9.1"]}),
+            edit(CHECK, r"\A", "# Tells whether it is right\n"),
+        ),
     },
     "timing": {
         "less than a sitting": edit(0, "45 minutes", "20–40 minutes"),
@@ -234,6 +242,10 @@ HARMLESS = {
     "no letter is told": add("The answer is not told here: (a) or (b)?", part(2)),
     "marks in code and formulas": add("`print('Look!')` prints; $n!$ is a product."),
     "after the check": lambda cells: cells[part(3) - 1].update(source="print(1260)"),
+    "long code, folded": both(
+        update(FREE, metadata=FOLDED),
+        edit(FREE, r"\A", "# Draws a picture of numbers\n" + "text = 1\n" * 26),
+    ),
     "help after the stub": add("\n# Sizes first, then the mean.", EXERCISE),
 }
 

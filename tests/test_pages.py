@@ -67,6 +67,15 @@ def test_page_keeps_prose_code_outputs(tmp_path, scripts):
     assert "# small" in html
 
 
+def test_folded_code_stands_under_its_line(tmp_path, scripts):
+    folded = code(source="# Draws x < 2 as a picture\nx = 2")
+    folded.metadata["jupyter"] = {"source_hidden": True}
+    html = exported(tmp_path, folded, code(source="# Counts\ny = 3"))
+    (details,) = BeautifulSoup(html, "html.parser").find_all("details")
+    assert details.summary.text == "Draws x < 2 as a picture"
+    assert "x = 2" in details.text
+
+
 def test_page_is_self_contained(tmp_path, scripts):
     (scripts / "anywidget.js").write_text("define(['base'], f)")
     (scripts / "require.js").write_text("a('</script>')")

@@ -31,6 +31,7 @@ def untidy():
         "tags": [NBVAL_TAG],
         "scrolled": True,
         "ExecuteTime": {"start_time": "now"},
+        "jupyter": {"source_hidden": True, "outputs_hidden": True},
     }
     cells[2].metadata = {"tags": ["exercise", "ex-2.3"], "jupyter": {"outputs_hidden": True}}
     widgets = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
@@ -57,7 +58,7 @@ def test_tidy_writes_stored_form(stored, capsys):
     assert compared["outputs"] == [
         {"name": "stdout", "output_type": "stream", "text": ["1\n", "2\n"]}
     ]
-    assert compared["metadata"] == {"tags": [NBVAL_TAG]}
+    assert compared["metadata"] == {"jupyter": tidy.FOLDED, "tags": [NBVAL_TAG]}
     assert (compared["execution_count"], loose["execution_count"]) == (1, None)
     assert loose["metadata"] == {"tags": ["exercise", "ex-2.3"]}
     assert loose["outputs"] == []

@@ -9,6 +9,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from course_utils.publishing.browser_scripts import SCRIPTS, find_script
+from course_utils.workbooks import fold_line
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -50,6 +51,8 @@ def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
+        elif line := fold_line(cell):
+            cell.metadata["fold_line"] = line
     resources |= {
         "title": title(notebook) or path.stem,
         "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),

@@ -15,7 +15,7 @@ from nbformat.v4 import new_markdown_cell
 
 from course_utils.publishing import api_pages, pages, run_notebooks
 from course_utils.publishing.browser_scripts import SCRIPTS, copy_scripts, fetch_browser_scripts
-from course_utils.workbooks import BUILD, NOTEBOOKS, ROOT, discover, parse_args
+from course_utils.workbooks import BUILD, NOTEBOOKS, ROOT, discover, fold_line, parse_args, tags
 
 STYLESHEET = Path(__file__).with_name("site.css")
 TITLE = "Convolution, sparsity and sensing, by doing"
@@ -147,6 +147,10 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
     for name in names:
         notebook = nbformat.read(folder / name, as_version=4)
         link = "../" * len(name.parent.parts) + f"one_file/{name.with_suffix('.html').as_posix()}"
+        for cell in notebook.cells:
+            if line := fold_line(cell):
+                cell.metadata["tags"] = [*tags(cell), "hide-input"]
+                cell.metadata["mystnb"] = {"code_prompt_show": line, "code_prompt_hide": line}
         notebook.cells.append(new_markdown_cell(f'<a href="{link}">One file</a>', id="one-file"))
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)

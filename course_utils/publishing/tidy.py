@@ -1,6 +1,7 @@
 """Bring notebooks into the form in which they are stored, so that a diff shows what was taught.
 
-Kept: sources, ids, tags, slide types and, of cells tagged `nbval-check-output`, the printed text.
+Kept: sources, ids, tags, slide types, what is folded and, of cells tagged `nbval-check-output`,
+the printed text.
 Dropped: all other outputs, execution counts, widget state, whatever editors remember.
 """
 
@@ -18,13 +19,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.errors import UserError
-from course_utils.workbooks import NBVAL_TAG, select_workbooks, tags, write_atomic
+from course_utils.workbooks import NBVAL_TAG, fold_line, select_workbooks, tags, write_atomic
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 CELL_METADATA = ("slideshow", "tags")
+FOLDED = {"source_hidden": True}
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what nbformat accepts
 
 
@@ -71,7 +73,10 @@ def tidy(notebook: NotebookNode) -> str:
     stored = {cell.get("id") for cell in notebook.cells} - {None}
     used: set[str] = set()
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v}
+        folded = {"jupyter": FOLDED} if fold_line(cell) is not None else {}
+        cell.metadata = folded | {
+            k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v
+        }
         if not ID.fullmatch(str(cell.get("id", ""))) or cell.id in used:
             cell["id"] = _slug(cell, used | stored)
         used.add(cell.id)
