@@ -14,7 +14,7 @@ def statement_edits(tree: ast.Module) -> Iterator[Edit]:
     for definition in list(ast.walk(tree)):
         for body in list(bodies(definition)):
             if definition is not tree and not isinstance(definition, ast.ClassDef):
-                yield from _dropped(body)
+                yield from dropped(body)
                 yield from _exchanged(body)
                 yield from _kept_results(body)
                 yield from _augmented(body)
@@ -32,7 +32,8 @@ def _restoring(body: list[ast.stmt], changed: list[ast.stmt], edit: Edit) -> Ite
         body[:] = before
 
 
-def _dropped(body: list[ast.stmt]) -> Iterator[Edit]:
+def dropped(body: list[ast.stmt]) -> Iterator[Edit]:
+    """Leave out one statement."""
     for i, statement in enumerate(body):
         if len(body) > 1 and not isinstance(statement, ast.Return) and not is_docstring(statement):
             words = "it passes without this line"

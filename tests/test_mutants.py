@@ -1,0 +1,131 @@
+"""Cases tell apart: small changes of every model answer's own source are rejected.
+
+Changed are comparison and arithmetic operators, whole numbers by one, neighbouring arguments,
+indices and axes, statements (dropped), and parameters (a constant in their place). A change that
+passes is listed in `SURVIVORS` with the reason why it cannot be told from the answer.
+"""
+
+import ast
+import linecache
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from course_utils.exercises import all_exercises
+from course_utils.judging import edit_expressions, edit_statements, guard, judge
+from course_utils.judging.edit_places import Edit, Place, bodies, places, replaced, text_of
+from course_utils.judging.observe import observe
+
+SEEDS = (0, 1)
+CODE = [exercise for exercise in all_exercises() if not exercise.is_value]
+
+# exercise → pattern of the changed line → why it does what the answer does
+SURVIVORS: dict[str, dict[str, str]] = {}
+
+
+def mutants(tree: ast.Module) -> Iterator[Edit]:
+    """Make one change after the other in a model answer's tree."""
+    for definition in list(ast.walk(tree)):
+        for body in list(bodies(definition)):
+            if not isinstance(definition, ast.Module | ast.ClassDef):
+                yield from edit_statements.dropped(body)
+    for place in list(places(tree)):
+        yield from operators(place)
+        yield from numbers(place)
+        yield from exchanges(place)
+        yield from constants_for_parameters(place, tree)
+
+
+def operators(place: Place) -> Iterator[Edit]:
+    node = place.node
+    if isinstance(node, ast.Compare):
+        holder, kinds = node.ops, edit_expressions.COMPARISONS.get(type(node.ops[0]), ())
+        before = holder[0]
+        for kind in kinds:
+            holder[0] = kind()
+            yield Edit(node.lineno, "comparison", lambda: text_of(place.statement))
+            holder[0] = before
+    elif isinstance(node, ast.BinOp):
+        before = node.op
+        for kind in edit_expressions.ARITHMETIC.get(type(before), ()):
+            node.op = kind()
+            yield Edit(node.lineno, "operator", lambda: text_of(place.statement))
+            node.op = before
+
+
+def numbers(place: Place) -> Iterator[Edit]:
+    value = getattr(place.node, "value", None)
+    if isinstance(place.node, ast.Constant) and type(value) is int:
+        for other in (value + 1, value - 1):
+            yield from replaced(place, ast.Constant(other), f"{value} to {other}")
+    if isinstance(place.node, ast.Constant) and type(value) is bool:
+        yield from replaced(place, ast.Constant(not value), "switch")
+
+
+def exchanges(place: Place) -> Iterator[Edit]:
+    node = place.node
+    field = {ast.Call: "args", ast.Tuple: "elts"}.get(type(node))
+    items = getattr(node, field) if field else []
+    for i in range(len(items) - 1):
+        if ast.dump(items[i]) != ast.dump(items[i + 1]):
+            setattr(node, field, [*items[:i], items[i + 1], items[i], *items[i + 2 :]])
+            yield Edit(node.lineno, "exchanged", lambda: text_of(place.statement))
+            setattr(node, field, items)
+
+
+def constants_for_parameters(place: Place, tree: ast.Module) -> Iterator[Edit]:
+    definition, node = tree.body[0], place.node
+    if not isinstance(definition, ast.FunctionDef) or not isinstance(node, ast.Name):
+        return
+    names = [argument.arg for argument in definition.args.args]
+    if node.id not in names or not isinstance(node.ctx, ast.Load):
+        return
+    defaults = dict(zip(names[::-1], definition.args.defaults[::-1], strict=False))
+    default = defaults.get(node.id)
+    values = {0, 1} | ({default.value} if isinstance(default, ast.Constant) else set())
+    for value in sorted(values):
+        yield from replaced(place, ast.Constant(value), f"{node.id} is always {value}")
+
+
+def passes(exercise, code, scope, expected) -> bool:
+    outcome = guard.guarded(lambda: exec(code, scope), 5, undo=list)
+    if outcome.value is not None:
+        return False
+    for seed in SEEDS:
+        observed = observe(exercise, scope[exercise.name], seed)
+        if not judge.passes(exercise, observed.results, expected[seed], seed):
+            return False
+    return True
+
+
+def surviving(exercise) -> list[str]:
+    """The changed lines of those mutants that pass on all seeds."""
+    source = exercise.solution_source()
+    tree, names = ast.parse(source), vars(sys.modules[exercise.model.__module__])
+    expected = {seed: judge.expected(exercise, seed) for seed in SEEDS}
+    survivors = []
+    for edit in mutants(tree):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a mutant may be odd
+            try:
+                code = compile(ast.fix_missing_locations(tree), "<mutant>", "exec")
+            except (SyntaxError, ValueError, TypeError):
+                continue
+        linecache.cache["<mutant>"] = (len(source), None, source.splitlines(True), "<mutant>")
+        if passes(exercise, code, dict(names), expected):
+            survivors.append(f"{edit.words}: {edit.fix()}")
+    return survivors
+
+
+@pytest.mark.parametrize("exercise", CODE, ids=lambda exercise: exercise.number)
+def test_mutants_are_rejected(exercise):
+    reasons = SURVIVORS.get(exercise.number, {})
+    survivors = surviving(exercise)
+    told = [line for line in survivors if not any(re.search(p, line) for p in reasons)]
+    assert not told, "\n".join(told)
+    needless = [p for p in reasons if not any(re.search(p, line) for line in survivors)]
+    assert not needless, f"no mutant survives here any more: {needless}"
+    assert all(len(reason) > 15 for reason in reasons.values()), "a survivor needs its reason"
