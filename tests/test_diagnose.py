@@ -364,7 +364,11 @@ def test_formula_gives_the_right_value():
         ("return nn.ReLU(image).shape", "layer-for-function", "nn.ReLU()(x)"),
         ("if image > 1:\n        return image", "truth-of-tensor", "torch.where"),
         ("return image[9]", "index-range", "numbered from 0"),
-        ("return F.cross_entropy(torch.tensor([1, 2]), image)", "", ""),
+        (
+            "x, y = image[0], torch.arange(len(image[0]))\n    return F.cross_entropy(y, x)",
+            "cross-entropy-arguments",
+            "outputs first and the labels second",
+        ),
         ("return image.reshape(7, 11)", "reshape", "cannot be arranged"),
         ("return image + torch.ones(97)", "shapes-broadcast", "do not fit together"),
         ("return imag * factor", "name-unknown", "`imag` is not known"),

@@ -179,9 +179,11 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("RecursionError", r"", "recursion", "The function calls itself again and again without end."),
     ("ModuleNotFoundError", r"No module named '(\S+)'", "module-unknown",
      "There is no module called {0}."),
-    ("NotImplementedError", r"Module \[(\w+)\] is missing the required \"forward\"", "no-forward",
+    ("RuntimeError", r"Module \[(\w+)\] is missing the required \"forward\"", "no-forward",
      "The class {0} has no `forward`: is it misspelt, or indented wrongly?"),
 ]  # fmt: skip
+# PyTorch raises these two for what another release calls a RuntimeError
+SUBCLASSES = {"NotImplementedError": "RuntimeError", "OutOfMemoryError": "RuntimeError"}
 LAYERS = "ReLU|Sigmoid|Tanh|Softmax|Flatten|MaxPool2d|AvgPool2d|LeakyReLU|Linear|Conv2d|Dropout"
 
 
@@ -211,9 +213,10 @@ def ids(stopped: Stopped) -> tuple[str, ...]:
 def _meaning(stopped: Stopped) -> tuple[str, str]:
     if made := _module_for_function(stopped):
         return made
+    raised = SUBCLASSES.get(stopped.kind, stopped.kind)
     for kind, pattern, name, words in MEANINGS:
         match = re.search(pattern, stopped.text, re.IGNORECASE | re.DOTALL)
-        if kind == stopped.kind and match:
+        if kind == raised and match:
             groups = [group for group in match.groups() if group is not None]
             groups += ["?"] * 4
             return name, words.format(*groups)
