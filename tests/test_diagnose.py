@@ -385,7 +385,7 @@ def test_errors_say_what_they_mean(line, finding, words):
     assert words in verdict.message
     if finding and verdict.status == "error":
         assert verdict.findings == (f"error-{finding}",)
-        assert "`image` has shape" in verdict.message or finding == "name-unknown"
+        assert "` has shape" in verdict.message or finding == "name-unknown"
 
 
 def test_unknown_error_keeps_pythons_words():
