@@ -12,7 +12,7 @@ is not, which mistake it makes. `course_utils.judging` holds the machinery.
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -70,6 +70,15 @@ def mistake(
     )
 
 
+def _call(answer, case):
+    return answer(*case)
+
+
+def _take(answer, _case):
+    """A value is observed as it is."""
+    return answer
+
+
 @dataclass(kw_only=True, eq=False)
 class Exercise:
     """One exercise: model answer, independent oracle, cases, mistakes and hints.
@@ -106,8 +115,8 @@ class Exercise:
     cases: Callable[[torch.Generator], Iterable] | None = None
     mistakes: dict[str, Mistake] = field(default_factory=dict)
     switches: Callable[..., object] | None = None
-    hints: Iterable[str] = ()
-    observe: Callable[[Any, Any], object] | None = None
+    hints: Sequence[str] = ()
+    observe: Callable[[Any, Any], object] = _call
     accept: Callable[..., bool] | None = None
     start: object = None
     choices: dict[str, str] = field(default_factory=dict)
@@ -123,7 +132,8 @@ class Exercise:
         self.name, self.doc = self.model.__name__, inspect.getdoc(self.model) or ""
         self.hints = tuple(self.hints)
         self.formula = (self.formula,) if isinstance(self.formula, str) else tuple(self.formula)
-        self.observe = self.observe or (_take if self.is_value else _call)
+        if self.is_value and self.observe is _call:
+            self.observe = _take
         self.mistakes = {name: self._complete(mistake) for name, mistake in self.mistakes.items()}
         self._mistaken: dict[tuple, list] = {}
         if problem := self._problem():
@@ -146,7 +156,7 @@ class Exercise:
             return "mistakes given as settings need switches="
         if self.kind == "choice" and self.answer not in self.choices:
             return f"the right choice {self.answer!r} is not among {list(self.choices)}"
-        told = {mistake.answer for mistake in self.mistakes.values()} if self.is_choice else None
+        told = {str(each.answer) for each in self.mistakes.values()} if self.is_choice else None
         if told is not None and told != set(self.choices) - {self.answer}:
             return f"every wrong choice needs a mistake of its own; told are {sorted(told)}"
         return None
@@ -177,7 +187,7 @@ class Exercise:
         return self.number.split(".")[0].zfill(2)
 
     @property
-    def answer(self):
+    def answer(self) -> Any:
         """The model answer: the function, the class or the value itself."""
         return self.model() if self.is_value else self.model
 
@@ -250,9 +260,9 @@ class Exercise:
 
     def solution(self, now: bool = False) -> feedback.Shown:
         """Show the model answer: after a pass, after three distinct tries, or with `now=True`."""
-        kept = progress.load().get(self.number, {"passed": False, "tries": []})
-        left = TRIES_BEFORE_SOLUTION - len(kept["tries"])
-        if now or kept["passed"] or left <= 0:
+        entry = progress.load().get(self.number)
+        left = TRIES_BEFORE_SOLUTION - (len(entry["tries"]) if entry else 0)
+        if now or (entry and entry["passed"]) or left <= 0:
             return feedback.code(f"{self.heading}: one way to do it", self.solution_source())
         return feedback.note(
             f"The solution opens once your answer passes, or after {left} more different "
@@ -360,21 +370,12 @@ def _first_edition() -> dict[str, dict[str, str]]:
 
 def progress_table(folder: str | Path = ".") -> feedback.Shown:
     """Show how many exercises of each workbook in `folder` have passed, with links to them."""
-    held, rows = progress.load(), []
+    stored, rows = progress.load(), []
     for file in sorted([*Path(folder).glob("0*.ipynb"), *Path(folder).glob("further/0*.ipynb")]):
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
         tags = {tag for cell in cells for tag in cell["metadata"].get("tags", [])}
         numbers = [tag.removeprefix("ex-") for tag in tags if tag.startswith("ex-")]
         title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
-        passed = sum(held.get(number, {}).get("passed", False) for number in numbers)
+        passed = sum(number in stored and stored[number]["passed"] for number in numbers)
         rows.append((file.relative_to(folder).as_posix(), title, f"{passed} of {len(numbers)}"))
     return feedback.table(("Workbook", "Exercises passed"), rows)
-
-
-def _call(answer, case):
-    return answer(*case)
-
-
-def _take(answer, _case):
-    """A value is observed as it is."""
-    return answer

@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
-
 from course_utils.judging import (
     conditions,
     edits,
@@ -25,7 +23,7 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import Other, Stopped, close, numbers, same
+from course_utils.judging.observation import Other, Stopped, close, numbers, rank, same
 from course_utils.judging.observe import observe_trusted
 from course_utils.judging.verdict import Status
 
@@ -100,7 +98,7 @@ def _wrong_type(evidence: Evidence) -> str:
         return ""
     first = next(i for i, one in enumerate(found) if one is not None)
     _expected, observed = pairs[first]
-    words = found[first].words  # type: ignore[union-attr]
+    words = found[first].words
     if isinstance(observed, Other):
         return _joined(words, plain_errors.layer_for_function(observed.type_name))
     pairs = [pair for pair, one in zip(pairs, found, strict=True) if one is not None]
@@ -165,7 +163,7 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
     """Two listed mistakes made at once, where they are switches of one answer."""
     exercise = evidence.exercise
     switches = {name: m for name, m in exercise.mistakes.items() if m.switch}
-    if not switches or _explained_by_one_probe(evidence):
+    if exercise.switches is None or not switches or _explained_by_one_probe(evidence):
         return []
     for (first, one), (second, two) in combinations(switches.items(), 2):
         if set(one.switch) & set(two.switch):
@@ -298,7 +296,7 @@ def _general(evidence: Evidence) -> Diagnosis:
     exercise, first = evidence.exercise, evidence.first_wrong
     columns = evidence.columns
     facts = [conditions.failing_cases(evidence)]
-    if len(columns) > 1 and not exercise.accept and np.ndim(numbers(columns[0].expected[0])) == 0:
+    if len(columns) > 1 and not exercise.accept and rank(columns[0].expected[0]) == 0:
         right = [column.name for column in columns if column.is_right]
         wrong = [column.name for column in columns if not column.is_right]
         lead = f"Right: {', '.join(right)}; wrong: {', '.join(wrong)}." if right else ""

@@ -193,7 +193,7 @@ def _constants(place: Place, tree: ast.Module) -> Iterator[Edit]:
     if not isinstance(node, ast.Constant):
         return
     value = node.value
-    words = f"`{value}` is not the right {'number' if not isinstance(value, bool) else 'switch'}"
+    words = f"`{value!s}` is not the right {'number' if not isinstance(value, bool) else 'switch'}"
     others: list = []
     if isinstance(value, bool):
         others = [not value]

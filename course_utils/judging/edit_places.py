@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
     parent: ast.AST
     field: str
-    index: int | None
+    index: int | None  # type: ignore[assignment]  # hides a tuple's own `index`
     node: ast.expr
     statement: ast.stmt
 

@@ -14,6 +14,7 @@ import itertools
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -129,7 +130,7 @@ def _passes(evidence: Evidence, code, name: str, names: dict) -> bool:
         return False
     for i in order:
         args = copy.deepcopy(evidence.cases[i])
-        outcome = guard.guarded(lambda args=args: run(args), SECONDS_EACH, undo=list)
+        outcome = guard.guarded(partial(run, args), SECONDS_EACH, undo=list)
         if not evidence.is_right(outcome.value, i):
             return False
     return True

@@ -229,10 +229,9 @@ class Evidence:
             return [Column("", self.aligned, self.expected, tolerance)]
         names = self.exercise.parts or [_ordinal(i) for i in range(count)]
         return [
-            Column(name, *([part[i] for part in whole] for whole in (self.aligned, self.expected)),
-                   tolerance)
+            Column(name, _entries(self.aligned, i), _entries(self.expected, i), tolerance)
             for i, name in enumerate(names)
-        ]  # fmt: skip
+        ]
 
     def _parts(self) -> int | None:
         """How many parts the result has, where all of them can be told apart in every case."""
@@ -254,6 +253,10 @@ class Evidence:
             names = list(inspect.signature(exercise.model).parameters)
         longest = max((len(case) for case in self.cases), default=0)
         return names + [f"argument {i + 1}" for i in range(len(names), longest)]
+
+
+def _entries(wholes: list, index: int) -> list:
+    return [whole[index] for whole in wholes]
 
 
 def _ordinal(index: int) -> str:

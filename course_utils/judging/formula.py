@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from course_utils.judging.comparison import align
@@ -19,7 +19,13 @@ from course_utils.judging.observation import same
 # slips that students make more often than the others: these are said first
 LIKELY = re.compile("left out|sign is turned|added|subtracted|exchanged|rounded|multiplied")
 Variant = tuple[ast.expr, str]  # an expression, and words for what is wrong with it
-FUNCTIONS = {"sqrt": math.sqrt, "ceil": math.ceil, "log2": math.log2, "round": round, "abs": abs}
+FUNCTIONS: dict[str, Callable] = {
+    "sqrt": math.sqrt,
+    "ceil": math.ceil,
+    "log2": math.log2,
+    "round": round,
+    "abs": abs,
+}
 
 
 def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
@@ -90,7 +96,7 @@ def _note(found: dict, tree: ast.expr, words: str, values: dict, right: float) -
 def evaluate(node: ast.expr, values: dict) -> float:
     """The value of an arithmetic expression over named quantities."""
     if isinstance(node, ast.Constant):
-        return node.value  # type: ignore[return-value]
+        return node.value  # type: ignore[return-value]  # a formula's constants are numbers
     if isinstance(node, ast.Name):
         return values[node.id]
     if isinstance(node, ast.UnaryOp):
@@ -142,7 +148,11 @@ def _edits_of_node(node: ast.expr, names: tuple[str, ...]) -> Iterator[Variant]:
         yield node.args[0], f"`{node.func.id}` is left out"
         for argument, words in _edits_of_node(node.args[0], names):
             yield ast.Call(node.func, [argument, *node.args[1:]], []), words
-    elif isinstance(node, ast.Constant) and node.value not in (0, 1):
+    elif (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and node.value not in (0, 1)
+    ):
         yield ast.Constant(node.value + 1), f"{node.value} is taken one larger"
         yield ast.Constant(node.value - 1), f"{node.value} is taken one smaller"
 

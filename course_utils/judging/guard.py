@@ -26,6 +26,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +69,8 @@ def guarded(
     undo = undo or restore
     if seconds <= 0:
         return Outcome(Stopped("TimeLimit"))
-    started, printed, changed = time.perf_counter(), OutputBuffer(), []
+    started, printed = time.perf_counter(), OutputBuffer()
+    changed: list[str] = []
     with preserve_global_state(), capture_output(printed), _memory_limit(memory):
         try:
             with _alarm(seconds):
@@ -122,7 +124,7 @@ def _values_in(line: str, frame) -> str:
     return ", ".join([words for words in known if not words.endswith(" ")][:5])
 
 
-def _described(value: object) -> str:
+def _described(value: Any) -> str:
     try:
         if isinstance(value, torch.Tensor):
             dtype = str(value.dtype).removeprefix("torch.")
@@ -164,7 +166,7 @@ class OutputBuffer(io.TextIOBase):
 @contextlib.contextmanager
 def capture_output(buffer):
     """Hold back stdout, stderr, warnings and, in a notebook, displayed pictures."""
-    hold = contextlib.nullcontext()
+    hold: contextlib.AbstractContextManager = contextlib.nullcontext()
     if "IPython" in sys.modules:
         from IPython.utils import capture
 
@@ -302,7 +304,7 @@ def _thread_alarm(seconds: float):
 
 # Python and PyTorch as they were ------------------------------------------------------------------
 
-PATCHABLE = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
+PATCHABLE: tuple[Any, ...] = (math, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
 IGNORED = {
     *("input", "_"),  # the notebook's kernel changes these two by itself
     "manual_seed",  # and PyTorch wraps this one when its first optimiser is made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -84,15 +85,19 @@ def _moves(rank: int) -> Iterator[Move]:
             words = "Your result is transposed: rows and columns have changed places."
             if rank > 2:
                 words = f"The axes of your result are in another order: {order} of the right one."
-            yield name, words, lambda x, order=order: x.transpose(order)
+            yield name, words, partial(np.transpose, axes=order)
     for count in range(1, min(rank, 2) + 1):
         for axes in itertools.combinations(range(rank), count):
             words = f"Your result runs backwards along {_axes(axes, rank)}."
-            yield "flipped", words, lambda x, axes=axes: np.flip(x, axes)
+            yield "flipped", words, partial(np.flip, axis=axes)
     for axis, step in itertools.product(range(rank), (1, -1)):
         words = f"Your result is shifted by one place along {_axes((axis,), rank)}, and what falls "
         words += "off comes back at the other end."
-        yield "rolled", words, lambda x, axis=axis, step=step: np.roll(x, step, axis)
+        yield "rolled", words, partial(np.roll, shift=step, axis=axis)
+
+
+def _read_in_order(x: Array, order: tuple[int, ...]) -> Array:
+    return x.transpose(order).reshape(x.shape)
 
 
 def _reshapes(rank: int) -> Iterator[Move]:
@@ -102,7 +107,7 @@ def _reshapes(rank: int) -> Iterator[Move]:
     )
     for order in itertools.permutations(range(rank)):
         if list(order) != sorted(order):
-            yield "reshaped", words, lambda x, order=order: x.transpose(order).reshape(x.shape)
+            yield "reshaped", words, partial(_read_in_order, order=order)
 
 
 # Some of the right numbers ------------------------------------------------------------------------
@@ -153,6 +158,10 @@ def _reductions() -> list[tuple[str, Callable, str]]:
             ("largest", np.max, "reduced to its largest")]  # fmt: skip
 
 
+def _reduce_whole(x: Array, reduce: Callable) -> Array:
+    return np.asarray(reduce(x))
+
+
 def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
     """An axis added up or averaged that should stay, or the other way round."""
     pairs = all_arrays(column)
@@ -160,18 +169,18 @@ def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
         return
     if all(w.ndim > 0 and g.ndim == 0 for w, g in pairs):
         for name, reduce, done in _reductions():
-            if _predicts(column, pairs, lambda x, reduce=reduce: np.asarray(reduce(x))):
+            if _predicts(column, pairs, partial(_reduce_whole, reduce=reduce)):
                 words = f"The right result is {done} to one number in yours; it should stay whole."
                 yield Finding(f"reduced-{name}", words)
         return
     yield from _only_one(column, pairs)
     for name, reduce, done in _reductions():
         for axis in range(min(w.ndim for w, _ in pairs)):
-            if _predicts(column, pairs, lambda x, r=reduce, axis=axis: r(x, axis=axis)):
+            if _predicts(column, pairs, partial(reduce, axis=axis)):
                 words = f"Axis {axis} of the right result is {done} in yours; it should stay."
                 yield Finding(f"reduced-{name}", words)
         for axis in range(min(g.ndim for _, g in pairs)):
-            if _recovers(column, pairs, lambda x, r=reduce, axis=axis: r(x, axis=axis)):
+            if _recovers(column, pairs, partial(reduce, axis=axis)):
                 words = f"Axis {axis} of your result is still there; it has to be {done}."
                 yield Finding(f"unreduced-{name}", words)
 
@@ -183,7 +192,7 @@ def _only_one(column: Column, pairs: Pairs) -> Iterator[Finding]:
             continue
         for index, word in ((0, "first"), (-1, "last")):
             for keep in ([index], index):
-                if _predicts(column, pairs, lambda x, i=keep, axis=axis: x.take(i, axis=axis)):
+                if _predicts(column, pairs, partial(np.take, indices=keep, axis=axis)):
                     words = f"Only the {word} entry along axis {axis} comes back; all others are "
                     yield Finding(f"only-{word}", words + "missing.")
 

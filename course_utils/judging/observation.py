@@ -77,9 +77,16 @@ def numbers(value: object) -> np.ndarray | None:
         return array if array.dtype != object else None  # an int beyond 64 bits
     if isinstance(value, list | tuple):
         parts = [numbers(part) for part in value]
-        if parts and all(p is not None and p.shape == parts[0].shape for p in parts):
-            return np.stack(parts)
+        arrays = [part for part in parts if part is not None]
+        if arrays and len(arrays) == len(parts) and len({part.shape for part in arrays}) == 1:
+            return np.stack(arrays)
     return None
+
+
+def rank(value: object) -> int:
+    """How many axes the numbers of an observation have; 0 also where it holds none."""
+    array = numbers(value)
+    return 0 if array is None else array.ndim
 
 
 def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:

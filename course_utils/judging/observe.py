@@ -8,7 +8,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -22,12 +22,24 @@ class ExerciseSpec(Protocol):
 
     number: str
     name: str
-    heading: str
     kind: str
-    model: Callable
     seconds: float
-    cases: Callable[[torch.Generator], Iterable] | None
-    observe: Callable[[object, tuple], object]
+
+    @property
+    def heading(self) -> str:
+        """Number and title."""
+
+    @property
+    def model(self) -> Callable:
+        """The model answer, or what stands for it: never shown, only compared with."""
+
+    @property
+    def cases(self) -> Callable[[torch.Generator], Iterable] | None:
+        """Draws the tuples of arguments; None for a value."""
+
+    @property
+    def observe(self) -> Callable[[Any, Any], object]:
+        """(answer, case) → what is compared."""
 
     @property
     def start_source(self) -> str:

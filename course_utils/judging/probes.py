@@ -15,7 +15,7 @@ import numpy as np
 from course_utils.judging import layout
 from course_utils.judging.evidence import Column, Evidence, Finding
 from course_utils.judging.layout import all_arrays, explained, join_words, same_shapes
-from course_utils.judging.observation import Other, Stopped, close, freeze, numbers, same
+from course_utils.judging.observation import Other, Stopped, close, freeze, numbers, rank, same
 
 Array = np.ndarray
 
@@ -74,7 +74,7 @@ def constants(column: Column, evidence: Evidence) -> Iterator[Finding]:
     first = column.observed[0]
     if len(column.observed) < 2 or isinstance(first, Stopped | Other) or first is None:
         return
-    if np.ndim(numbers(first)) != np.ndim(numbers(column.expected[0])):
+    if rank(first) != rank(column.expected[0]):
         return
     if all(same(first, other, column.tolerance) for other in column.observed[1:]):
         words = (

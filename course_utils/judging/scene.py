@@ -105,7 +105,9 @@ def as_text(row: Row) -> str:
     array = numbers(row.value)
     if array is None or array.ndim == 0:
         return _short(row.value)
-    dtype = str(row.value.dtype).removeprefix("torch.") if _is_tensor(row.value) else "values"
+    dtype = "values"
+    if isinstance(row.value, torch.Tensor):
+        dtype = str(row.value.dtype).removeprefix("torch.")
     head = f"{dtype}, shape {array.shape}"
     if array.size > MOST_NUMBERS:
         first = ", ".join(_number(x) for x in array.ravel()[:4].tolist())
@@ -122,10 +124,6 @@ def as_text(row: Row) -> str:
 
 def _marked(x, off: bool) -> str:
     return f"{DIFFERS}{_number(x)}" if off else _number(x)
-
-
-def _is_tensor(value: object) -> bool:
-    return isinstance(value, torch.Tensor)
 
 
 def _short(value: object) -> str:

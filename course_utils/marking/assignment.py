@@ -152,7 +152,7 @@ def open_course(folder: Path) -> Iterator[tuple]:
         If the folder holds no course.
     """
     from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config.loader import PyFileConfigLoader
     from traitlets.log import get_logger
 
     if not (folder / "nbgrader_config.py").exists():
@@ -160,6 +160,7 @@ def open_course(folder: Path) -> Iterator[tuple]:
     settings = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
     settings.CourseDirectory.root = str(folder.resolve())
     log, path = get_logger(), os.environ["PATH"]
+    assert isinstance(log, logging.Logger)  # traitlets' own, not an adapter of somebody's
     level = log.level
     log.setLevel(logging.CRITICAL)
     # nbgrader calls alembic, which is installed beside this Python

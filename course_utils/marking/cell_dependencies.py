@@ -63,7 +63,8 @@ def cells_to_run(
     """
     of_lesson = {cell.source.strip(): names_in(cell.source) for cell in lesson.cells}
     tools = set(dir(builtins)).union(*(names.imported for names in of_lesson.values()))
-    exercises, read_later, runs = list(exercises), set(), []
+    exercises, runs = list(exercises), []
+    read_later: set[str] = set()
     for cell in reversed(cells):
         source = cell.source.strip()
         names = of_lesson.get(source) or names_in(cell.source)

@@ -74,15 +74,15 @@ class SubmissionGrader:
     def __exit__(self, *exception) -> None:
         self.folder.cleanup()
 
-    def _spec(self, exercise: Exercise) -> worker.ExerciseSpec:
-        return worker.ExerciseSpec(
+    def _spec(self, exercise: Exercise) -> worker.SentExercise:
+        return worker.SentExercise(
             number=exercise.number,
             name=exercise.name,
             kind=exercise.kind,
             stub=exercise.stub_source(),
-            has_start=exercise.start is not None,
+            start_source=exercise.start_source,
             observe=exercise.observe,
-            cases=make_cases(exercise, self.seed),
+            inputs=make_cases(exercise, self.seed),
             seconds=exercise.seconds,
         )
 

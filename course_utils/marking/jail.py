@@ -120,7 +120,8 @@ def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = T
     The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
     """
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as stderr:
-        command, environment = [sys.executable, "-c", code], _environment(str(input_dir), scratch)
+        command = [sys.executable, "-c", code]
+        environment: dict[str, str] | None = _environment(str(input_dir), scratch)
         if jailed:
             variables = _environment(INPUT_DIR, SCRATCH_DIR)
             settings = [part for pair in variables.items() for part in ("--setenv", *pair)]
@@ -128,8 +129,15 @@ def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = T
         job_file = Path(scratch, "job")
         job_file.write_bytes(job)
         with job_file.open("rb") as stdin:
-            options = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": stderr, "bufsize": 0}
-            program = subprocess.Popen(command, env=environment, cwd=scratch, **options)
+            program = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=scratch,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                bufsize=0,
+            )
             with _killed_on_exit(program):
                 output, stop_reason = _watch(program, limits)
         stderr.seek(0)
@@ -166,6 +174,7 @@ def _killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
             except psutil.NoSuchProcess:
                 continue
         program.wait()
+        assert program.stdout is not None  # `run` has asked for a pipe
         program.stdout.close()
 
 
@@ -180,9 +189,11 @@ def process_tree(root: psutil.Process) -> list[psutil.Process]:
 def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
     """Read the output until the program ends or a limit is reached."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
+    assert program.stdout is not None  # `run` has asked for a pipe
+    pipe = program.stdout
 
     def read():
-        while chunk := program.stdout.read(2**16):
+        while chunk := pipe.read(2**16):
             output.extend(chunk)
             if len(output) > limits.output:
                 return

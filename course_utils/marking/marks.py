@@ -47,9 +47,9 @@ def write(marks: Iterable[Mark], path: Path) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(Mark._fields)
-        table.writerows(
-            mark._replace(points=f"{mark.points:g}", maximum=f"{mark.maximum:g}") for mark in marks
-        )
+        for mark in marks:
+            points = {"points": f"{mark.points:g}", "maximum": f"{mark.maximum:g}"}
+            table.writerow((mark._asdict() | points).values())
 
 
 def read(path: Path) -> list[Mark]:
@@ -65,11 +65,13 @@ def read(path: Path) -> list[Mark]:
         if tuple(table.fieldnames or ()) != Mark._fields:
             raise UserError(f"{path} is not a table of marks: it needs {', '.join(Mark._fields)}.")
         try:
-            rows = [Mark(**row) for row in table]
-            return [
-                row._replace(points=float(row.points), maximum=float(row.maximum)) for row in rows
-            ]
+            return [_parse(row) for row in table]
         except (TypeError, ValueError):
             raise UserError(
                 f"{path}: line {table.line_num} is not a row of a table of marks."
             ) from None
+
+
+def _parse(row: dict[str, str]) -> Mark:
+    numbers = {name: float(row.pop(name)) for name in ("points", "maximum")}
+    return Mark(**row, **numbers)  # type: ignore[arg-type]  # the names tell text from numbers

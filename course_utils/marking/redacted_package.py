@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
+import inspect
 import io
 import pickle
 import shutil
@@ -75,7 +76,8 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
         shutil.copy(PACKAGE / "marking" / name, target / "marking")
     (target / "exercises").mkdir()
     (target / "exercises" / "__init__.py").write_text(HEADER, "utf-8")
-    statements, names = _closure(references), {}
+    statements = _closure(references)
+    names: dict[str, list[str]] = {}
     for exercise in all_exercises():
         names.setdefault(exercise.model.__module__, []).append(exercise.name)
     for module in names.keys() | statements.keys():
@@ -97,7 +99,8 @@ def _module(names: list[str], statements: list[str]) -> str:
 
 def _closure(references: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Module → source of the top-level statements that define what is needed, in their order."""
-    pending, sources = list(references), {}
+    pending = list(references)
+    sources: dict[str, dict[tuple[int, str], str]] = {}
     while pending:
         module, name = pending.pop()
         statement = _definition(module, name)
@@ -105,8 +108,10 @@ def _closure(references: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
         # one statement may bind several names: it is kept once
         if statement is None or ast.unparse(statement) in lines.values():
             continue
-        if isinstance(statement, ast.ImportFrom) and statement.module.startswith(EXERCISES):
-            pending.append((statement.module, statement.names[0].name))
+        if isinstance(statement, ast.ImportFrom):
+            source = statement.module or ""
+            if source.startswith(EXERCISES):
+                pending.append((source, statement.names[0].name))
         # by line, as a statement may use what the ones above it define; by name too, because an
         # import of several names is cut into one statement a name, all from the same line
         lines[statement.lineno, name] = ast.unparse(statement)
@@ -135,7 +140,7 @@ def _definition(module: str, name: str) -> ast.stmt | None:
 @cache
 def _statements(module: str) -> list[ast.stmt]:
     """The top-level statements of a module, not to be changed."""
-    return ast.parse(Path(importlib.import_module(module).__file__).read_text("utf-8")).body
+    return ast.parse(inspect.getsource(importlib.import_module(module))).body
 
 
 def _is_exercise(statement: ast.FunctionDef | ast.ClassDef) -> bool:

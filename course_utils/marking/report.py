@@ -277,7 +277,8 @@ def _summarize_exercise(exercise: Exercise, students: ClassResults) -> ExerciseS
         if names
     ]
     mistakes.sort(key=lambda mistake: -len(mistake.students))
-    return ExerciseSummary(exercise, *by_state.values(), mistakes)
+    passed, stuck, absent = by_state.values()
+    return ExerciseSummary(exercise, passed, stuck, absent, mistakes)
 
 
 def _general(finding: str) -> str:

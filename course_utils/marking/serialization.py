@@ -26,7 +26,7 @@ def pack(fields: dict) -> bytes:
     text = json.dumps(_to_json(fields, arrays))
     arrays["text"] = np.frombuffer(text.encode(), np.uint8)
     out = io.BytesIO()
-    np.savez(out, **arrays)
+    np.savez(out, allow_pickle=False, **arrays)
     return len(out.getvalue()).to_bytes(LENGTH_BYTES, "big") + out.getvalue()
 
 

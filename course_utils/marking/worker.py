@@ -1,7 +1,7 @@
 """What runs inside the jail: a submission's cells, and its answers on the inputs sent in.
 
 Started by `course_utils.marking.grader`. It knows no answer, no oracle and no expected value:
-`course_utils.exercises` is here a stand-in that holds what observing needs (see `masked`).
+`course_utils.exercises` is here a stand-in that holds what observing needs.
 """
 
 from __future__ import annotations
@@ -12,33 +12,63 @@ import pickle
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_utils.marking import jail
 
 ALARM_INTERVAL = 1.0  # seconds between two alarms: code may swallow the first, in a bare except
 
 
-class ExerciseSpec(NamedTuple):
-    """What the jail is told of an exercise: everything but what is right."""
+@dataclass(kw_only=True)
+class SentExercise:
+    """What is sent into the jail of an exercise: everything but what is right.
+
+    Attributes
+    ----------
+    number, name, kind, observe, seconds : as the exercise has them
+    stub, start_source : the code the student starts from; that which is given, if any is
+    inputs : a tuple of arguments for each case
+    """
 
     number: str
     name: str
     kind: str
-    stub: str
-    has_start: bool
-    observe: object
-    cases: list[tuple]
     seconds: float
+    stub: str
+    start_source: str
+    inputs: list[tuple]
+    observe: Callable[[Any, Any], object]
+
+
+@dataclass(kw_only=True)
+class ReducedExercise(SentExercise):
+    """A sent exercise, ready to be observed: a `course_utils.judging.observe.ExerciseSpec`."""
+
+    model: Callable  # its stub: the model answer stays outside
+
+    @property
+    def heading(self) -> str:
+        """The number, without the title: nobody reads it here."""
+        return self.number
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the answer is a value (or a choice) and not something to run."""
+        return self.kind in ("value", "choice")
+
+    def cases(self, _rng: object) -> list[tuple]:
+        """Return the inputs that were drawn outside."""
+        return self.inputs
 
 
 class Job(NamedTuple):
     """Steps ("run", source of a cell) and ("observe", number of an exercise), in order."""
 
     steps: list[tuple[str, str]]
-    specs: bytes  # a pickle of number → ExerciseSpec
+    specs: bytes  # a pickle of number → SentExercise
     limits: jail.Limits
     jailed: bool
 
@@ -78,7 +108,7 @@ def main() -> None:
     from course_utils.marking import serialization
 
     specs = pickle.loads(job.specs)
-    exercises = {number: _reduced_exercise(spec) for number, spec in specs.items()}
+    exercises = {number: _reduced_exercise(sent) for number, sent in specs.items()}
     shell, pid = _shell(), os.getpid()
     os.write(out, serialization.pack({"ready": True}))
     for descriptor in (0, 1, 2):
@@ -124,23 +154,18 @@ def _run_cell(shell, source: str, seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _reduced_exercise(spec: ExerciseSpec) -> SimpleNamespace:
-    """Make what observing needs of an exercise; the stub stands for the model answer."""
+def _reduced_exercise(sent: SentExercise) -> ReducedExercise:
+    """Compile the stub, before any cell runs; it stands for the model answer."""
     import numpy as np
     import torch
 
-    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np, "math": math}
-    exec(compile(spec.stub, f"<stub {spec.number}>", "exec"), names)
-    return SimpleNamespace(
-        **spec._asdict() | {"cases": lambda _rng: spec.cases},
-        heading=spec.number,
-        is_value=spec.kind in ("value", "choice"),
-        model=names[spec.name],
-        start_source=spec.stub if spec.has_start else "",
-    )
+    names: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    names |= {"np": np, "math": math}
+    exec(compile(sent.stub, f"<stub {sent.number}>", "exec"), names)
+    return ReducedExercise(**vars(sent), model=names[sent.name])
 
 
-def _observe(exercise, namespace: dict) -> dict:
+def _observe(exercise: ReducedExercise, namespace: dict) -> dict:
     """Return the message on one exercise: its observations, or why there are none."""
     from course_utils.judging.observe import early_verdict, observe
 
