@@ -210,7 +210,7 @@ def _halves(seen):
         ((17, 57), "wrong", "No part"),
         ((..., ...), "todo", ""),
         ((3, ...), "type", "still"),
-        (3, "type", "2 are wanted"),
+        (3, "type", "two are wanted"),
         ("3, 32", "type", "text"),
     ],
 )
