@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises import convolution_further_mistakes as mistakes
+from course_utils.exercises import convolution_matrix_mistakes as matrix_mistakes
 
 
 def _whole(rng, *shape):
@@ -27,19 +29,9 @@ def _receptive_field_by_gradient():
     minutes=4,
     kind="value",
     oracle=_receptive_field_by_gradient,
-    mistakes={
-        "5-leaves-pool": mistake(
-            "5 leaves the pool out. It has a window of 2, and it moves by 2.", 5
-        ),
-        "7-forgets-pool": mistake(
-            "7 forgets the pool's own window. It adds (2 − 1) pixels itself.", 7
-        ),
-        "6-forgets-pool": mistake(
-            "6 forgets the pool's stride. "
-            "After it, neighbours lie 2 pixels apart, so the last layer's steps count double.",
-            6,
-        ),
-    },
+    formula="1 + (k1 - 1) + (k_pool - 1) + (k3 - 1) * s_pool",
+    quantities={"k1": 3, "k_pool": 2, "k3": 3, "s_pool": 2},
+    mistakes=mistakes.RECEPTIVE_FIELD,
     hints=[
         "Write one line per layer: its k, and the product of the strides before it.",
         "The strides before the three layers multiply to 1, 1 and 2.",
@@ -61,56 +53,14 @@ def _signals_and_kernels(rng):
         yield _whole(rng, length), _whole(rng, size)
 
 
-def _fft_product(signal, kernel, size, back=None):
-    product = torch.fft.rfft(signal, n=size) * torch.fft.rfft(kernel, n=size)
-    return torch.fft.irfft(product, n=back or size)
-
-
-def _full(signal, kernel):
-    return len(signal) + len(kernel) - 1
-
-
-def _correlated(signal, kernel):
-    size = _full(signal, kernel)
-    product = torch.fft.rfft(signal, n=size) * torch.fft.rfft(kernel, n=size).conj()
-    return torch.fft.irfft(product, n=size)
-
-
-def _default_length(signal, kernel):
-    return _fft_product(signal, kernel, _full(signal, kernel), 2 * (_full(signal, kernel) // 2))
-
-
 @exercise(
     "2.7",
     "Mend the wrap-around",
     minutes=8,
     oracle=_by_numpy,
     cases=_signals_and_kernels,
-    mistakes={
-        "end-wraps-round": mistake(
-            "The end still wraps round to the start. "
-            "Lengthen both inputs with zeros before you transform them.",
-            lambda signal, kernel: _fft_product(signal, kernel, len(signal)),
-        ),
-        "used-n-k": mistake(
-            "You used n + k values, one more than needed. "
-            "The last place where the two still touch is number n + k − 1.",
-            lambda signal, kernel: _fft_product(signal, kernel, len(signal) + len(kernel)),
-        ),
-        "conjugated-transform-gives": mistake(
-            "You conjugated one transform, which gives cross-correlation. "
-            "Multiply the two transforms as they are.",
-            _correlated,
-        ),
-        "irfft-returned-even": mistake(
-            "irfft returned an even number of values. Tell it the length: irfft(…, n=size).",
-            _default_length,
-        ),
-        "cut-result-signal": mistake(
-            "You cut the result to the signal's length. Keep all n + k − 1 values.",
-            lambda signal, kernel: _by_numpy(signal, kernel)[: len(signal)],
-        ),
-    },
+    switches=mistakes.fft_convolved,
+    mistakes=mistakes.CONVOLVED,
     hints=[
         "How many positions are there at which the kernel still touches the signal?",
         "torch.fft.rfft(signal, n=size) adds the zeros for you.",
@@ -153,17 +103,17 @@ def _kernel_that_keeps_mirrors():
     choices={key: f"{rows}" for key, rows in MIRROR_KERNELS.items()},
     oracle=_kernel_that_keeps_mirrors,
     mistakes={
-        "kernel-takes-right": mistake(
+        "kernel-a": mistake(
             "Kernel a takes right minus left. In a mirror these change places, so its map also "
             "changes sign: look for a kernel that reads the same in both directions.",
             "a",
         ),
-        "kernel-b-follows": mistake(
+        "kernel-b": mistake(
             "Kernel b follows one diagonal. In a mirror that diagonal leans the other way: "
             "look for a kernel that is its own mirror image.",
             "b",
         ),
-        "kernel-d-takes": mistake(
+        "kernel-d": mistake(
             "Kernel d takes a pixel minus its right neighbour. In a mirror this is the left "
             "neighbour: look for a kernel that is its own mirror image.",
             "d",
@@ -185,19 +135,18 @@ def _matrix_by_probing(kernel, size, dilation=1):
     return F.conv1d(torch.eye(size)[:, None], kernel[None, None], dilation=dilation)[:, 0].T
 
 
+def _weights(rng, count):
+    """Whole weights, all different and none 0, so that no kernel reads the same backwards."""
+    signs = torch.randint(0, 2, (count,), generator=rng) * 2 - 1
+    return ((torch.randperm(9, generator=rng)[:count] + 1) * signs).float()
+
+
 def _kernels_and_sizes(rng):
-    yield _whole(rng, 2), 4
-    yield _whole(rng, 3), 7
-    yield _whole(rng, 3), 8, 2
-    yield _whole(rng, 4), 14, 3
-
-
-def _circulant(kernel, size, dilation=1):
-    matrix = torch.zeros(size, size)
-    for i in range(size):
-        for a, weight in enumerate(kernel):
-            matrix[i, (i + a * dilation) % size] += weight
-    return matrix
+    yield _weights(rng, 2), 4
+    yield _weights(rng, 2), 5, 2
+    yield _weights(rng, 3), 7
+    yield _weights(rng, 3), 8, 2
+    yield _weights(rng, 4), 14, 3
 
 
 @exercise(
@@ -206,27 +155,8 @@ def _circulant(kernel, size, dilation=1):
     minutes=10,
     oracle=_matrix_by_probing,
     cases=_kernels_and_sizes,
-    mistakes={
-        "matrix-transposed-row": mistake(
-            "Your matrix is transposed. "
-            "Each row makes one output, so it has as many columns as the signal has values.",
-            lambda *case: _matrix_by_probing(*case).T,
-        ),
-        "kernel-runs-backwards": mistake(
-            "The kernel runs backwards in your rows. "
-            "Write it from left to right, as PyTorch slides it.",
-            lambda kernel, *rest: _matrix_by_probing(kernel.flip(0), *rest),
-        ),
-        "last-rows-wrap": mistake(
-            "Your last rows wrap round to the first columns. "
-            "Leave out every row in which the kernel does not fit.",
-            _circulant,
-        ),
-        "dilation-ignored-weight": mistake(
-            "The dilation is ignored. Weight number a of row i belongs in column i + a·dilation.",
-            lambda kernel, size, dilation=1: _matrix_by_probing(kernel, size),
-        ),
-    },
+    switches=matrix_mistakes.built,
+    mistakes=matrix_mistakes.MATRIX,
     hints=[
         "How many rows? The kernel covers dilation·(k − 1) + 1 values.",
         "Start with zeros and fill one row after the other.",
@@ -244,27 +174,18 @@ def convolution_matrix(kernel, size, dilation=1):
 
 
 # --- 2.10 ---------------------------------------------------------------------------------------
-def _slide(image, kernel, **options):
-    return F.conv2d(image[None, None], kernel[None, None], **options)[0, 0]
-
-
 def _by_autograd(image, kernel, upstream):
     weight = kernel.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(_slide(image, weight), weight, upstream)
-    return gradient
-
-
-def _input_gradient(image, kernel, upstream):
-    pixels = image.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(_slide(pixels, kernel), pixels, upstream)
+    (gradient,) = torch.autograd.grad(matrix_mistakes.slide(image, weight), weight, upstream)
     return gradient
 
 
 def _layers(rng):
     for (height, width), (k_height, k_width) in (
         ((3, 3), (2, 2)),
+        ((3, 4), (2, 2)),
         ((4, 6), (2, 3)),
-        ((7, 9), (3, 4)),
+        ((7, 9), (4, 3)),
     ):
         upstream = _whole(rng, height - k_height + 1, width - k_width + 1)
         yield _whole(rng, height, width), _whole(rng, k_height, k_width), upstream
@@ -276,34 +197,8 @@ def _layers(rng):
     minutes=10,
     oracle=_by_autograd,
     cases=_layers,
-    mistakes={
-        "gradient-input-large": mistake(
-            "This is the gradient of the input: it is as large as the image. "
-            "The gradient of the kernel has the kernel's shape.",
-            _input_gradient,
-        ),
-        "flipped-upstream-gradient": mistake(
-            "You flipped the upstream gradient. Slide it over the image as it is, without a flip.",
-            lambda image, kernel, upstream: _slide(image, upstream.flip(0, 1)),
-        ),
-        "gradient-upside-back": mistake(
-            "Your gradient is upside down and back to front. "
-            "Entry (a, b) uses the windows of the image that start at row a, column b.",
-            lambda *layer: _by_autograd(*layer).flip(0, 1),
-        ),
-        "took-mean-windows": mistake(
-            "You took the mean over the windows. "
-            "The kernel acts in every window, so its gradient is the sum.",
-            lambda image, kernel, upstream: (
-                _by_autograd(image, kernel, upstream) / upstream.numel()
-            ),
-        ),
-        "pixel-weighted-alike": mistake(
-            "Each pixel is weighted alike in your sum. "
-            "Multiply it by the upstream gradient of the output it went to.",
-            lambda image, kernel, upstream: _slide(image, torch.ones_like(upstream)),
-        ),
-    },
+    switches=matrix_mistakes.backward,
+    mistakes=matrix_mistakes.KERNEL_GRADIENT,
     hints=[
         "Take one weight, K[0, 0]. Which pixel does it multiply in each output?",
         "∂L/∂K[a, b] is the sum over i, j of G[i, j]·X[i + a, j + b].",

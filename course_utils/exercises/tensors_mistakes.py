@@ -194,7 +194,7 @@ def flattened(order=(1, 2, 3), which=slice(None), layout="rows"):
     def flatten_batch(images):
         count = len(images)
         chosen = images[which].permute(0, *order)
-        rows = chosen.reshape(len(chosen), -1)
+        rows = chosen.flatten(1)
         return {
             "rows": lambda: rows,
             "one vector": lambda: rows.reshape(-1),

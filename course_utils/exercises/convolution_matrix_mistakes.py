@@ -1,0 +1,381 @@
+"""What students get wrong in 2.9 and 2.10: answers with a setting for every decision."""
+
+import torch
+import torch.nn.functional as F
+
+from course_utils.exercise import mistake
+
+
+# --- 2.9 ------------------------------------------------------------------------------------------
+def built(
+    flipped=False, transposed=False, spacing="dilation", rows="right", step="one", outside=None,
+    weights="all", sign=1,
+):  # fmt: skip
+    """An answer to 2.9: how many rows, where the weights of a row stand, and what is done."""
+
+    def convolution_matrix(kernel, size, dilation=1):
+        kernel = sign * (kernel.flip(0) if flipped else kernel)
+        gap = {"dilation": dilation, "one": 1, "plus one": dilation + 1}[spacing]
+        reach = gap * (len(kernel) - 1)
+        count = {
+            "right": size - dilation * (len(kernel) - 1),
+            "own": size - reach,
+            "without dilation": size - len(kernel) + 1,
+            "one fewer": size - dilation * (len(kernel) - 1) - 1,
+            "by length": size - dilation * len(kernel),
+            "square": size,
+            "full": size + reach,
+            "strided": (size - reach - 1) // dilation + 1,
+        }[rows]
+        matrix = torch.zeros(count, size)
+        for i in range(count):
+            first = {"one": i, "dilation": i * dilation, "none": 0, "back": -i,
+                     "kernel": i * len(kernel)}[step]  # fmt: skip
+            middle = len(kernel) // 2 * gap
+            first -= {"centred": middle, "centred left": reach - middle, "full": reach}.get(
+                str(outside), 0
+            )
+            for a, weight in enumerate(kernel):
+                place = first + a * gap
+                if outside == "wrap":
+                    place %= size
+                elif outside is not None and not 0 <= place < size:
+                    continue
+                matrix[i, place] = {"all": weight, "ones": 1.0, "first": kernel[0]}[weights]
+        return matrix.T if transposed else matrix
+
+    return convolution_matrix
+
+
+_FIT = "Leave out every row in which the kernel does not fit: there are n − d(k − 1)."
+MATRIX = {
+    "transposed": mistake(
+        "Your matrix is transposed. "
+        "Each row makes one output, so it has as many columns as the signal has values.",
+        transposed=True,
+    ),
+    "kernel-flipped": mistake(
+        "The kernel runs backwards in your rows: you flipped it. "
+        "Write it from left to right, as PyTorch slides it.",
+        flipped=True,
+    ),
+    "wraps-round": mistake(
+        f"Your last rows wrap round to the first columns. {_FIT}", rows="square", outside="wrap"
+    ),
+    "square-cut-off": mistake(
+        f"Your matrix is square, and the kernel is cut off in its last rows. {_FIT}",
+        rows="square",
+        outside="cut",
+    ),
+    "square-centred": mistake(
+        "Your matrix is square, with the kernel centred on the diagonal, as with padding. "
+        f"{_FIT}",
+        rows="square",
+        outside="centred",
+    ),
+    "square-centred-left": mistake(
+        "Your matrix is square, with the kernel about centred on the diagonal, as with padding. "
+        f"{_FIT}",
+        rows="square",
+        outside="centred left",
+    ),
+    "full-rows": mistake(
+        "Your matrix has too many rows: also those where the kernel only touches the signal, "
+        f"as with padding. {_FIT}",
+        rows="full",
+        outside="full",
+    ),
+    "dilation-ignored": mistake(
+        "The dilation is ignored. Weight number a of row i belongs in column i + a·dilation.",
+        spacing="one",
+        rows="own",
+    ),
+    "gaps-missing": mistake(
+        "The number of rows is right, but there are no gaps between your weights. "
+        "With dilation d, d − 1 zeros lie between them.",
+        spacing="one",
+    ),
+    "rows-without-dilation": mistake(
+        "The weights have their gaps, but your rows are counted without the dilation, so the last "
+        f"ones do not fit. {_FIT}",
+        rows="without dilation",
+    ),
+    "rows-without-dilation-cut": mistake(
+        "The weights have their gaps, but your rows are counted without the dilation, and the last "
+        f"ones are cut off. {_FIT}",
+        rows="without dilation",
+        outside="cut",
+    ),
+    "gap-one-too-wide": mistake(
+        "You put d zeros between the weights. With dilation d there are d − 1.",
+        spacing="plus one",
+        rows="own",
+    ),
+    "rows-move-by-dilation": mistake(
+        "Your rows move on by the dilation, as with a stride. Each row moves on by one place.",
+        step="dilation",
+        rows="strided",
+    ),
+    "rows-never-move": mistake(
+        "All your rows are the same: nothing moves. Each row holds the weights one place further "
+        "on than the row above.",
+        step="none",
+    ),
+    "rows-move-back": mistake(
+        "Your rows move to the left. Each row holds the weights one place further right.",
+        step="back",
+    ),
+    "rows-move-by-kernel": mistake(
+        "Your rows move on by the whole kernel. Each row moves on by one place.",
+        step="kernel",
+        outside="cut",
+    ),
+    "one-row-missing": mistake(
+        f"One row is missing at the end. {_FIT}", rows="one fewer"
+    ),
+    "rows-by-kernel-length": mistake(
+        "Your rows are counted as n − d·k. The kernel covers d(k − 1) + 1 values.",
+        rows="by length",
+    ),
+    "ones-for-weights": mistake(
+        "Your matrix holds ones where the kernel's weights belong.", weights="ones"
+    ),
+    "first-weight-everywhere": mistake(
+        "The kernel's first weight stands everywhere. Weight number a belongs in column "
+        "i + a·dilation.",
+        weights="first",
+    ),
+    "sign-turned": mistake("The sign of every weight is turned round.", sign=-1),
+}  # fmt: skip
+
+
+# --- 2.10 -----------------------------------------------------------------------------------------
+def slide(image, kernel, **options):
+    """(H, W), (kH, kW) -> feature map, by PyTorch."""
+    return F.conv2d(image[None, None], kernel[None, None], **options)[0, 0]
+
+
+def backward(
+    image_flipped=(), upstream_flipped=(), result_flipped=(), upstream="own", transposed=False,
+    reduction="sum", sign=1, padding=0, factor=None, outputs="all", entries="all", offset=0,
+):  # fmt: skip
+    """An answer to 2.10: what slides over what, which outputs count, and what is done behind."""
+
+    def kernel_gradient(image, kernel, upstream_gradient):
+        weights = upstream_gradient.flip(upstream_flipped)
+        weights = {
+            "own": lambda: weights,
+            "ones": lambda: torch.ones_like(weights),
+            "mean": lambda: torch.full_like(weights, weights.mean().item()),
+            "sum": lambda: torch.full_like(weights, weights.sum().item()),
+            "squared": lambda: weights**2,
+        }[upstream]()
+        picked = torch.zeros_like(weights)
+        rows, columns = OUTPUTS[outputs]
+        picked[rows, columns] = weights[rows, columns]
+        pixels = F.pad(image.flip(image_flipped), (padding,) * 4)
+        pixels = pixels.roll((-offset, -offset), (0, 1))
+        result = sign * slide(pixels, picked)
+        result = result / upstream_gradient.numel() if reduction == "mean" else result
+        result = result.flip(result_flipped)
+        result = result.T if transposed else result
+        return _with_factor(result, kernel, factor, entries)
+
+    return kernel_gradient
+
+
+OUTPUTS = {
+    "all": (slice(None), slice(None)),
+    "first": (slice(0, 1), slice(0, 1)),
+    "last": (slice(-1, None), slice(-1, None)),
+    "four": (slice(0, 2), slice(0, 2)),
+    "first row": (slice(0, 1), slice(None)),
+    "last row": (slice(-1, None), slice(None)),
+    "without last": (slice(None, -1), slice(None, -1)),
+}
+
+
+def _with_factor(result, kernel, factor, entries):
+    if factor == "kernel":
+        result = result * kernel
+    elif factor == "step":
+        result = kernel - result
+    elif factor == "added":
+        result = kernel + result
+    if entries == "all":
+        return result
+    whole, size = torch.zeros_like(result), {"first": 1, "four": 2}[entries]
+    whole[:size, :size] = result[:size, :size]
+    return whole
+
+
+def input_gradient(image, kernel, upstream):
+    """The gradient of the image in place of the kernel's."""
+    pixels = image.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(slide(pixels, kernel), pixels, upstream)
+    return gradient
+
+
+def _matrix_product(turned):
+    def kernel_gradient(image, kernel, upstream):
+        rows, columns = upstream.shape
+        gradient = torch.zeros_like(kernel)
+        for a in range(kernel.shape[0]):
+            for b in range(kernel.shape[1]):
+                window = image[a : a + rows, b : b + columns]
+                gradient[a, b] = (window @ (upstream.T if turned else upstream)).sum()
+        return gradient
+
+    return kernel_gradient
+
+
+def _square(axis):
+    def kernel_gradient(image, kernel, upstream):
+        size = kernel.shape[axis]
+        gradient = torch.zeros(size, size)
+        for i in range(upstream.shape[0]):
+            for j in range(upstream.shape[1]):
+                gradient += upstream[i, j] * image[i : i + size, j : j + size]
+        return gradient
+
+    return kernel_gradient
+
+
+_OWN_PIXEL = "Multiply each pixel by the upstream gradient of the output it went to, and add."
+_ALL_OUTPUTS = "Every weight takes part in all outputs, so its gradient has a term for each."
+KERNEL_GRADIENT = {
+    "input-gradient": mistake(
+        "This is the gradient of the input: it is as large as the image. "
+        "The gradient of the kernel has the kernel's shape.",
+        input_gradient,
+    ),
+    "forward-pass": mistake(
+        "That is the layer's output: the image with the kernel. "
+        "The gradient of the kernel needs the image and the upstream gradient.",
+        lambda image, kernel, upstream: slide(image, kernel),
+    ),
+    "upstream-flipped": mistake(
+        "You flipped the upstream gradient. Slide it over the image as it is, without a flip.",
+        upstream_flipped=(0, 1),
+    ),
+    "upstream-upside-down": mistake(
+        "You flipped the upstream gradient's rows. Slide it over the image as it is.",
+        upstream_flipped=(0,),
+    ),
+    "upstream-mirrored": mistake(
+        "You flipped the upstream gradient's columns. Slide it over the image as it is.",
+        upstream_flipped=(1,),
+    ),
+    "image-flipped": mistake(
+        "You flipped the image. Slide the upstream gradient over it as it is.",
+        image_flipped=(0, 1),
+    ),
+    "result-flipped": mistake(
+        "Your gradient is flipped: upside down and back to front. "
+        "Entry (a, b) uses the windows of the image that start at row a, column b.",
+        result_flipped=(0, 1),
+    ),
+    "result-upside-down": mistake(
+        "Your gradient is upside down: its rows are in reverse order.", result_flipped=(0,)
+    ),
+    "result-mirrored": mistake(
+        "Your gradient is mirrored: its columns are in reverse order.", result_flipped=(1,)
+    ),
+    "transposed": mistake(
+        "Your gradient is transposed: rows and columns are exchanged. "
+        "Entry (a, b) uses pixels from row a, column b on.",
+        transposed=True,
+    ),
+    "sign-turned": mistake("The sign of your gradient is wrong. No minus belongs here.", sign=-1),
+    "mean-for-sum": mistake(
+        "You took the mean over the windows. "
+        "The kernel acts in every window, so its gradient is the sum.",
+        reduction="mean",
+    ),
+    "upstream-ignored": mistake(
+        "Each pixel is weighted alike in your sum: the upstream gradient is not used. "
+        + _OWN_PIXEL,
+        upstream="ones",
+    ),
+    "upstream-averaged": mistake(
+        f"Every output counts with the mean of the upstream gradient. {_OWN_PIXEL}",
+        upstream="mean",
+    ),
+    "upstream-added": mistake(
+        f"You multiplied by the sum of the upstream gradient. {_OWN_PIXEL}",
+        upstream="sum",
+    ),
+    "upstream-squared": mistake(
+        f"The upstream gradient is squared in yours. {_OWN_PIXEL}", upstream="squared"
+    ),
+    "framed": mistake(
+        "Your gradient is larger than the kernel: the image got a frame of zeros (padding). "
+        "Slide over the image without a frame.",
+        padding=1,
+    ),
+    "times-kernel": mistake(
+        "You multiplied the gradient by the kernel. The weight itself drops out when you "
+        "differentiate by it.",
+        factor="kernel",
+    ),
+    "step-taken": mistake(
+        "That is the kernel after a step of descent. The gradient alone is wanted.",
+        factor="step",
+    ),
+    "kernel-added": mistake(
+        "You added the gradient to the kernel. The gradient alone is wanted.", factor="added"
+    ),
+    "first-output-only": mistake(
+        f"Only the first output counts in your sum. {_ALL_OUTPUTS}", outputs="first"
+    ),
+    "last-output-only": mistake(
+        "Only the last output counts in your sum: each replaces the one before. " + _ALL_OUTPUTS,
+        outputs="last",
+    ),
+    "first-row-of-outputs": mistake(
+        f"Only the first row of outputs counts in your sum. {_ALL_OUTPUTS}", outputs="first row"
+    ),
+    "last-row-of-outputs": mistake(
+        f"Only the last row of outputs counts in your sum. {_ALL_OUTPUTS}", outputs="last row"
+    ),
+    "four-terms": mistake(
+        "Your sum has the four terms of the example, 2×2 outputs. "
+        "It needs one term for every output, of any size.",
+        outputs="four",
+    ),
+    "last-outputs-left-out": mistake(
+        f"The last row and the last column of outputs are left out. {_ALL_OUTPUTS}",
+        outputs="without last",
+    ),
+    "first-weight-only": mistake(
+        "Only the first weight gets its gradient; the others are 0. "
+        "Does `return` stand inside the loops?",
+        entries="first",
+    ),
+    "four-weights-only": mistake(
+        "Only 2×2 weights get a gradient, as in the example; the others are 0. "
+        "Take the sizes from `kernel.shape`.",
+        entries="four",
+    ),
+    "windows-start-late": mistake(
+        "Your windows start one row and one column too late. "
+        "In Python the first weight is (0, 0), and it meets pixels from (0, 0) on.",
+        offset=1,
+    ),
+    "square-by-height": mistake(
+        "You took the kernel for square: its height stands for its width too.", _square(0)
+    ),
+    "square-by-width": mistake(
+        "You took the kernel for square: its width stands for its height too.", _square(1)
+    ),
+    "matrix-product": mistake(
+        "You multiplied window and upstream gradient as matrices (@). "
+        "Multiply them number by number (*), and add.",
+        _matrix_product(False),
+    ),
+    "matrix-product-transposed": mistake(
+        "You multiplied window and upstream gradient as matrices (@). "
+        "Multiply them number by number (*), and add.",
+        _matrix_product(True),
+    ),
+}
