@@ -488,3 +488,10 @@ def test_one_probe_goes_before_two_slips():
         },
     )
     assert exercise.judge(lambda image, factor, power=1: image).findings == ("returns-image",)
+
+
+@pytest.mark.parametrize("order", [lambda a, b: a * b, lambda a, b: b * a])
+def test_same_sizes_that_do_not_fit_are_one_error(order):
+    wrong = torch.zeros(7)
+    exercise = make(mistakes={"row": mistake("One row.", lambda image, *_: image * wrong)})
+    assert exercise.judge(lambda image, *_: order(wrong, image)).findings == ("row",)

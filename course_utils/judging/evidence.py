@@ -6,6 +6,7 @@ A cause is named only if what it predicts is what was seen, in every case; see `
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -111,12 +112,24 @@ def explains(predicted: list, observed: list, expected: list, tolerance: float) 
         if not same(guess, seen, tolerance):
             return False
         if isinstance(guess, Stopped):
-            if not isinstance(seen, Stopped) or guess.text != seen.text:
+            if not isinstance(seen, Stopped) or _meaning(guess.text) != _meaning(seen.text):
                 return False
             telling |= bool(guess.text)
         else:
             telling |= not same(guess, right, tolerance) and _is_telling(guess, right, tolerance)
     return telling
+
+
+NO_FIT = re.compile(r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)")
+
+
+def _meaning(text: str) -> object:
+    """An error's text, with two sizes that do not fit in order of size.
+
+    `window * kernel` and `kernel * window` fail with the same two sizes, named the other way round.
+    """
+    sizes = NO_FIT.match(text)
+    return (sorted(sizes.groups()), text[sizes.end() :]) if sizes else text
 
 
 def _is_telling(guess: object, right: object, tolerance: float) -> bool:
