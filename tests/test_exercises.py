@@ -85,6 +85,10 @@ def mutate(observation, mutant, first_input):
         return (None,)
     if mutant == "input":
         return None if first_input is None else (first_input,)
+    if isinstance(observation, dict):  # what has no such change stays
+        parts = {name: mutate(part, mutant, None) for name, part in observation.items()}
+        made = {name: part[0] for name, part in parts.items() if part is not None}
+        return (observation | made,) if made else None
     if isinstance(observation, tuple | list):
         parts = [mutate(part, mutant, None) for part in observation]
         made = [part for part in parts if part is not None]

@@ -1,9 +1,18 @@
 """Exercises of workbook 04: counting parameters."""
 
+import copy
+
 import torch
 from torch import nn
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.parameters_counting import COUNT_PARAMETERS, count_parameters_with
+from course_utils.exercises.parameters_mistakes import (
+    CONV_AND_POOL,
+    FIRST_DENSE,
+    FLAT_SIZE,
+    WITHOUT_POOL,
+)
 
 
 def _numbers_in(layer):
@@ -17,29 +26,9 @@ def _numbers_in(layer):
     minutes=3,
     kind="value",
     oracle=lambda: _numbers_in(nn.Linear(28 * 28, 256)),
-    mistakes={
-        "38-400-stands": mistake(
-            "38,400 stands in print for this layer, but it is a slip: multiply 784 by 256 again, "
-            "then add the biases.",
-            38_400,
-        ),
-        "200-704-counts": mistake(
-            "200,704 counts the weights only. Every output has a bias too: add one for each.",
-            200_704,
-        ),
-        "added-bias-input": mistake(
-            "You added one bias for each input. A bias belongs to an output, so there are 256.",
-            784 * 256 + 784,
-        ),
-        "added-inputs-outputs": mistake(
-            "You added inputs and outputs. Every output has a weight for every input: multiply.",
-            784 + 256,
-        ),
-        "used-28-inputs": mistake(
-            "You used 28 inputs. The image is flattened first, so all 28 × 28 pixels come in.",
-            28 * 256 + 256,
-        ),
-    },
+    formula="side ** 2 * outputs + biases",
+    quantities={"side": 28, "outputs": 256, "biases": 256},
+    mistakes=FIRST_DENSE,
     hints=[
         "How many inputs does the layer have once the image is flattened?",
         "Each of the 256 outputs is one neuron. How many numbers does one neuron own?",
@@ -52,45 +41,16 @@ def first_dense():
 
 
 # --- 4.2 ----------------------------------------------------------------------------------------
-_OVER_THE_MAP = {n * sides for n in (2416, 2400) for sides in (8 * 8, 12 * 12)}
-
-
 @exercise(
     "4.2",
     "A convolution and its pool",
     minutes=4,
     kind="value",
     oracle=lambda: (_numbers_in(nn.Conv2d(6, 16, 5)), _numbers_in(nn.MaxPool2d(2))),
-    mistakes={
-        "416-forgets-input": mistake(
-            "416 forgets the input channels. Each kernel has one 5×5 slice for each of the 6.",
-            (
-                416,
-                0,
-            ),
-        ),
-        "2-400-biases": mistake("2,400 has no biases. Each of the 16 filters has one.", (2400, 0)),
-        "2-496-bias": mistake(
-            "2,496 has a bias for each pair of channels. The six slices are added up first, "
-            "so a filter needs one bias.",
-            (2496, 0),
-        ),
-        "496-uses-5": mistake(
-            "496 uses 5 weights for a 5×5 kernel. Square the kernel size.", (16 * (6 * 5 + 1), 0)
-        ),
-        "multiplied-size-map": mistake(
-            "You multiplied by the size of the map. The same weights are used at every place, "
-            "so the image's size does not matter.",
-            when=lambda answer: answer[0] in _OVER_THE_MAP,
-            example=(2416 * 8 * 8, 0),
-        ),
-        "pool-weights-picks": mistake(
-            "A pool has no weights: it picks the largest value of each window. "
-            "There is nothing to learn in it.",
-            when=lambda answer: answer[1] in (2 * 2, 16 * 2 * 2, 2 * 2 + 1, 16 * (2 * 2 + 1)),
-            example=(2416, 4),
-        ),
-    },
+    parts=("convolution", "pool"),
+    formula=("filters * (inputs * k ** 2 + 1)", "0"),
+    quantities={"filters": 16, "inputs": 6, "k": 5},
+    mistakes=CONV_AND_POOL,
     hints=[
         "Count one filter first. Its kernel has as many slices as the input has channels.",
         "One filter has 6 · 5 · 5 weights and one bias. How many filters are there?",
@@ -116,29 +76,9 @@ def _flat_by_torch():
     minutes=4,
     kind="value",
     oracle=_flat_by_torch,
-    mistakes={
-        "1-600-forgets": mistake(
-            "1,600 forgets the second pool. It halves both sides once more.", 16 * 10 * 10
-        ),
-        "1-936-forgets": mistake(
-            "1,936 forgets the first pool. It halves both sides before the second convolution.",
-            16 * 11 * 11,
-        ),
-        "7-744-forgets": mistake(
-            "7,744 forgets both pools. Each of them halves both sides.", 16 * 22 * 22
-        ),
-        "784-uses-padding": mistake(
-            "784 uses padding that keeps the sides. Here there is none: "
-            "a kernel of size k makes each side k − 1 shorter.",
-            16 * 7 * 7,
-        ),
-        "25-map-16": mistake("25 is one map. There are 16 of them, one for each filter.", 5 * 5),
-        "multiplied-numbers-filters": mistake(
-            "You multiplied by both numbers of filters. The second convolution adds up its 8 inputs, "
-            "so 16 maps are left.",
-            8 * 16 * 5 * 5,
-        ),
-    },
+    formula="maps * (((side - k1 + 1) // pool1 - k2 + 1) // pool2) ** 2",
+    quantities={"maps": 16, "side": 28, "k1": 5, "pool1": 2, "k2": 3, "pool2": 2},
+    mistakes=FLAT_SIZE,
     hints=[
         "Write down one side after each of the four layers: 28 → … → … → … → …",
         "28 → 24 → 12 → 10 → … The last pool halves 10.",
@@ -165,37 +105,13 @@ def _larson(padding):
     minutes=5,
     kind="value",
     oracle=lambda: (_larson("same"), _larson("valid")),
-    mistakes={
-        "767-holds-pool": mistake(
-            "767 still holds the pool. Without it the maps keep their size.",
-            when=lambda answer: 767 in answer,
-            example=(767, 767),
-        ),
-        "two-numbers-changed": mistake(
-            "Your two numbers have changed places. 'Same' keeps 9×9 pixels, 'valid' loses an edge.",
-            (
-                3167,
-                5087,
-            ),
-        ),
-        "passed-map-dense": mistake(
-            "You passed one map on to the dense layer. All three of them are flattened.",
-            (
-                27 + 81 * 20 + 200,
-                27 + 49 * 20 + 200,
-            ),
-        ),
-        "counted-biases-example": mistake(
-            "You counted the biases. This example leaves them out.", (5087 + 33, 3167 + 33)
-        ),
-        "valid-map-8": mistake(
-            "The 'valid' map is not 8×8. A 3×3 kernel fits into 9 pixels at 9 − 3 + 1 places.",
-            (
-                5087,
-                27 + 3 * 64 * 20 + 200,
-            ),
-        ),
-    },
+    parts=("same", "valid"),
+    formula=(
+        "filters * k ** 2 + filters * side ** 2 * hidden + hidden * classes",
+        "filters * k ** 2 + filters * (side - k + 1) ** 2 * hidden + hidden * classes",
+    ),
+    quantities={"filters": 3, "k": 3, "side": 9, "hidden": 20, "classes": 10},
+    mistakes=WITHOUT_POOL,
     hints=[
         "The filters cost 27 either way, and the last layer 20 · 10. "
         "Only the layer between them changes.",
@@ -225,9 +141,9 @@ def _stacks(rng):
     def draw(low, high):
         return int(torch.randint(low, high, (), generator=rng))
 
-    inputs, filters, more, kernel = draw(2, 5), draw(5, 9), draw(10, 20), draw(2, 6)
-    yield ([("dense", inputs, filters), ("relu",)],)
-    yield ([("conv", inputs, filters, kernel), ("pool", 3), ("relu",), ("pool", 2)],)
+    inputs, filters, more, kernel = draw(2, 5), draw(6, 9), draw(10, 20), draw(2, 5)
+    yield ([("flatten",), ("dense", inputs, filters), ("relu",)],)
+    yield ([("conv", inputs, filters, kernel), ("pool", 3), ("relu",), ("pool", 4)],)
     yield (
         [
             *[("conv", 3, filters, kernel), ("relu",), ("pool", 2)],
@@ -237,75 +153,14 @@ def _stacks(rng):
     )
 
 
-def _counting(conv, dense, pool=lambda k: 0):
-    """A count_parameters with these formulas."""
-    formulas = {"conv": conv, "dense": dense, "pool": pool}
-    return lambda layers: sum(formulas[kind](*sizes) for kind, *sizes in layers if kind in formulas)
-
-
-def _conv(inputs, outputs, k):
-    return outputs * (inputs * k * k + 1)
-
-
-def _dense(inputs, outputs):
-    return outputs * (inputs + 1)
-
-
 @exercise(
     "4.5",
     "Write count_parameters",
     minutes=8,
     oracle=_by_torch,
     cases=_stacks,
-    mistakes={
-        "count-biases-filter": mistake(
-            "Your count has no biases. Every filter and every dense output has one.",
-            _counting(
-                lambda inputs, outputs, k: outputs * inputs * k * k,
-                lambda inputs, outputs: inputs * outputs,
-            ),
-        ),
-        "convolutions-biases-missing": mistake(
-            "The convolutions' biases are missing: one for each filter.",
-            _counting(lambda inputs, outputs, k: outputs * inputs * k * k, _dense),
-        ),
-        "dense-layers-biases": mistake(
-            "The dense layers' biases are missing: one for each output.",
-            _counting(_conv, lambda inputs, outputs: inputs * outputs),
-        ),
-        "input-channels-forgotten": mistake(
-            "The input channels are forgotten. A kernel has one slice for each of them.",
-            _counting(lambda inputs, outputs, k: outputs * (k * k + 1), _dense),
-        ),
-        "kernel-size-k": mistake(
-            "A kernel of size k is a square: it has k · k weights in each slice, not k.",
-            _counting(lambda inputs, outputs, k: outputs * (inputs * k + 1), _dense),
-        ),
-        "count-bias-pair": mistake(
-            "You count a bias for each pair of channels. A filter has one.",
-            _counting(lambda inputs, outputs, k: outputs * inputs * (k * k + 1), _dense),
-        ),
-        "count-bias-input": mistake(
-            "You count a bias for each input. It belongs to the output.",
-            _counting(
-                lambda inputs, outputs, k: outputs * inputs * k * k + inputs,
-                lambda inputs, outputs: inputs * outputs + inputs,
-            ),
-        ),
-        "count-k-pool": mistake(
-            "You count k² for a pool. It has no weights at all.",
-            _counting(_conv, _dense, lambda k: k * k),
-        ),
-        "first-layer-counted": mistake(
-            "Only the first layer is counted: your function returns inside the loop. "
-            "Add up first, return at the end.",
-            lambda layers: _by_torch(layers[:1]),
-        ),
-        "last-layer-counted": mistake(
-            "Only the last layer is counted. Add each layer to a running total.",
-            lambda layers: _by_torch(layers[-1:]),
-        ),
-    },
+    switches=count_parameters_with,
+    mistakes=COUNT_PARAMETERS,
     hints=[
         "Start with `total = 0` and loop: `for kind, *sizes in layers:`.",
         "For a dense layer: each output has a weight for every input, and a bias.",
@@ -329,84 +184,149 @@ def count_parameters(layers):
 # --- 4.6 ----------------------------------------------------------------------------------------
 FEATURES = 2_469_696  # parameters of AlexNet's convolutions in torchvision
 LIMIT = 3_000_000
+MAPS = 256
+
+
+def _first_weights(head):
+    """(type, shape of the weights) of the head's first layer that has any; ("", ()) if none."""
+    for layer in head.modules():
+        weight = getattr(layer, "weight", None)
+        if isinstance(weight, nn.Parameter) and weight.ndim > 1:
+            return type(layer).__name__, tuple(weight.shape)
+    return "", ()
+
+
+def _is_lazy(head):
+    return any(isinstance(p, nn.parameter.UninitializedParameter) for p in head.parameters())
 
 
 def _observe_head(build, case):
-    """(parameters with the features, output shape, places differ, channels differ) of a head."""
+    """What is seen of a head on maps of one shape: sizes, and whether it tells the maps apart."""
     make = (lambda: build) if isinstance(build, nn.Module) else build
-    with torch.device("meta"):
+    with torch.device("meta"):  # allocates nothing, however large it is
         head = make()
     if not isinstance(head, nn.Module):
         raise TypeError(f"small_head() gives {head!r}, not an nn.Module; is there a return?")
-    total = FEATURES + _numbers_in(head)
-    if total >= 10 * LIMIT:  # do not allocate what is far too large
-        return total, case, True, True
     maps = torch.rand(case)
+    if _is_lazy(head):  # a lazy layer has its sizes after the first call
+        head = copy.deepcopy(make())
+        head(maps)
+    seen = {"parameters in all": FEATURES + _numbers_in(head), "images": case[0]}
+    seen["first layer"], seen["its weights"] = _first_weights(head)
+    if seen["parameters in all"] >= 10 * LIMIT:  # do not allocate what is far too large
+        return seen
     with torch.no_grad():
-        head = make().eval()
+        head = copy.deepcopy(make()).eval()  # a network made outside stays as it is
         scores = head(maps)
         swapped = head(maps.flip(1))
-        try:
-            any_size = head(torch.rand(2, 256, 9, 9)).shape == (2, 1000)
-        except (RuntimeError, ValueError):
-            any_size = False
-    return total, tuple(scores.shape), any_size, not torch.allclose(scores, swapped, atol=1e-6)
+    seen["shape of the scores"] = tuple(scores.shape)
+    seen["tells maps apart"] = not torch.allclose(scores, swapped, atol=1e-6)
+    return seen
 
 
 def _is_a_small_head(seen, *case):
-    total, shape, _, tells_apart = seen
-    return type(total) is int and total < LIMIT and shape == (case[0], 1000) and tells_apart is True
+    fits = seen["parameters in all"] < LIMIT and seen["shape of the scores"] == (case[0], 1000)
+    return fits and seen["tells maps apart"] is True
 
 
-def _too_large(seen):
-    return type(seen[0]) is int and seen[0] >= LIMIT
+def _too_large(seen, layer):
+    return seen["parameters in all"] >= LIMIT and seen["first layer"] == layer
 
 
 @exercise(
     "4.6",
     "Shrink AlexNet's head",
     minutes=8,
-    cases=lambda rng: [(2, 256, 6, 6), (3, 256, 6, 6)],
+    cases=lambda rng: [(1, MAPS, 6, 6), (2, MAPS, 6, 6), (3, MAPS, 6, 6)],
     observe=_observe_head,
     accept=_is_a_small_head,
+    argument_names=("images", "maps", "rows", "columns"),
     mistakes={
-        "3-m-first": mistake(
-            "More than 3 M in all. Your first dense layer still sees all 6×6 places of every map: "
-            "average each map to one number first.",
-            when=lambda seen: _too_large(seen) and (not seen[2] or seen[0] >= 10 * LIMIT),
+        "too-large-places": mistake(
+            "The network has more than 3 million parameters in all. Your first dense layer has "
+            "more than 256 inputs, so it sees several places of every map: average each map to "
+            "one number first.",
+            when=lambda seen: _too_large(seen, "Linear") and seen["its weights"][1] > MAPS,
             example=lambda: nn.Sequential(nn.Flatten(), nn.Linear(256 * 6 * 6, 1000)),
         ),
-        "3-m-although": mistake(
-            "More than 3 M in all, although you average. The hidden layers cost too much: "
-            "leave them out, or make them narrow.",
-            when=_too_large,
+        "too-large-hidden": mistake(
+            "The network has more than 3 million parameters in all, although every map comes in "
+            "as one number. The hidden layers cost too much: leave them out, or make them narrow.",
+            when=lambda seen: _too_large(seen, "Linear") and seen["its weights"][1] == MAPS,
             example=lambda: nn.Sequential(
                 *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 4096), nn.ReLU()],
                 nn.Linear(4096, 1000),
             ),
         ),
-        "nothing-learn-head": mistake(
+        "too-large-kernel": mistake(
+            "The network has more than 3 million parameters in all. Your convolution has a whole "
+            "kernel of weights for every map and filter; a 1×1 kernel, or a dense layer behind an "
+            "average, needs one.",
+            when=lambda seen: _too_large(seen, "Conv2d") and seen["its weights"][-1] > 1,
+            example=lambda: nn.Sequential(
+                nn.Conv2d(256, 1000, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+            ),
+        ),
+        "too-large": mistake(
+            "The network has more than 3 million parameters in all. "
+            "Count your layers one by one: which of them costs most?",
+            when=lambda seen: seen["parameters in all"] >= LIMIT,
+            example=lambda: nn.Sequential(
+                *[nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()],
+                nn.Linear(1000, 1000),
+            ),
+        ),
+        "nothing-to-learn": mistake(
             "There is nothing to learn in your head. "
             "Scores need weights: a dense layer from the averages to the classes.",
-            when=lambda seen: seen[0] == FEATURES,
+            when=lambda seen: seen["parameters in all"] == FEATURES,
             example=lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9)),
         ),
-        "scores-another-shape": mistake(
+        "batch-of-one-squeezed": mistake(
+            "With a single image your head loses the axis of the images: squeeze() drops every "
+            "axis of length 1. Use flatten(1), which keeps the first axis.",
+            when=lambda seen: seen["shape of the scores"] == (1000,) and seen["images"] == 1,
+            example=lambda: _Squeezing(),
+        ),
+        "images-averaged": mistake(
+            "Your head gives one set of 1,000 scores for the whole batch: the axis of the images "
+            "is gone. Average over rows and columns only, axes 2 and 3.",
+            when=lambda seen: seen["shape of the scores"] == (1000,),
+            example=lambda: _MeanOver((0, 2, 3)),
+        ),
+        "another-number-of-scores": mistake(
+            "Your head gives another number of scores than 1,000 for each image. "
+            "The last layer has one output for each class.",
+            when=lambda seen: (
+                seen["shape of the scores"] != (seen["images"], 1000)
+                and seen["shape of the scores"][:-1] == (seen["images"],)
+            ),
+            example=lambda: nn.Sequential(
+                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10)
+            ),
+        ),
+        "another-shape": mistake(
             "The scores have another shape than (N, 1000). Flatten after averaging, "
             "and end with one score for each class.",
-            when=lambda seen: type(seen[0]) is int and seen[1][1:] != (1000,),
+            when=lambda seen: seen["shape of the scores"] != (seen["images"], 1000),
             example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
         ),
-        "head-cannot-tell": mistake(
+        "maps-averaged": mistake(
             "Your head cannot tell the 256 maps apart: you averaged over them. "
             "Average over rows and columns only.",
-            when=lambda seen: seen[3] is False,
-            example=lambda: nn.Sequential(_MeanOverChannels(), nn.Linear(36, 1000)),
+            when=lambda seen: seen["tells maps apart"] is False,
+            example=lambda: _MeanOver(1, 36),
         ),
-        "shapes-fit-together": mistake(
+        "not-flattened": mistake(
             "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
             "flatten them, and give the dense layer 256 inputs.",
             lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000)),
+        ),
+        "features-in-head": mistake(
+            "The first convolution in your head does not take 256 channels, as the convolutions "
+            "of the network itself do not. The head gets their maps, (N, 256, 6, 6), and holds "
+            "only what comes behind them.",
+            lambda: nn.Sequential(nn.Conv2d(3, 64, 11, device="meta"), nn.Flatten()),
         ),
     },
     hints=[
@@ -421,6 +341,24 @@ def small_head():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000))
 
 
-class _MeanOverChannels(nn.Module):
+class _MeanOver(nn.Module):
+    """Averages over the wrong axes before its dense layer."""
+
+    def __init__(self, axes, inputs=MAPS):
+        super().__init__()
+        self.axes, self.dense = axes, nn.Linear(inputs, 1000)
+
     def forward(self, maps):
-        return maps.mean(1).flatten(1)
+        mean = maps.mean(self.axes)
+        return self.dense(mean.flatten(1) if mean.ndim > 1 else mean)
+
+
+class _Squeezing(nn.Module):
+    """Drops the axis of the images where there is one image."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(MAPS, 1000)
+
+    def forward(self, maps):
+        return self.dense(nn.functional.avg_pool2d(maps, 6).squeeze())

@@ -10,9 +10,10 @@ LIMITS = ("TimeLimit", "MemoryLimit", "KeyboardInterrupt")
 
 # (exception's kind, pattern of its text, id, what it means); {0}, {1} are the pattern's groups
 MEANINGS: list[tuple[str, str, str, str]] = [
-    ("RuntimeError", r"mat1 and mat2 shapes cannot be multiplied \((\S+) and (\S+)\)",
-     "shapes-matmul", "A matrix product of shapes {0} and {1} was asked for, and the inner sizes "
-     "differ: the columns of the first must be as many as the rows of the second."),
+    ("RuntimeError", r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)",
+     "shapes-matmul", "A matrix product of shapes {0}×{1} and {2}×{3} was asked for, and the inner "
+     "sizes {1} and {2} differ: the columns of the first must be as many as the rows of the "
+     "second."),
     ("RuntimeError", r"size mismatch, got input \((\d+)\), mat \((\S+)\), vec \((\d+)\)",
      "shapes-matmul", "A matrix of shape {1} meets a vector of {2} numbers: its columns must be as "
      "many as the vector's numbers."),
