@@ -26,12 +26,18 @@ class Live(Shown):
     def twin(self):
         """Return the numbers of the twin, once the browser's state has reached the kernel."""
         state = self.read("state")
-        there = f"{{name: getattr({self.name}, name) for name in {list(state)}}}"
+        self.wait_for_python(
+            f"{{name: getattr({self.name}, name) for name in {list(state)}}}", state
+        )
+        return self.python(f"{self.name}.numbers()")
+
+    def wait_for_python(self, expression, value):
+        """Wait until an expression has a value in the kernel, which hears of a change later."""
         for _ in range(50):
-            if self.python(there) == state:
-                return self.python(f"{self.name}.numbers()")
+            if (in_kernel := self.python(expression)) == value:
+                return
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"the kernel has {self.python(there)}, the browser {state}")
+        raise AssertionError(f"in the kernel, {expression} is {in_kernel}, not {value}")
 
     def agrees(self):
         """Whether the browser shows the numbers of the twin."""
@@ -68,12 +74,11 @@ def test_arrow_keys_move_figure(figure):
     active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
     figure.stage.focus()
     cell = figure.page.evaluate(active)
-    seen = [figure.read("numbers")]
     for key in ("ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft"):
+        before = figure.read("numbers")
         figure.press(key)
-        seen.append(figure.read("numbers"))
         assert figure.agrees()
-        assert seen[-1] != seen[-2]
+        assert figure.read("numbers") != before
     assert figure.page.evaluate(active) == cell  # JupyterLab did not take the keys
 
 

@@ -17,13 +17,23 @@ def slide(figure, label, value):  # noqa: F811
     figure.root.get_by_label(label, exact=True).fill(str(value))
 
 
+def wait_for_step(figure, condition, value):  # noqa: F811
+    """Wait until the race's step fulfils a condition, such as "> 3"."""
+    figure.page.wait_for_function(
+        "(value) => JSON.parse(document.querySelector('[data-figure=optimizer_race]')"
+        f".dataset.state).step {condition} value",
+        arg=value,
+    )
+
+
 @RACE
 def test_play_runs_without_kernel(figure):  # noqa: F811
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 40
     press(figure, "Play")
-    figure.page.wait_for_timeout(1000)
-    assert 0 < figure.read("state")["step"] < STEPS
+    figure.wait_for_python("optimizer_race.step", 0)
+    wait_for_step(figure, ">", 0)
+    assert figure.read("state")["step"] < STEPS
     assert figure.root.locator(".course-status").get_attribute("aria-live") == "off"
     assert figure.python("optimizer_race.step") == 0
     press(figure, "Pause")
@@ -33,11 +43,7 @@ def test_play_runs_without_kernel(figure):  # noqa: F811
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == step
     press(figure, "Play")  # goes on from there
-    figure.page.wait_for_function(
-        "(step) => JSON.parse(document.querySelector('[data-figure=optimizer_race]')"
-        ".dataset.state).step > step",
-        arg=step,
-    )
+    wait_for_step(figure, ">", step)
     press(figure, "Reset")
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 0
@@ -50,11 +56,7 @@ def test_race_stops_at_end(figure):  # noqa: F811
     slide(figure, "step", STEPS - 5)
     press(figure, "Play")
     figure.root.get_by_role("button", name="Play", exact=True).wait_for()
-    figure.page.wait_for_function(
-        "(step) => JSON.parse(document.querySelector('[data-figure=optimizer_race]')"
-        ".dataset.state).step === step",
-        arg=STEPS,
-    )
+    wait_for_step(figure, "===", STEPS)
     assert figure.agrees()
 
 
