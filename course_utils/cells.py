@@ -37,15 +37,28 @@ class Log:
 
     def post_run_cell(self, result: Any) -> None:
         """Note a cell that has ended; IPython calls this."""
-        error = result.error_before_exec or result.error_in_exec
         source = result.info.raw_cell if result.info else ""
-        words = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
-        self.runs.append(Run(source, made_by(source), words))
+        self.add(source, result.error_before_exec or result.error_in_exec)
+
+    def add(self, source: str, error: BaseException | None) -> None:
+        """Note a cell and what stopped it."""
+        self.runs.append(Run(source, made_by(source), _described(error)))
         del self.runs[:-MOST_RUNS]
 
     def last_attempt(self, name: str) -> Run | None:
         """The last run of a cell that was to make a name."""
         return next((run for run in reversed(self.runs) if name in run.names), None)
+
+
+def _described(error: BaseException | None) -> str:
+    """Kind and first line of an error; empty if there is none."""
+    if error is None:
+        return ""
+    try:
+        words = f"{type(error).__name__}: {error}".splitlines()[0]
+    except BaseException:  # an exception of the student's own may raise in turn
+        words = type(error).__name__
+    return words[:300]
 
 
 LOG = Log()
@@ -139,7 +152,7 @@ def explain_name(name: str, known: dict | None = None) -> str:
                 f"`{name}` is made in the cell that begins `{_first_line(_source(cell))}`. Run it "
                 f"first, {ALL_ABOVE}"
             )
-    near = _nearest(name, known or {})
+    near = nearest_name(name, known or {})
     if near:
         return f"Nothing is called `{name}`. Is `{near}` meant?"
     if name == "ex":
@@ -153,7 +166,7 @@ def _first_line(source: str) -> str:
     return first if len(first) <= CELL_WIDTH else first[: CELL_WIDTH - 2] + " …"
 
 
-def _nearest(name: str, known: dict) -> str:
+def nearest_name(name: str, known: dict) -> str:
     """A known name that differs in case, underscores or one letter only."""
     import difflib
 

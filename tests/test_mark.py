@@ -374,6 +374,29 @@ def graded(*sources, numbers=("2.2",), **limits):
 
 
 @pytest.mark.usefixtures("jailed")
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("blurred_pixel = (28", "SyntaxError"),
+        ("from helpers import answer\nblurred_pixel = answer", "ModuleNotFoundError"),
+        ("blurred_pixel = input()", "Error"),
+        ("blurred_pixel = c", "NameError: name 'c' is not defined"),
+        ("Blurred_Pixel = 28", "`Blurred_Pixel` was found"),
+    ],
+)
+def test_failed_answer_cell_is_error(cell, words):
+    verdict = graded(cell)["2.2"]
+    assert verdict.status == "error"
+    assert words in verdict.message
+
+
+@pytest.mark.usefixtures("jailed")
+@pytest.mark.parametrize("source", ["x = 1", "blurred_pixel = ...", "other = 3"])
+def test_untouched_answer_is_not_attempted(source):
+    assert graded(source)["2.2"].status == "todo"
+
+
+@pytest.mark.usefixtures("jailed")
 def test_endless_cell_is_skipped():
     verdicts = graded("while True: pass", "blurred_pixel = 28", cell=1.5)
     assert verdicts["2.2"].status == "ok"

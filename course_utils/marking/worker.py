@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from course_utils import cells
 from course_utils.marking import jail
 
 ALARM_INTERVAL = 1.0  # seconds between two alarms: code may swallow the first, in a bare except
@@ -147,9 +148,10 @@ def _run_cell(shell, source: str, seconds: float) -> None:
     try:
         signal.signal(signal.SIGALRM, on_alarm)
         signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
-        shell.run_cell(source, store_history=False, silent=True)
-    except BaseException:  # a cell may raise what it likes
-        pass
+        result = shell.run_cell(source, store_history=False, silent=True)
+        cells.LOG.add(source, result.error_before_exec or result.error_in_exec)
+    except BaseException as error:  # a cell may raise what it likes
+        cells.LOG.add(source, error)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -174,6 +176,8 @@ def _observe(exercise: ReducedExercise, namespace: dict) -> dict:
     try:
         if isinstance(answer, HiddenExercise):
             return message | {"status": "own"}
+        if unanswered := _why_unanswered(exercise, answer, namespace):
+            return message | {"status": "error", "message": unanswered[:500]}
         if early := early_verdict(exercise, answer):
             return message | {"status": early.status.value, "message": early.message[:500]}
         observations, notes, printed = observe(exercise, answer, 0)
@@ -181,3 +185,19 @@ def _observe(exercise: ReducedExercise, namespace: dict) -> dict:
         return message | {"status": "observed"} | fields
     except BaseException as error:  # an answer that breaks even the observer
         return message | {"status": "error", "message": type(error).__name__[:100]}
+
+
+def _why_unanswered(exercise: ReducedExercise, answer: object, namespace: dict) -> str:
+    """Say why there is no answer although somebody tried: its cell failed, or it is misnamed."""
+    from course_utils.judging.observe import early_verdict
+
+    name = exercise.name
+    early = None if answer is None else early_verdict(exercise, answer)
+    if answer is not None and (early is None or early.status != "todo"):
+        return ""
+    attempt = cells.LOG.last_attempt(name)
+    if attempt is not None and attempt.error:
+        return f"The cell of this answer stopped with an error: {attempt.error}"
+    if answer is None and (near := cells.nearest_name(name, namespace)):
+        return f"There is no `{name}` in your notebook; `{near}` was found, and does not count."
+    return ""
