@@ -433,6 +433,10 @@ def make_table():
     return table
 
 
+def test_empty_result_is_judged():
+    assert make().judge(lambda image, factor, power=1: image[:0]).status in ("wrong", "type")
+
+
 def test_several_numbers_for_one_are_counted():
     message = make_size().judge((16, 17, 18)).message
     assert message == "This is a tuple, which holds 3 numbers; one number is wanted."

@@ -165,7 +165,7 @@ def _reduce_whole(x: Array, reduce: Callable) -> Array:
 def reductions(column: Column, _evidence: Evidence) -> Iterator[Finding]:
     """An axis added up or averaged that should stay, or the other way round."""
     pairs = all_arrays(column)
-    if not pairs or any(array.dtype.kind == "b" for pair in pairs for array in pair):
+    if not pairs or any(x.dtype.kind == "b" or not x.size for pair in pairs for x in pair):
         return
     if all(w.ndim > 0 and g.ndim == 0 for w, g in pairs):
         for name, reduce, done in _reductions():
