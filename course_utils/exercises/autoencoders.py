@@ -1,6 +1,6 @@
 """Exercises of workbook 07: codes, decoders, their errors, and what a denoiser is shown."""
 
-from itertools import pairwise
+import copy
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,15 @@ from torch import nn
 
 from course_utils import models
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.autoencoders_mistakes import (
+    OF_THE_CODE_SIZE,
+    OF_THE_DECODER,
+    OF_THE_GROWN_SIZES,
+    OF_THE_SUM,
+    facts_of_a_decoder,
+)
+from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.denoising_mistakes import OF_THE_DENOISER, denoiser
 
 CODE = (32, 4, 4)
 
@@ -23,29 +32,9 @@ def _code_by_torch():
     minutes=3,
     kind="value",
     oracle=_code_by_torch,
-    mistakes={
-        "32-number-maps": mistake(
-            "32 is the number of maps. Each of them still has rows and columns.", 32
-        ),
-        "16-map-4": mistake("16 is one map of 4×4. The last layer makes 32 of them.", 16),
-        "128-either-takes": mistake(
-            "128 either takes one side of the 4×4 maps for the whole map, or forgets the padding "
-            "(then the sides would be 15, 6 and 2).",
-            128,
-        ),
-        "2-048-stops": mistake(
-            "2,048 stops one layer early: the third layer halves 8×8 once more.", 32 * 8 * 8
-        ),
-        "8-192-halves": mistake("8,192 halves the image only once. Three layers do.", 32 * 16 * 16),
-        "3-072-image": mistake(
-            "3,072 is the image: 3 · 32 · 32. What comes out of the third layer?", 3 * 32 * 32
-        ),
-        "number-encoder-s": mistake(
-            "That is the number of the encoder's weights and biases. "
-            "Count the numbers that come out of its last layer.",
-            10_680,
-        ),
-    },
+    formula="maps * (side // 2**layers) ** 2",
+    quantities={"maps": 32, "side": 32, "layers": 3},
+    mistakes=OF_THE_CODE_SIZE,
     hints=[
         "Write down one side after each layer: 32 → … → … → ….",
         "A kernel of 4 with stride 2 and padding 1 makes ⌊(n + 2 − 4) / 2⌋ + 1 = n / 2 of n.",
@@ -69,38 +58,10 @@ def _sizes_by_torch():
     minutes=4,
     kind="value",
     oracle=_sizes_by_torch,
-    mistakes={
-        "left-padding-transposed": mistake(
-            "You left the padding out. A transposed convolution cuts p off at *both* ends.",
-            when=lambda answer: answer[0] == 9,
-            example=(9, 10),
-        ),
-        "doubled-n-s": mistake(
-            "You doubled: n · s. But 4 stamps make 3 steps, and the last stamp is k long.",
-            when=lambda answer: answer[0] == 8,
-            example=(8, 9),
-        ),
-        "9-adds-output": mistake(
-            "9 adds the output padding at both ends. It goes to one end only.", (7, 9)
-        ),
-        "output-padding-changed": mistake(
-            "The output padding changed nothing in your answer. It adds that much to the output.",
-            (
-                7,
-                7,
-            ),
-        ),
-        "convolution-shrinks-transposed": mistake(
-            "That is how a *convolution* shrinks. A transposed one grows: solve its formula for n.",
-            (
-                2,
-                3,
-            ),
-        ),
-        "kernel-s-own": mistake(
-            "The kernel's own size is missing: the last stamp is k long.", (4, 5)
-        ),
-    },
+    parts=("(a)", "(b)"),
+    formula=("(n - 1) * s - 2 * p + k", "(n - 1) * s - 2 * p + k + extra"),
+    quantities={"n": 4, "k": 3, "s": 2, "p": 1, "extra": 1},
+    mistakes=OF_THE_GROWN_SIZES,
     hints=[
         "Put n = 4, k = 3, s = 2, p = 1 into the formula above.",
         "The stamps start at 0, 2, 4 and 6. Where does the last one end?",
@@ -113,19 +74,6 @@ def grown_sizes():
 
 
 # --- 7.3 ----------------------------------------------------------------------------------------
-def _stack(*channels, kernel=4, extra=0, padding=1, between=nn.ReLU, end=nn.Sigmoid):
-    """Builder of a decoder with transposed convolutions of stride 2 between these channels."""
-
-    def decoder():
-        layers = []
-        for inputs, outputs in pairwise(channels):
-            up = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding, output_padding=extra)
-            layers += [up, between()]
-        return nn.Sequential(*layers[:-1], end())
-
-    return decoder
-
-
 def _bends(net, code):
     """Whether the network, seen before its sigmoid, is more than one linear map."""
     for scale in (1e-3, 0.03, 1.0):
@@ -137,28 +85,47 @@ def _bends(net, code):
     return False
 
 
-def _observe_decoder(build, case):
-    """(output shape, smallest, largest value for huge codes, whether it bends) of a decoder."""
+def _built(build):
+    """A copy of the network that a decoder() gives: a check leaves the student's own as it is."""
     net = build if isinstance(build, nn.Module) else build()
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"decoder() gives {net!r}, not an nn.Module; is there a return?")
-    code = torch.randn(case[0])
+    if isinstance(net, nn.Module):
+        return copy.deepcopy(net).eval()
+    if net is None:
+        return None
+    raise TypeError(f"decoder() gives a {type(net).__name__}, not an nn.Module")
+
+
+def _observe_decoder(build, case):
+    """The facts of `facts_of_a_decoder`, as far as the network runs."""
+    net = _built(build)
+    if net is None:
+        return None
+    code, kinds = torch.randn(case[0]), (nn.Conv2d, nn.ConvTranspose2d)
+    layers = [layer for layer in net.modules() if isinstance(layer, kinds)]
+    if any(isinstance(layer, nn.Conv2d) and max(layer.stride) > 1 for layer in layers):
+        return (), len(layers), True  # it need not run: the maps soon are smaller than the kernel
     with torch.no_grad():
-        images = net.eval()(code)
-        if images.numel() > 10**6:
-            return tuple(images.shape), 0.0, 0.0, True
+        images = net(code)
+        facts = tuple(images.shape), len(layers), False
+        if images.ndim != 4 or images.numel() > 10**6:
+            return facts
         huge = net(1e4 * code)
-        return (
-            tuple(images.shape),
-            huge.min().item(),
-            huge.max().item(),
-            _bends(net.double(), code.double()),
-        )
+        sums = huge.sum(1)
+        is_share = torch.allclose(sums, torch.ones_like(sums))
+        bends = _bends(net.double(), code.double())
+        return *facts, huge.min().item(), huge.max().item(), is_share, bends
 
 
 def _rebuilds(seen, wanted):
-    shape, low, high, bends = seen
-    return shape == (wanted[0], 3, 32, 32) and 0 <= low < high <= 1 and bends is True
+    seen = facts_of_a_decoder(seen)
+    return (
+        seen["shape"] == (wanted[0], 3, 32, 32)
+        and not seen["shrinks"]
+        and 0 <= seen["smallest"] < 0.25
+        and 0.75 < seen["largest"] <= 1
+        and not seen["colours add up to 1"]
+        and seen["bends"] is True
+    )
 
 
 @exercise(
@@ -168,52 +135,7 @@ def _rebuilds(seen, wanted):
     cases=lambda rng: [((2, *CODE),), ((3, *CODE),)],
     observe=_observe_decoder,
     accept=_rebuilds,
-    mistakes={
-        "pictures-25-25": mistake(
-            "Your pictures are 25×25: each layer is off by one, 4 → 7 → 13 → 25. "
-            "A kernel of 4 doubles exactly; so does a kernel of 3 with output_padding=1.",
-            when=lambda seen: seen[0][-1] == 25,
-            example=_stack(32, 16, 8, 3, kernel=3),
-        ),
-        "pictures-46-46": mistake(
-            "Your pictures are 46×46: nothing is cut off, 4 → 10 → 22 → 46. Use padding=1.",
-            when=lambda seen: seen[0][-1] == 46,
-            example=_stack(32, 16, 8, 3, padding=0),
-        ),
-        "pictures-32-32": mistake(
-            "Your pictures are not 32×32. Each of three layers has to double both sides.",
-            when=lambda seen: seen[0][-2:] != (32, 32),
-            example=_stack(32, 16, 3),
-        ),
-        "pictures-three-channels": mistake(
-            "Your pictures do not have three channels. The last layer makes red, green and blue.",
-            when=lambda seen: seen[0][1] != 3,
-            example=_stack(32, 32, 16, 8),
-        ),
-        "values-above-1": mistake(
-            "Values above 1 come out. A ReLU at the end stops at 0 only; "
-            "a sigmoid (or a clamp) keeps both ends.",
-            when=lambda seen: seen[1] >= 0 and seen[2] > 1,
-            example=_stack(32, 16, 8, 3, end=nn.ReLU),
-        ),
-        "values-below-0": mistake(
-            "Values below 0 come out. Pixels lie between 0 and 1: end with a sigmoid "
-            "(or a clamp) behind the last layer.",
-            when=lambda seen: seen[1] < 0,
-            example=_stack(32, 16, 8, 3, end=nn.Identity),
-        ),
-        "nothing-bends-between": mistake(
-            "There is nothing that bends between your layers, so they collapse into one. "
-            "Put a ReLU behind each but the last.",
-            when=lambda seen: seen[3] is False,
-            example=_stack(32, 16, 8, 3, between=nn.Identity),
-        ),
-        "shapes-fit-together": mistake(
-            "The shapes do not fit together. The code arrives as (N, 32, 4, 4): the first layer "
-            "takes 32 channels, each other one takes what the layer before it makes.",
-            _stack(16, 8, 8, 3),
-        ),
-    },
+    mistakes=OF_THE_DECODER,
     hints=[
         "Three layers, each the mirror of one in the encoder: the same k, s and p double the side.",
         "Which numbers of channels lead from 32 back to 3? Read the encoder from the right.",
@@ -246,34 +168,9 @@ def _summed():
     minutes=3,
     kind="value",
     oracle=_summed,
-    mistakes={
-        "0-01-mean": mistake(
-            "0.01 is the mean over the numbers of an image. The formula adds all 3,072 of them.",
-            0.01,
-        ),
-        "multiplied-pixels-plane": mistake(
-            "You multiplied by the pixels of one plane. An image has three planes.", 0.01 * 32 * 32
-        ),
-        "3-072-many": mistake(
-            "3,072 is how many numbers there are. The sum is that times their mean.", 3072
-        ),
-        "divided-number-numbers": mistake(
-            "You divided by the number of numbers. The mean was already divided by it: multiply.",
-            0.01 / 3072,
-        ),
-        "took-root-first": mistake(
-            "You took the root first. The formula squares each difference and adds; "
-            "no root is taken.",
-            0.1 * 3072,
-        ),
-        "took-root-length": mistake(
-            "You took a root: that is the length of the difference. The formula has its square.",
-            (0.01 * 3072) ** 0.5,
-        ),
-        "multiplied-side-image": mistake(
-            "You multiplied by one side. An image holds 3 · 32 · 32 numbers.", 0.01 * 32
-        ),
-    },
+    formula="mse * channels * height * width",
+    quantities={"mse": 0.01, "channels": 3, "height": 32, "width": 32},
+    mistakes=OF_THE_SUM,
     hints=[
         "A mean is a sum divided by how many numbers there are.",
         "How many numbers does one image hold?",
@@ -298,17 +195,17 @@ def summed_error():
         "d": "No: so long a code cannot be trained.",
     },
     mistakes={
-        "error-alone-measure": mistake(
+        "error-alone": mistake(
             "The error alone is no measure of compression: a plain copy has error 0. "
             "Compare at equal code size.",
             "a",
         ),
-        "code-longer-image": mistake(
+        "longer-than-the-image": mistake(
             "A code that is longer than the image saves nothing, whoever needs it. "
             "Compare its 4,096 numbers with the image's.",
             "b",
         ),
-        "trains-well-question": mistake(
+        "cannot-be-trained": mistake(
             "It trains well. The question is what it has to learn "
             "when it need not leave anything out.",
             "d",
@@ -325,73 +222,55 @@ def longer_code():
 
 
 # --- 7.6 ----------------------------------------------------------------------------------------
-def _darker(images):
-    return 0.6 * images + 0.1
+class _Network(nn.Module):
+    """A stand-in for a network: one weight, and a smoothing that mixes neighbours."""
+
+    def __init__(self, smooths):
+        super().__init__()
+        self.smooths, self.weight = smooths, nn.Parameter(torch.tensor(0.6))
+
+    def forward(self, images):
+        """(N, C, H, W) -> the same shape."""
+        if self.smooths:
+            images = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, 1)
+        return self.weight * images + 0.1
 
 
-def _smoothed(images):
-    return F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, 1)
+DARKENING, SMOOTHING = _Network(smooths=False), _Network(smooths=True)
 
 
 def _noisy_images(rng):
-    for model, shape, sigma in (
-        (_darker, (2, 1, 3, 4), 0.3),
-        (_smoothed, (3, 1, 5, 4), 0.5),
-        (_smoothed, (4, 3, 6, 5), 0.2),
+    for network, shape, sigma in (
+        (DARKENING, (2, 1, 2, 2), 0.3),
+        (SMOOTHING, (3, 1, 5, 4), 0.5),
+        (SMOOTHING, (4, 3, 6, 5), 0.2),
     ):
-        yield model, torch.rand(shape, generator=rng), sigma * torch.randn(shape, generator=rng)
+        images = torch.rand(shape, generator=rng)
+        yield network, images, sigma * torch.randn(shape, generator=rng)
 
 
-def _by_numpy(model, images, noise):
-    rebuilt = model(images + noise).numpy().astype("float64")
-    return torch.tensor(((rebuilt - images.numpy()) ** 2).mean(), dtype=torch.float32)
+def _observe_loss(answer, case):
+    """(loss, whether it records the way back to the network's weight)."""
+    loss = call_unchanged(answer, case, ("model", "images", "noise"))
+    return loss if loss is None else (loss, isinstance(loss, torch.Tensor) and loss.requires_grad)
+
+
+def _by_sums(model, images, noise):
+    off = model(images + noise) - images
+    return torch.linalg.vector_norm(off) ** 2 / off.numel()
 
 
 @exercise(
     "7.6",
     "Write the loss of a denoiser",
     minutes=6,
-    oracle=_by_numpy,
+    oracle=_by_sums,
     cases=_noisy_images,
-    exempt={"input": "the first argument is a function, which is no observation"},
-    mistakes={
-        "target-noisy-image": mistake(
-            "Your target is the noisy image, so the network learns to keep the noise. "
-            "Noise goes in; the clean image is what should come out.",
-            lambda model, images, noise: F.mse_loss(model(images + noise), images + noise),
-        ),
-        "noise-reaches-network": mistake(
-            "No noise reaches your network: it sees clean images only, "
-            "which is the plain autoencoder.",
-            lambda model, images, noise: F.mse_loss(model(images), images),
-        ),
-        "input-target-changed": mistake(
-            "Input and target have changed places: you teach it to make clean images noisy.",
-            lambda model, images, noise: F.mse_loss(model(images), images + noise),
-        ),
-        "target-noise-denoisers": mistake(
-            "Your target is the noise. Some denoisers do learn that; "
-            "here the clean image should come out.",
-            lambda model, images, noise: F.mse_loss(model(images + noise), noise),
-        ),
-        "network-missing-far": mistake(
-            "The network is missing: this is how far the noise itself moved the images.",
-            lambda model, images, noise: F.mse_loss(images + noise, images),
-        ),
-        "clipped-noisy-images": mistake(
-            "You clipped the noisy images to 0 … 1. Sensible in a camera; "
-            "here they go in as they are.",
-            lambda model, images, noise: F.mse_loss(model((images + noise).clamp(0, 1)), images),
-        ),
-        "added-squared-errors": mistake(
-            "You added the squared errors up. Take their mean, as F.mse_loss does.",
-            lambda model, images, noise: F.mse_loss(model(images + noise), images, reduction="sum"),
-        ),
-        "took-mean-differences": mistake(
-            "You took the mean of the differences' magnitudes. Square them.",
-            lambda model, images, noise: F.l1_loss(model(images + noise), images),
-        ),
-    },
+    observe=_observe_loss,
+    parts=("the loss", "whether it records gradients"),
+    exempt={"input": "the first argument is a network, which is no observation"},
+    switches=denoiser,
+    mistakes=OF_THE_DENOISER,
     hints=[
         "Two images take part: one goes into the network, the other is what should come out.",
         "What should come out when images + noise goes in?",

@@ -5,6 +5,15 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.autoencoders_further_mistakes import (
+    OF_THE_AREA,
+    OF_THE_BITS,
+    OF_THE_STAMPS,
+    area_by,
+    transposed_by,
+)
+from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.sparse_code_mistakes import OF_THE_SPARSE_LOSS, sparse_by
 
 
 # --- 7.7 ----------------------------------------------------------------------------------------
@@ -14,6 +23,7 @@ def _by_torch(code, kernel, stride=1, padding=0):
 
 def _layers(rng):
     for (height, width), (tall, wide), stride, padding in (
+        ((2, 2), (2, 2), 1, 0),  # square, so that it tells who forgot the other side
         ((2, 3), (3, 2), 1, 0),
         ((3, 2), (3, 3), 2, 0),
         ((3, 4), (4, 3), 2, 1),
@@ -23,79 +33,14 @@ def _layers(rng):
         yield code, torch.randint(-9, 10, (tall, wide), generator=rng).float(), stride, padding
 
 
-def _stamped(code, kernel, stride, padding, write):
-    """Stamp the kernel for every number; `write` says what happens to a window of the canvas."""
-    tall, wide = kernel.shape
-    rows, columns = (code.shape[0] - 1) * stride + tall, (code.shape[1] - 1) * stride + wide
-    canvas = torch.zeros(rows, columns)
-    for i in range(code.shape[0]):
-        for j in range(code.shape[1]):
-            window = canvas[i * stride : i * stride + tall, j * stride : j * stride + wide]
-            window.copy_(write(window, code[i, j] * kernel))
-    return canvas[padding : rows - padding, padding : columns - padding]
-
-
-def _cut_at_one_end(code, kernel, stride=1, padding=0):
-    return _by_torch(code, kernel, stride)[2 * padding :, 2 * padding :]
-
-
-def _spread_only(code, kernel, stride=1, padding=0):
-    """Zeros between the numbers, then a cross-correlation with a full frame: kernel unflipped."""
-    return _by_torch(code, kernel.flip(0, 1), stride, padding)
-
-
-def _shrunk(code, kernel, stride=1, padding=0):
-    return F.conv2d(code[None, None], kernel[None, None], None, stride, padding)[0, 0]
-
-
 @exercise(
     "7.7",
     "Write a transposed convolution",
     minutes=10,
     oracle=_by_torch,
     cases=_layers,
-    mistakes={
-        "stamps-overlap-last": mistake(
-            "Where stamps overlap, your last one wipes out the others. Add them up.",
-            lambda code, kernel, stride=1, padding=0: _stamped(
-                code, kernel, stride, padding, lambda old, stamp: stamp
-            ),
-        ),
-        "stamps-flipped-number": mistake(
-            "Your stamps are flipped. Each number stamps the kernel as it is. "
-            "(Sliding over spread-out numbers needs the flip; stamping does not.)",
-            _spread_only,
-        ),
-        "left-padding-cut": mistake(
-            "You left the padding out. Cut `padding` rows and columns off at every side.",
-            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, stride),
-        ),
-        "cut-twice-padding": mistake(
-            "You cut off twice the padding at one side. Half of it belongs to the other side.",
-            _cut_at_one_end,
-        ),
-        "cut-start-map": mistake(
-            "You cut at the start only, so your map is too large. "
-            "Cut `padding` off at all four sides.",
-            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, stride)[
-                padding:, padding:
-            ],
-        ),
-        "stamps-lie-step": mistake(
-            "Your stamps lie one step apart, whatever the stride.",
-            lambda code, kernel, stride=1, padding=0: _by_torch(code, kernel, 1, padding),
-        ),
-        "kept-largest-overlapping": mistake(
-            "You kept the largest of overlapping stamps. Add them up.",
-            lambda code, kernel, stride=1, padding=0: _stamped(
-                code, kernel, stride, padding, torch.maximum
-            ),
-        ),
-        "convolution-gathers-windows": mistake(
-            "That is a convolution: it gathers windows and shrinks. Here each number is spread out.",
-            _shrunk,
-        ),
-    },
+    switches=transposed_by,
+    mistakes=OF_THE_STAMPS,
     hints=[
         "Begin with a canvas of zeros: (H − 1)·stride + kH rows. Padding comes last.",
         "Number (i, j) of the code stamps code[i, j] · kernel. Where is its upper left corner?",
@@ -129,17 +74,17 @@ def conv_transpose2d(code, kernel, stride=1, padding=0):
         "d": "No: a network finds another, better subspace.",
     },
     mistakes={
-        "error-depends-subspace": mistake(
+        "same-error": mistake(
             "The error depends on the subspace only. Mix the code by any invertible matrix, "
             "undo that in the decoder, and the error stays the same.",
             "a",
         ),
-        "order-sign-free": mistake(
+        "order-and-sign": mistake(
             "More than order and sign is free: any invertible mix of the rows does as well. "
             "Nothing in the error asks for right angles.",
             "b",
         ),
-        "linear-map-few": mistake(
+        "better-subspace": mistake(
             "No linear map to so few numbers has a smaller error on these images than PCA: "
             "that is what PCA is the solution of.",
             "d",
@@ -163,19 +108,16 @@ def axes():
     minutes=3,
     kind="value",
     oracle=lambda: torch.zeros(3, 32, 32, dtype=torch.uint8).nbytes / torch.zeros(512).nbytes,
-    mistakes={
-        "6-compares-many": mistake(
-            "6 compares how many numbers there are. A float32 takes 32 bits, a pixel's byte 8.", 6
-        ),
-        "24-gives-code": mistake(
-            "24 gives the code one byte a number and the image four. It is the other way round.", 24
-        ),
-        "divided-code-image": mistake(
-            "You divided code by image. How many times smaller is the code?", 2 / 3
-        ),
-        "12-takes-16": mistake("12 takes 16 bits for a number of the code. float32 has 32.", 3),
-        "0-75-takes": mistake("0.75 takes 64 bits for a number of the code. float32 has 32.", 0.75),
+    formula="(channels * height * width * bits_of_a_pixel) / (length * bits_of_a_number)",
+    quantities={
+        "channels": 3,
+        "height": 32,
+        "width": 32,
+        "bits_of_a_pixel": 8,
+        "length": 512,
+        "bits_of_a_number": 32,
     },
+    mistakes=OF_THE_BITS,
     hints=[
         "Count bits on both sides.",
         "The image: 3,072 numbers of 8 bits. The code: 512 numbers of 32 bits.",
@@ -193,15 +135,16 @@ def _auc_by_sklearn(inside, outside):
 
 
 def _scores(rng):
-    for most, n_inside, n_outside in ((4, 3, 5), (6, 8, 5), (9, 20, 30), (30, 60, 45)):
+    for most, n_inside, n_outside, more in (
+        (4, 3, 5, 3),
+        (6, 8, 5, 3),
+        (9, 20, 30, 3),
+        (30, 60, 45, -12),  # strangers that look familiar: the area is below one half
+    ):
         inside = torch.randint(0, most, (n_inside,), generator=rng).float()
-        outside = torch.randint(1, most + 3, (n_outside,), generator=rng).float()
+        outside = torch.randint(1, most + more, (n_outside,), generator=rng).float()
         outside[0] = inside[0] = most // 2  # a tie, always
         yield inside, outside
-
-
-def _pairs(inside, outside):
-    return outside[:, None] - inside[None, :]
 
 
 @exercise(
@@ -210,35 +153,8 @@ def _pairs(inside, outside):
     minutes=8,
     oracle=_auc_by_sklearn,
     cases=_scores,
-    mistakes={
-        "inside-outside-changed": mistake(
-            "Inside and outside have changed places: your area is 1 minus the right one. "
-            "An outsider should have the *larger* error.",
-            lambda inside, outside: _auc_by_sklearn(outside, inside),
-        ),
-        "ties-count-nothing": mistake(
-            "Ties count nothing in your area. Each counts one half.",
-            lambda inside, outside: (_pairs(inside, outside) > 0).float().mean().item(),
-        ),
-        "ties-count-wins": mistake(
-            "Ties count as wins in your area. Each counts one half.",
-            lambda inside, outside: (_pairs(inside, outside) >= 0).float().mean().item(),
-        ),
-        "counted-pairs-divide": mistake(
-            "You counted pairs. Divide by how many pairs there are.",
-            lambda inside, outside: _auc_by_sklearn(inside, outside) * len(inside) * len(outside),
-        ),
-        "share-outsiders-above": mistake(
-            "That is the share of outsiders above *every* insider. "
-            "Compare each outsider with each insider.",
-            lambda inside, outside: (outside > inside.max()).float().mean().item(),
-        ),
-        "share-outsiders-above-mean": mistake(
-            "That is the share of outsiders above the *mean* of the insiders: one point of the curve. "
-            "Compare each outsider with each insider.",
-            lambda inside, outside: (outside > inside.mean()).float().mean().item(),
-        ),
-    },
+    switches=area_by,
+    mistakes=OF_THE_AREA,
     hints=[
         "The area is the probability that a random outsider has the larger error of the two.",
         "Compare each outsider with each insider: outside[:, None] > inside[None, :].",
@@ -259,14 +175,26 @@ def _sparse_by_norms(x, rebuilt, h, weight):
 
 
 def _batches(rng):
-    for images, pixels, atoms, weight in ((2, 3, 4, 0.5), (3, 5, 8, 0.1), (5, 16, 24, 2.0)):
+    for images, pixels, atoms, weight in ((2, 2, 3, 0.5), (3, 5, 8, 0.1), (5, 16, 24, 2.0)):
         x = torch.randn(images, pixels, generator=rng)
         rebuilt = x + 0.3 * torch.randn(images, pixels, generator=rng)
-        yield x, rebuilt, torch.randn(images, atoms, generator=rng), weight
+        h = torch.randn(images, atoms, generator=rng)
+        h[0, 0] = 0  # codes are meant to have zeros
+        yield x, rebuilt, h, weight
 
 
-def _errors(x, rebuilt):
-    return ((x - rebuilt) ** 2).sum(1)
+def _observe_sparse_loss(answer, case):
+    """(loss, whether a gradient reaches the rebuilt image, and the code)."""
+    x, rebuilt, h, weight = case
+    leaves = [rebuilt.clone().requires_grad_(), h.clone().requires_grad_()]
+    made = [leaf * 1 for leaf in leaves]  # as behind a network: no leaves, which refuse abs_()
+    loss = call_unchanged(answer, (x, *made, weight), ("x", "rebuilt", "h", "weight"))
+    if loss is None or isinstance(loss, tuple | list):
+        return loss
+    gradients = [None, None]
+    if isinstance(loss, torch.Tensor) and loss.requires_grad:
+        gradients = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
+    return loss, *(gradient is not None for gradient in gradients)
 
 
 @exercise(
@@ -275,49 +203,11 @@ def _errors(x, rebuilt):
     minutes=8,
     oracle=_sparse_by_norms,
     cases=_batches,
-    mistakes={
-        "penalty-squares-code": mistake(
-            "Your penalty squares the code. That makes numbers small but not zero; "
-            "L1 takes magnitudes.",
-            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * (h**2).sum(1)).mean(),
-        ),
-        "penalty-adds-code": mistake(
-            "Your penalty adds the code with its signs, so negative numbers are rewarded. "
-            "Take magnitudes.",
-            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * h.sum(1)).mean(),
-        ),
-        "stands-before-error": mistake(
-            "λ stands before the error in your loss. It belongs before the penalty.",
-            lambda x, rebuilt, h, weight: (weight * _errors(x, rebuilt) + h.abs().sum(1)).mean(),
-        ),
-        "penalty-missing": mistake(
-            "The penalty is missing.", lambda x, rebuilt, h, weight: _errors(x, rebuilt).mean()
-        ),
-        "missing-penalty-counts": mistake(
-            "λ is missing: your penalty counts in full.",
-            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + h.abs().sum(1)).mean(),
-        ),
-        "punish-image-comes": mistake(
-            "You punish the image that comes out. The penalty belongs on the code.",
-            lambda x, rebuilt, h, weight: (
-                _errors(x, rebuilt) + weight * rebuilt.abs().sum(1)
-            ).mean(),
-        ),
-        "took-means-pixels": mistake(
-            "You took means over pixels and over the code. Then λ means something else for each size: "
-            "add within an example, average over the batch.",
-            lambda x, rebuilt, h, weight: F.mse_loss(rebuilt, x) + weight * h.abs().mean(),
-        ),
-        "added-batch-average": mistake(
-            "You added over the batch too. Average over the examples.",
-            lambda x, rebuilt, h, weight: (_errors(x, rebuilt) + weight * h.abs().sum(1)).sum(),
-        ),
-        "error-mean-pixels": mistake(
-            "The error is a mean over pixels in your loss, the penalty a sum. "
-            "Add both within an example.",
-            lambda x, rebuilt, h, weight: F.mse_loss(rebuilt, x) + weight * h.abs().sum(1).mean(),
-        ),
-    },
+    observe=_observe_sparse_loss,
+    argument_names=("x", "rebuilt", "h", "weight"),
+    parts=("the loss", "whether a gradient reaches `rebuilt`", "whether one reaches `h`"),
+    switches=sparse_by,
+    mistakes=OF_THE_SPARSE_LOSS,
     hints=[
         "Two numbers for each example: a sum of squares and a sum of magnitudes.",
         "((x − rebuilt)²).sum(1) has one number for each example. So has the penalty.",
