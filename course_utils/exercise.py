@@ -71,6 +71,7 @@ def mistake(
 
 
 def _call(answer, case):
+    """Call the answer on a case's arguments."""
     return answer(*case)
 
 

@@ -21,14 +21,6 @@ OBJECTS = {
     module: dict(api_pages.public_objects(importlib.import_module(module))) for module in MODULES
 }
 EVERY = pytest.mark.parametrize("module", MODULES)
-LATER = {  # their docstrings lack something still: each goes from here as that is written
-    *("figures.latent_space", "figures.network", "figures.optimizer_race"),
-    *("figures.recovery_camera", "judging.comparison", "judging.formula", "judging.judge"),
-    "judging.observation",
-}
-FINISHED = pytest.mark.parametrize(
-    "module", [name for name in MODULES if name.removeprefix("course_utils.") not in LATER]
-)
 CHECKS = {  # of numpydoc.validate
     *("GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08"),  # lines, and sections in order
     *("SS01", "SS03", "SS04"),  # a summary of one line with a full stop
@@ -74,7 +66,7 @@ def test_examples_are_there():
     assert sum(len(test.examples) for test in tests) >= 20
 
 
-@FINISHED
+@EVERY
 @pytest.mark.filterwarnings("ignore:Widget:DeprecationWarning")  # validate looks at all members
 def test_docstrings_pass_numpydoc(module):
     errors = {}
@@ -92,7 +84,7 @@ def _docstring(thing) -> str:
     return inspect.getdoc(thing) or ""
 
 
-@FINISHED
+@EVERY
 def test_docstrings_tell_shapes_of_arrays(module):
     without = []
     for name, thing in OBJECTS[module].items():

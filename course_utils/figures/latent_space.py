@@ -196,15 +196,15 @@ def principal_directions(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def interpolate(start: Tensor, end: Tensor, per_cent: int) -> Tensor:
-    """Go that share of the way from start to end."""
+    """Go that share of the way from start to end, two tensors of one shape."""
     return start + per_cent / 100 * (end - start)
 
 
 def float64(values: list[float]) -> Tensor:
-    """Keep every digit: `torch.tensor` alone would round to single precision, the browser not."""
+    """(n,) in double precision: `torch.tensor` alone would round to single, the browser not."""
     return torch.tensor(values, dtype=torch.float64)
 
 
 def root_mean_square(difference: Tensor) -> float:
-    """Root of the mean square."""
+    """Root of the mean square over all axes, whatever the shape."""
     return difference.square().mean().sqrt().item()

@@ -33,7 +33,7 @@ def pack_tensor(values: Tensor) -> dict:
 
 
 def unpack_tensor(packed: dict) -> Tensor:
-    """Turn what `pack_tensor` made back into a tensor; float32 comes back as float64."""
+    """Turn what `pack_tensor` made back into a tensor of its shape; float32 comes as float64."""
     flat = np.frombuffer(base64.b64decode(packed["data"]), DTYPES[packed["dtype"]])
     values = torch.from_numpy(flat.reshape(packed["shape"]).copy())
     return values.double() if packed["dtype"] == "float32" else values
@@ -212,7 +212,7 @@ def _run_layer(x: Tensor, layer: dict) -> Tensor:
 
 
 def layer_outputs(layers: list[dict], x: Tensor) -> list[Tensor]:
-    """Run the network on one input, without batch axis; returns the output of every layer."""
+    """(C, H, W) or (D,) -> the output of every layer, run on one input without batch axis."""
     outputs, x = [], x.double()[None]
     for layer in layers:
         x = _run_layer(x, layer)

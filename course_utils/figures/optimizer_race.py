@@ -37,7 +37,8 @@ def valley(x: float, y: float) -> float:
     return (0.2 * x * x + 25 * y * y) / 2
 
 
-def valley_gradient(x: float, y: float) -> tuple[float, float]:  # noqa: D103
+def valley_gradient(x: float, y: float) -> tuple[float, float]:
+    """Derivatives of `valley` by x and by y."""
     return 0.2 * x, 25 * y
 
 
@@ -46,7 +47,8 @@ def saddle(x: float, y: float) -> float:
     return x * x - y * y + y * y * y * y / 2
 
 
-def saddle_gradient(x: float, y: float) -> tuple[float, float]:  # noqa: D103
+def saddle_gradient(x: float, y: float) -> tuple[float, float]:
+    """Derivatives of `saddle` by x and by y."""
     return 2 * x, 2 * y * y * y - 2 * y
 
 
@@ -56,7 +58,8 @@ def rosenbrock(x: float, y: float) -> float:
     return (1 - x) * (1 - x) + 5 * across * across
 
 
-def rosenbrock_gradient(x: float, y: float) -> tuple[float, float]:  # noqa: D103
+def rosenbrock_gradient(x: float, y: float) -> tuple[float, float]:
+    """Derivatives of `rosenbrock` by x and by y."""
     across = y - x * x
     return -2 * (1 - x) - 20 * x * across, 10 * across
 
@@ -67,7 +70,8 @@ def plateau(x: float, y: float) -> float:
     return q * q / (1 + q * q)
 
 
-def plateau_gradient(x: float, y: float) -> tuple[float, float]:  # noqa: D103
+def plateau_gradient(x: float, y: float) -> tuple[float, float]:
+    """Derivatives of `plateau` by x and by y."""
     q = x * x + y * y
     slope = 4 * q / ((1 + q * q) * (1 + q * q))
     return slope * x, slope * y
@@ -88,7 +92,8 @@ def gabor(x: float, y: float) -> float:
     return total / 2
 
 
-def gabor_gradient(x: float, y: float) -> tuple[float, float]:  # noqa: D103
+def gabor_gradient(x: float, y: float) -> tuple[float, float]:
+    """Derivatives of `gabor` by x and by y."""
     along, across = 0.0, 0.0
     for t, target in zip(INPUTS, TARGETS, strict=True):
         u = x + y * t

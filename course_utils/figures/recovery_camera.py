@@ -129,7 +129,10 @@ class RecoveryCamera(Figure):
 
 
 def hash_numbers(numbers: ndarray, seed: int) -> ndarray:
-    """Spread whole numbers over 0 … 2³² − 1 (the finaliser of MurmurHash3), as the browser does."""
+    """Spread whole numbers, of any shape, over 0 … 2³² − 1, as the browser does.
+
+    This is the finaliser of MurmurHash3.
+    """
     mixed = (numbers + seed * 0x9E3779B9).astype(np.uint64) & 0xFFFFFFFF
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         mixed = (mixed ^ (mixed >> shift)) * factor & 0xFFFFFFFF
@@ -137,12 +140,12 @@ def hash_numbers(numbers: ndarray, seed: int) -> ndarray:
 
 
 def psnr(picture: ndarray, reference: ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, for grey levels up to 255; 100 at most."""
+    """(H, W), (H, W) -> peak signal-to-noise ratio in dB, for grey levels to 255; 100 at most."""
     return float(-10 * np.log10(max(np.mean(((picture - reference) / 255) ** 2), 1e-10)))
 
 
 def soft_threshold(values: ndarray, threshold: float) -> ndarray:
-    """Move values towards 0 by the threshold, and no further."""
+    """Move values, of any shape, towards 0 by the threshold, and no further."""
     return np.sign(values) * np.maximum(np.abs(values) - threshold, 0)
 
 
@@ -155,7 +158,7 @@ def dct_matrix(side: int) -> ndarray:
 
 
 def shrink_dct(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
-    """Soft-threshold the DCT of a picture; also its largest coefficient but for the mean."""
+    """(side, side) -> with its DCT soft-thresholded; also its largest coefficient but the mean."""
     matrix = dct_matrix(len(picture))
     values = matrix @ picture @ matrix.T
     largest = np.abs(values).ravel()[1:].max()
@@ -163,9 +166,10 @@ def shrink_dct(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, 
 
 
 def shrink_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray, float]:
-    """Soft-threshold the Haar wavelets of a picture that is shifted another way at each step.
+    """(side, side) -> with its Haar wavelets soft-thresholded; also the largest coefficient.
 
-    The shifts spare the picture the wavelets' squares. The coarsest means are kept.
+    The picture is shifted another way at each step, and back, which spares it the wavelets'
+    squares. The coarsest means are kept.
     """
     shift = (5 * step % 8, (3 * step + step // 8) % 8)
     mean, details, largest = np.roll(picture, shift, axis=(0, 1)), [], 0.0
@@ -189,7 +193,8 @@ def shrink_haar(picture: ndarray, step: int, threshold: float) -> tuple[ndarray,
 def solve_by_fista(mask: ndarray, measured: ndarray, strength: float, shrink) -> ndarray:
     """FISTA: a step towards the measurements, a threshold, and a push onwards.
 
-    The threshold begins at the largest coefficient and falls geometrically to `strength`.
+    Mask, measurements and result are (side, side). The threshold begins at the largest coefficient
+    and falls geometrically to `strength`.
     """
     steps = STEPS["ℓ₁"]
     excess = max(1, shrink(measured, 0, np.inf)[1] / strength)
@@ -205,7 +210,7 @@ def solve_by_fista(mask: ndarray, measured: ndarray, strength: float, shrink) ->
 
 
 def solve_by_variation(mask: ndarray, measured: ndarray, strength: float) -> ndarray:
-    """Chambolle and Pock's primal-dual steps, from the measured pixels' mean."""
+    """(side, side) recovered by Chambolle and Pock's steps, from the measured pixels' mean."""
     picture = np.where(mask, measured, measured.sum() / mask.sum())
     ahead, down, across = picture, np.zeros_like(picture), np.zeros_like(picture)
     primal, dual = 8 / strength, strength / 64  # their product is 1/8, the largest that converges

@@ -167,7 +167,7 @@ def _expected(expected, observed) -> str:
 
 
 def dtype_of(tensor: torch.Tensor) -> str:
-    """A tensor's dtype without "torch."."""
+    """A tensor's dtype without "torch."; its shape is free."""
     return str(tensor.dtype).removeprefix("torch.")
 
 

@@ -33,6 +33,7 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
 
     Parameters
     ----------
+    evidence : what was seen of a wrong value
     part : which of several numbers; None where the answer is one number
     """
     exercise = evidence.exercise

@@ -28,6 +28,7 @@ def compare(
 
     Parameters
     ----------
+    exercise : with all that is needed to say what is wrong
     observations, right : of the answer and of the oracle, one a case
     seed : of the cases
     answer : the student's own; without it nothing is said of its source

@@ -66,7 +66,11 @@ def _plain_tensor(value: torch.Tensor) -> object:
 
 
 def numbers(value: object) -> np.ndarray | None:
-    """The numbers of an observation, whatever holds them; None if it is not an array of numbers."""
+    """The numbers of an observation, whatever holds them; None if it is not an array of numbers.
+
+    A tensor or array keeps its shape, a number has shape (), and n arrays of one shape are stacked
+    along a new first axis.
+    """
     if isinstance(value, torch.Tensor):
         wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
         return wide.resolve_conj().numpy()

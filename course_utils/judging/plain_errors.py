@@ -44,8 +44,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "`cross_entropy` takes the model's outputs first and the labels second; here whole numbers "
      "stand in the first place."),
     ("RuntimeError", r"expected target dtype to be Long|expected scalar type Long but found Float",
-     "label-dtype", "The labels have to be whole numbers (classes, counted from 0): `.long()` makes "
-     "them so. The model's outputs stand first, the labels second."),
+     "label-dtype", "The labels have to be whole numbers (classes, counted from 0): `.long()` "
+     "makes them so. The model's outputs stand first, the labels second."),
     ("RuntimeError", r"expected scalar type (\w+) but found (\w+)|"
      r"expected m1 and m2 to have the same dtype, but got: (\w+) != (\w+)", "dtype-mix",
      "Two tensors of different dtypes meet. Bring both to one: `.float()` makes float32."),

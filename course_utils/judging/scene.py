@@ -27,7 +27,7 @@ _OFF = _CELL + "; font-weight: bold; outline: 2px solid #b3501e; outline-offset:
 
 @dataclass(frozen=True)
 class Row:
-    """A named value of a scene; `off` marks its numbers that differ from what is expected."""
+    """A named value of a scene; `off`, of its shape, marks the numbers that should be others."""
 
     name: str
     value: object
