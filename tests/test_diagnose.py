@@ -180,6 +180,25 @@ def test_error_without_shapes_says_nothing_of_the_inputs():
     assert grow.judge(lambda image, size: size * math.exp(image)).status == "error"
 
 
+def test_fraction_is_no_near_miss_of_a_large_number():
+    @exercise("99.8", "Cube", kind="value", minutes=1, hints=["", ""],
+              formula="side ** 3 + side", quantities={"side": 26})  # fmt: skip
+    def cube():
+        """One number."""
+        return 17602
+
+    assert cube.judge(9344.5).findings == ()
+
+
+def test_zero_is_no_reciprocal_of_a_large_number():
+    @exercise("99.9", "Count", kind="value", minutes=1, hints=["", ""])
+    def count():
+        """One number."""
+        return 17602
+
+    assert count.judge(0).findings == ()
+
+
 def test_caret_for_power_is_named():
     @exercise("99.6", "Square", kind="value", minutes=1, hints=["", ""],
               formula="side ** 2 * outputs", quantities={"side": 28, "outputs": 5})  # fmt: skip

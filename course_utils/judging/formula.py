@@ -53,7 +53,7 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
         words = {
             words
             for value, words in variants(text, quantities, depth)
-            if same(value, found, max(exercise.tolerance, abs(value) * 1e-4))
+            if math.isclose(value, found, rel_tol=1e-4, abs_tol=exercise.tolerance)
         }
         likely = sorted(w for w in words if LIKELY.search(w))
         ordered = likely or sorted(words)

@@ -267,6 +267,8 @@ def functions(column: Column, evidence: Evidence) -> Iterator[Finding]:
             continue
         with np.errstate(all="ignore"):
             predicted = [function(wanted.astype(float)) for wanted, _ in pairs]
+        if any((np.abs(p) < column.tolerance).all() for p in predicted):
+            continue  # 1/5087 cannot be told from 0
         if explained(column, predicted):
             yield Finding(name, words)
 
