@@ -2,29 +2,54 @@
 
 import json
 import os
+import pickle
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from course_utils.__main__ import main as run_command
-from course_utils.exercises import all_exercises
 from course_utils.marking import jail, redacted_package
 from course_utils.marking.jail import Limits
 from course_utils.workbooks import ROOT
 
 SMALL = Limits(seconds=60, memory=300 * 2**20, file=2**20, output=2**20, processes=20)
 TRY = """
-import json, os, socket, sys
+import ctypes, glob, json, mmap, os, socket, sys
 from pathlib import Path
-from course_utils.marking import jail
+from course_utils.marking import jail, syscall_filter
 job = json.load(sys.stdin)
 jail.confine(jail.Limits(*job["limits"]), True)
-outcomes = {}
+outcomes, secret = {}, bytes.fromhex("736573616d65")  # the job is an open file, too
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {name: both[0] for name, both in syscall_filter.DENIED.items()}
+if os.uname().machine == "aarch64":
+    numbers = {name: both[1] for name, both in syscall_filter.DENIED.items()}
+
+def call(name, *args):
+    args = [arg if isinstance(arg, bytes) else ctypes.c_long(arg) for arg in args]
+    result = libc.syscall(ctypes.c_long(numbers.get(name, name)), *args)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+def contents(pattern):
+    for path in glob.glob(pattern):
+        try:
+            with open(path, "rb") as file:
+                os.set_blocking(file.fileno(), False)
+                yield (file.read(1 << 20) or b"") + os.fsencode(path)
+        except OSError:
+            pass
+
 for name, code in job["attempts"].items():
     me = os.getpid()
     try:
@@ -35,6 +60,32 @@ for name, code in job["attempts"].items():
     if os.getpid() != me:
         os._exit(0)
 print(json.dumps(outcomes))
+"""
+# What calls `jail.run` as a tutor might: with a secret in its environment, its arguments, an open
+# file and its keyring. The secret's numbers are keyctl(JOIN_SESSION_KEYRING) and add_key.
+MARKER = """
+import ctypes, os, pickle, sys, tempfile
+from course_utils.marking import control_groups, jail
+keyctl, add_key = {"x86_64": (250, 248), "aarch64": (219, 217)}[os.uname().machine]
+libc = ctypes.CDLL(None)
+libc.syscall(keyctl, 1, None)
+libc.syscall(add_key, b"user", b"course", b"sesame", 6, -3)
+secret = tempfile.TemporaryFile()
+secret.write(b"sesame")
+secret.seek(0)
+os.set_inheritable(secret.fileno(), True)
+groups, *job = pickle.load(sys.stdin.buffer)
+if groups is not None:
+    control_groups.available = lambda: groups
+sys.stdout.buffer.write(pickle.dumps(tuple(jail.run(*job))))
+"""
+# Python may lie in a folder of root's own: in a namespace of mounts it is laid open for nobody.
+AS_NOBODY = """
+if [ -n "$TOP" ]; then
+    kept=$(mktemp -d) && mount --rbind "$PYTHON" "$kept" && mount -t tmpfs -o mode=755 none "$TOP" \
+        && mkdir -p "$PYTHON" && mount --rbind "$kept" "$PYTHON" || exit
+fi
+exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 """
 HOME = os.path.expanduser("~")
 ATTEMPTS = {
@@ -69,20 +120,91 @@ ATTEMPTS = {
     "start a hundred processes": "[os.fork() or os.pause() for i in range(100)]".replace(
         "os.pause()", "__import__('time').sleep(60)"
     ),
+    # what process 1, which is bubblewrap itself, and the marking hold
+    "read environments": "assert secret in b''.join(contents('/proc/*/environ'))",
+    "read command lines": "assert secret in b''.join(contents('/proc/*/cmdline'))",
+    "read open files": "assert secret in b''.join(contents('/proc/*/fd/*'))",
+    "list what process 1 has open": "assert os.listdir('/proc/1/fd')",
+    "read anything of process 1": "assert [*contents('/proc/1/*')]",
+    "read its memory": "open('/proc/1/mem', 'rb').read(1)",
+    "inherit a descriptor": "assert {*os.listdir('/proc/self/fd')} - {'0', '1', '2', '3'}",
+    "trace process 1": "call('ptrace', 0x4206, 1, 0, 0)",
+    "trace its child": "pid = os.fork() or os._exit(__import__('time').sleep(1) or 0); "
+    "call('ptrace', 0x4206, pid, 0, 0)",
+    "read a process's memory": "call('process_vm_readv', os.getpid(), 0, 0, 0, 0, 0)",
+    "find a key": "call('keyctl', 10, -3, b'user', b'course', 0)",
+    "read its keyring": "call('keyctl', 11, -3, bytes(64), 64, 0)",
+    "ask for a key": "call('request_key', b'user', b'course', 0, 0)",
+    "add a key": "call('add_key', b'user', b'mine', b'x', 1, -3)",
+    "list the keys": "open('/proc/keys').read()",
+    # other namespaces
+    "make a user namespace": "call('unshare', 0x10000000)",
+    "make a mount namespace": "call('unshare', 0x00020000)",
+    "clone into a user namespace": "number = {'x86_64': 56, 'aarch64': 220}[os.uname().machine]; "
+    "call(number, 0x10000000 | 17, 0, 0, 0, 0) or os._exit(0)",
+    "clone by the newer call": "call(435, (0x10000000).to_bytes(8, 'little') + bytes(80), 88)",
+    "hold a large file system": "call('unshare', 0x10020000); "
+    "call('mount', b'none', b'/scratch', b'tmpfs', 0, b'size=20g')",
+    "change its root": "call('chroot', b'/scratch')",
+    "open by a handle": "call('open_by_handle_at', 0, bytes(64), 0)",
+    # memory that no process has
+    "hold an unnamed file": "os.memfd_create('x')",
+    "hold a secret file": "call('memfd_secret', 0)",
+    "hold shared memory": "mmap.mmap(-1, 2**20)",
+    "hold shared zeros": "file = open('/dev/zero', 'r+b'); mmap.mmap(file.fileno(), 2**20)",
+    "hold a segment": "call('shmget', 0, 4096, 0o1600)",
+    "hold a queue": "call('msgget', 0, 0o1600)",
+    "hold a semaphore": "call('semget', 0, 1, 0o1600)",
+    "hold a POSIX queue": "call('mq_open', b'x', os.O_CREAT | os.O_RDWR, 0o600, 0)",
+    "open a hundred files": "files = [open('/dev/null') for i in range(100)]",
+    "write where the course was": "open(str(place), 'w')",
+    # the kernel's less trodden parts
+    "ask for io_uring": "call('io_uring_setup', 1, bytes(120))",
+    "load a program": "call('bpf', 0, bytes(120), 120)",
+    "watch the processor": "call('perf_event_open', bytes(128), 0, -1, -1, 0)",
+    "handle page faults": "call('userfaultfd', 1)",
+    "ask for the kernel's cryptography": "socket.socket(38, socket.SOCK_SEQPACKET)",
+    "ask for the machine's host": "socket.socket(40, socket.SOCK_STREAM)",
+    "ask the kernel for routes": "socket.socket(16, socket.SOCK_RAW)",
+    "make a call of the future": "call(468, 0, 0, 0)",
 }
 
 
 @pytest.fixture(scope="module")
-def input_dir(jailed, tmp_path_factory):
+def input_dir(jailed):
     """What the jail may read; without one, the tests that need it are skipped."""
-    folder = tmp_path_factory.mktemp("input")
-    redacted_package.write_package(folder, [])
-    return folder
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        redacted_package.write_package(Path(folder), [])
+        yield Path(folder)
 
 
-def run(input_dir, code, limits=SMALL, job=b""):
+@pytest.fixture(scope="module", params=["own user", "nobody"])
+def user(request):
+    """Who marks: this user and, where that is root, one who owns nothing."""
+    if request.param == "nobody" and (os.geteuid() or not shutil.which("setpriv")):
+        pytest.skip("only root can become nobody")
+    return request.param
+
+
+def run(input_dir, code, limits=SMALL, job=b"", user="own user", groups=None):
+    """Run code in a jail that this user makes, with another choice of control groups."""
     confined = "from course_utils.marking import jail\njail.confine(jail.Limits(*{}), True)\n{}"
-    return jail.run(confined.format([*limits], textwrap.dedent(code)), job, input_dir, limits)
+    confined = confined.format([*limits], textwrap.dedent(code))
+    return run_as(user, confined, job, input_dir, limits, groups)
+
+
+def run_as(user, code, job, input_dir, limits, groups=None):
+    command = [sys.executable, "-c", MARKER, "sesame"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SECRET": "sesame"}
+    if user == "nobody":
+        closed = [p for p in Path(sys.base_prefix).parents if not p.stat().st_mode & 0o001]
+        environment |= {"TOP": str(closed[-1]) if closed else "", "PYTHON": sys.base_prefix}
+        environment |= {"HOME": "/nonexistent", "TMPDIR": "/tmp"}
+        command = ["unshare", "--mount", "sh", "-c", AS_NOBODY, "sh", *command]
+    spec = pickle.dumps((groups, code, job, input_dir, limits))
+    result = subprocess.run(command, input=spec, env=environment, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    return jail.RunResult(*pickle.loads(result.stdout))
 
 
 def everything(folder):
@@ -93,7 +215,7 @@ def everything(folder):
 
 
 @pytest.fixture(scope="module")
-def attempts(input_dir, tmp_path_factory):
+def attempts(input_dir, user, tmp_path_factory):
     """Every attempt in one run: how each ended, and what lay outside before and after."""
     place = tmp_path_factory.mktemp("course")
     (place / "submitted/ada/02").mkdir(parents=True)
@@ -105,7 +227,7 @@ def attempts(input_dir, tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as server:
         job = {"attempts": ATTEMPTS, "place": str(place), "port": server.getsockname()[1]}
         job["limits"] = [*SMALL]
-        result = jail.run(TRY, json.dumps(job).encode(), input_dir, SMALL)
+        result = run_as(user, TRY, json.dumps(job).encode(), input_dir, SMALL)
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
             server.accept()
@@ -206,6 +328,153 @@ def test_run_returns_stderr(input_dir):
     assert "a_module_that_is_not_there" in result.stderr
 
 
+HELD = {  # more than 60 MB, each in another way; it is well below the limits of time
+    "pages": "x = b'1' * 90 * 2**20",
+    "pages of four processes": "os.fork(); os.fork(); x = b'1' * 25 * 2**20",
+    "two file systems": "for place in ('/scratch/x', '/dev/shm/x'):\n"
+    "    open(place, 'wb').write(bytes(50 * 2**20))",
+    "files that are mapped": "for place in ('/scratch/x', '/dev/shm/x'):\n"
+    "    file = open(place, 'w+b'); file.truncate(50 * 2**20)\n"
+    "    mmap.mmap(file.fileno(), 50 * 2**20)[:] = bytes(50 * 2**20)",
+    "files without a name": "for place in ('/scratch', '/dev/shm'):\n"
+    "    fd = os.open(place, os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(50 * 2**20))",
+    "many empty files": "for i in range(200_000): os.close(os.open(f'/scratch/{i}', os.O_CREAT))",
+}
+
+
+@pytest.mark.parametrize("groups", ["", None], ids=["watched", "as found"])
+@pytest.mark.parametrize("held", HELD)
+def test_memory_counts_however_held(input_dir, user, held, groups):
+    code = f"import mmap, os, time\n{HELD[held]}\ntime.sleep(60)"
+    limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)
+    result = run(input_dir, code, limits, user=user, groups=groups)
+    assert result.stop_reason == "memory", result
+
+
+def test_memory_mapped_of_scratch_counts_once(input_dir, user):
+    code = """
+        import mmap, time
+        file = open("/scratch/x", "w+b")
+        file.truncate(50 * 2**20)
+        memory = mmap.mmap(file.fileno(), 50 * 2**20)
+        memory[:] = bytes(len(memory))
+        time.sleep(1)
+    """
+    limits = SMALL._replace(memory=100 * 2**20, file=64 * 2**20)
+    assert run(input_dir, code, limits, user=user, groups="").stop_reason == ""
+
+
+def test_honest_packages_run_in_jail(input_dir, user):
+    code = """
+        import matplotlib.pyplot as plt, torch, IPython
+        from torch.utils.data import DataLoader
+        plt.plot([1, 2])
+        plt.savefig("figure.png")
+        torch.nn.Linear(3, 3)(torch.ones(2, 3)).sum().backward()
+        print([part.sum().item() for part in DataLoader(torch.ones(8, 3), 4, num_workers=2)])
+    """
+    result = run(input_dir, code, Limits(seconds=100), user=user)
+    assert (result.stop_reason, result.output) == ("", b"[12.0, 12.0]\n"), result
+
+
+# Where the course lies ---------------------------------------------------------------------------
+
+
+def make_course(folder):
+    for name in ("course_utils/exercises/convolution.py", "tests/x.py", ".git/x", "submitted/x"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("an answer")
+    return folder / "course_utils"
+
+
+def make_environment(folder, monkeypatch):
+    """A folder with the parts of a virtual environment, which this Python is said to be in."""
+    (folder / "lib/python3/site-packages/numpy").mkdir(parents=True)
+    (folder / "bin").mkdir()
+    (folder / "pyvenv.cfg").write_text("")
+    monkeypatch.setattr(jail.sys, "prefix", str(folder))
+
+
+def visible_files(input_dir, *folders):
+    """The files and empty folders that a program in the jail finds there."""
+    code = f"""
+        import os
+        for folder in {[*map(str, folders)]}:
+            for place, inner, files in os.walk(folder):
+                for name in files or ["."] * (not inner):
+                    print(os.path.relpath(os.path.normpath(os.path.join(place, name)), folder))
+    """
+    confined = (
+        f"from course_utils.marking import jail\njail.confine(jail.Limits(*{[*SMALL]}), True)"
+    )
+    result = jail.run(confined + textwrap.dedent(code), b"", input_dir, SMALL)
+    assert result.stop_reason == "", result
+    return sorted(result.output.decode().split())
+
+
+PARTS_OF_ENVIRONMENT = ["bin", "lib/python3/site-packages/numpy", "pyvenv.cfg"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_jail_hides_course_around_environment(input_dir, tmp_path, monkeypatch, link):
+    """As after `python3 -m venv .` in the course's folder, by its own name or by a link."""
+    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path / "course"))
+    folder = tmp_path / "course"
+    if link:
+        folder = tmp_path / "link"
+        folder.symlink_to(tmp_path / "course")
+    make_environment(folder, monkeypatch)
+    jail.check()
+    assert visible_files(input_dir, folder) == PARTS_OF_ENVIRONMENT
+
+
+def test_jail_hides_course_in_system(input_dir, tmp_path, monkeypatch):
+    """As where the checkout, with its environment, lies in /usr."""
+    system = tmp_path / "usr"
+    course = system / "src/course"
+    package = make_course(course)
+    make_environment(course / ".venv", monkeypatch)
+    (system / "share").mkdir()
+    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(system)))
+    monkeypatch.setattr(jail, "PACKAGE", package)
+    jail.check()
+    inside = [f"src/course/.venv/{part}" for part in PARTS_OF_ENVIRONMENT]
+    assert visible_files(input_dir, system) == sorted(["share", *inside])
+
+
+def test_jail_hides_installed_courses(input_dir, tmp_path, monkeypatch):
+    """In an environment of its own, and of another Python beside it."""
+    make_environment(tmp_path, monkeypatch)
+    packages = tmp_path / "lib/python3/site-packages"
+    make_course(packages)
+    make_course(tmp_path / "lib/python3.99/dist-packages")
+    monkeypatch.setattr(jail, "PACKAGE", packages / "course_utils")
+    monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(packages)])
+    jail.check()
+    found = visible_files(input_dir, tmp_path)
+    assert "lib/python3/site-packages/numpy" in found
+    assert not [name for name in found if "exercises" in name]
+
+
+@pytest.mark.usefixtures("jailed")
+def test_check_refuses_course_it_cannot_hide(tmp_path, monkeypatch):
+    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path))
+    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(tmp_path)))
+    with pytest.raises(jail.JailError, match=f"^The course's answers in {tmp_path}[^\n]*$"):
+        jail.check()
+
+
+@pytest.mark.usefixtures("jailed")
+def test_check_refuses_packages_within_course(tmp_path, monkeypatch):
+    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path / "lib"))
+    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(tmp_path)))
+    packages = tmp_path / "lib/packages"
+    packages.mkdir()
+    monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(packages)])
+    with pytest.raises(jail.JailError, match=f"^The jail hides the course, and {packages}[^\n]*$"):
+        jail.check()
+
+
 # No jail -----------------------------------------------------------------------------------------
 
 
@@ -228,53 +497,3 @@ def test_mark_refuses_missing_jail(tmp_path, monkeypatch, capsys, there):
     assert "apt install bubblewrap" in said
     assert "--unsafe" in said
     assert not (tmp_path / "out" / "marks.csv").exists()
-
-
-# The redacted package ----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """The redacted package for all exercises."""
-    observers = {exercise.number: exercise.observe for exercise in all_exercises()}
-    folder = tmp_path_factory.mktemp("redacted")
-    redacted_package.write_package(folder, redacted_package.pickle_specs(observers)[1])
-    return folder / "course_utils"
-
-
-@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)
-def test_package_holds_no_answer(package, exercise):
-    text = "".join(path.read_text("utf-8") for path in (package / "exercises").glob("*.py"))
-    assert f"{exercise.name} = HiddenExercise({exercise.name!r})" in text
-    assert not [each.words for each in exercise.mistakes.values() if each.words[:40] in text]
-    assert not [hint for hint in exercise.hints if hint[:40] in text]
-    lines = [line.strip() for line in exercise.solution_source().splitlines()]
-    body = [
-        line for line in lines if len(line) > 20 and not line.startswith(("def", '"""', "class"))
-    ]
-    assert not body or not all(line in text for line in body)
-
-
-def test_package_holds_no_oracle(package):
-    names = {e.oracle.__name__ for e in all_exercises() if e.oracle} - {"<lambda>"}
-    text = "".join(path.read_text("utf-8") for path in (package / "exercises").glob("*.py"))
-    assert len(names) > 20
-    assert not [name for name in names if f"\ndef {name}(" in text]
-
-
-def test_package_holds_worker_modules_only(package):
-    assert not (package / "__main__.py").exists()
-    assert {path.name for path in (package / "marking").iterdir()} == {
-        *redacted_package.WORKER_MODULES
-    }
-    assert not list(package.rglob("__pycache__"))
-
-
-@pytest.mark.skipif(os.name == "nt", reason="bubblewrap is for Linux")
-def test_jail_hides_installed_course(monkeypatch, tmp_path):
-    (tmp_path / "course_utils").mkdir()
-    monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(tmp_path)])
-    args = jail.bwrap_args(tmp_path)
-    at = args.index(str(tmp_path / "course_utils"))
-    assert args[at - 1] == "--tmpfs"
-    assert at > args.index(sys.prefix)

@@ -2,7 +2,8 @@
 
 Inside there is a system to read (`/usr`), Python with its packages, one folder that the caller
 chooses, and a small scratch that is gone afterwards. There is no network, no other process and no
-other file. What comes out is what the program writes to its standard output.
+other file, no key, and no system call that answers do not need. What comes out is what the program
+writes to its standard output.
 """
 
 from __future__ import annotations
@@ -15,24 +16,34 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import psutil
 
 from course_utils.errors import UserError
+from course_utils.marking import control_groups, syscall_filter
+from course_utils.marking.control_groups import ControlGroup
 
 INPUT_DIR, SCRATCH_DIR = "/input", "/scratch"  # the folder to read and the one to write, inside
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
+PYTHON_PARTS = ("bin", "lib", "lib32", "lib64", "pyvenv.cfg")  # a course may lie beside them
+PACKAGE = Path(__file__).resolve().parents[1]
+# of the host's: keys, what is loaded and running, how it was started
+PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
 FIRST_UID = 61_000  # for root, whose own processes no limit stops
+DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
+INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
 NO_JAIL = (
-    "Marking runs students' code in a jail made by bubblewrap, and {why}.\n"
+    "Marking runs students' code in a jail made by bubblewrap (0.8 or newer), and {why}.\n"
     "On Linux install it (Debian and Ubuntu: `sudo apt install bubblewrap`); elsewhere mark on a "
     "Linux machine.\n--unsafe does without a jail: then students' code can read, change and send "
     "whatever you can."
 )
+VISIBLE = "The course's answers in {} would be visible in the jail: keep the course elsewhere."
+MISSING = "The jail hides the course, and {} within it: keep Python's environment elsewhere."
 
 
 class Limits(NamedTuple):
@@ -40,11 +51,12 @@ class Limits(NamedTuple):
 
     seconds: float = 240.0  # of the clock
     cell: float = 60.0  # of the clock, for one cell of a notebook
-    memory: int = 3 * 2**30  # bytes that all its processes hold together
+    memory: int = 3 * 2**30  # bytes that all its processes and its scratch hold together
     address_space: int = 6 * 2**30  # bytes that one process may ask for
     processes: int = 64  # and threads
     file: int = 64 * 2**20  # bytes of one file, and of the scratch
     output: int = 32 * 2**20  # bytes that may come out
+    processors: float = 1.0  # kept busy, where there are control groups
 
 
 LIMITS = Limits()
@@ -63,55 +75,136 @@ class JailError(UserError):
 
 
 def check() -> None:
-    """Make sure that a jail can be had.
+    """Make sure that a jail can be had, and that no answer can be seen in it.
 
     Raises
     ------
     JailError
-        If bubblewrap is missing or may not make a jail here.
+        If bubblewrap is missing or may not make a jail here, or if it cannot hide the course.
     """
     if not shutil.which("bwrap"):
         raise JailError(NO_JAIL.format(why="there is no `bwrap` on this computer"))
-    probe = subprocess.run(
-        [*bwrap_args(Path(tempfile.gettempdir())), "/usr/bin/env", "true"],
-        capture_output=True,
-        text=True,
-    )
-    if probe.returncode:
-        why = f"it does not start here ({probe.stderr.strip() or 'no message'})"
+    if not syscall_filter.is_supported():
+        raise JailError(NO_JAIL.format(why="system calls are filtered on x86_64 and aarch64 only"))
+    copies = [str(Path(place, "exercises")) for place in _hidden_places(_visible_places())]
+    copies += [
+        str(place / part / "exercises") for place in _courses() for part in ("", PACKAGE.name)
+    ]
+    needed = [sys.executable, os.path.dirname(os.__file__), *filter(os.path.isdir, _site_folders())]
+    code = 'for place; do [ -e "$place" ] && echo "$place"; done; true'
+    with tempfile.TemporaryDirectory() as empty, ExitStack() as files:
+        probe = ["/bin/sh", "-c", code, "sh", *copies, *needed]
+        command, descriptors = _bwrap_command(bwrap_args(Path(empty)), files)
+        result = subprocess.run(
+            [*command, *probe], capture_output=True, text=True, env={}, pass_fds=descriptors
+        )
+    if result.returncode:
+        why = f"it does not start here ({result.stderr.strip() or 'no message'})"
         raise JailError(NO_JAIL.format(why=why))
+    seen = result.stdout.splitlines()
+    if visible := [place for place in copies if place in seen]:
+        raise JailError(VISIBLE.format(visible[0]))
+    if missing := [place for place in needed if place not in seen]:
+        raise JailError(MISSING.format(missing[0]))
+
+
+def limits_in_force(limits: Limits) -> str:
+    """Say in one line which limits a run has here, and who keeps them."""
+    words = f"{limits.memory / 2**30:.1f} GB of memory, {limits.processes} processes"
+    if kind := control_groups.available():
+        words += f" and {limits.processors:g} processor, kept by control groups ({kind})"
+    else:
+        words += ", kept by a watch (there are no control groups to be had)"
+    return f"Each notebook may take {words}, and {limits.seconds:g} s."
 
 
 def bwrap_args(input_dir: Path) -> list[str]:
-    """Return bubblewrap's command line, up to the program to be run."""
-    user = () if os.geteuid() == 0 else ("user",)  # root drops to another user instead
-    args = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "jail"]
+    """Return bubblewrap's arguments, up to the program to be run."""
+    user = ("user",) if os.geteuid() else ()  # root drops to another user instead
+    args = ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "jail"]
     args += [f"--unshare-{name}" for name in (*user, "ipc", "pid", "net", "uts", "cgroup-try")]
+    args += ["--cap-drop", "ALL"]
     if user:
-        args += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
+        args += ["--disable-userns", "--uid", "1000", "--gid", "1000"]
+    else:  # to become another user, once
+        args += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     for place in SYSTEM:
         if os.path.islink(place):
             args += ["--symlink", os.readlink(place), place]
-        else:
-            args += ["--ro-bind-try", place, place]
-    for place in _pythons():
-        for parent in reversed(Path(place).parents):
+    places = _visible_places()
+    hidden = _hidden_places(places)
+    # what lies deeper comes later: a course in /usr is hidden, an environment in it shown again
+    for place in sorted({*places, *hidden}, key=lambda place: (place.count("/"), place)):
+        for parent in reversed(Path(place).parents[:-1]):
             args += ["--perms", "0755", "--dir", str(parent)]
-        args += ["--ro-bind", place, place]
-    for place in (*site.getsitepackages(), site.getusersitepackages()):
-        if (installed := Path(place) / "course_utils").is_dir():
-            args += ["--tmpfs", str(installed)]  # it holds the answers
-    args += ["--ro-bind", str(input_dir), INPUT_DIR, "--proc", "/proc", "--dev", "/dev"]
+        args += ["--tmpfs", place] if place in hidden else ["--ro-bind", place, place]
+    args += ["--ro-bind", str(input_dir), INPUT_DIR]
+    args += ["--proc", "/proc", "--tmpfs", "/proc/1"]  # process 1 is bubblewrap itself
+    hidden_files = [f"/proc/{name}" for name in PROC_FILES if os.path.exists(f"/proc/{name}")]
+    args += ["--dev", "/dev"]
+    for file in (*hidden_files, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
+        args += ["--ro-bind", "/dev/null", file]
     for place in (SCRATCH_DIR, "/dev/shm"):
         args += ["--perms", "1777", "--size", str(LIMITS.file), "--tmpfs", place]
-    return [*args, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_DIR]
+    for place in (*hidden, "/proc/1", "/dev", "/"):
+        args += ["--remount-ro", place]
+    return [*args, "--chdir", SCRATCH_DIR]
 
 
-def _pythons() -> list[str]:
-    """The folders of Python and its packages that are not the system's."""
-    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix}
-    folders |= {site.getusersitepackages()} & set(sys.path)
-    return sorted(place for place in folders if not place.startswith("/usr/") and place != "/usr")
+def _visible_places() -> list[str]:
+    """The folders and files of the system, of Python and of its packages."""
+    system = [place for place in SYSTEM if os.path.exists(place) and not os.path.islink(place)]
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr"}
+    places = [os.path.join(prefix, part) for prefix in prefixes for part in PYTHON_PARTS]
+    places += {site.getusersitepackages()} & set(sys.path)
+    return sorted({*system, *(place for place in places if os.path.exists(place))})
+
+
+def _site_folders() -> list[str]:
+    return [*site.getsitepackages(), site.getusersitepackages()]
+
+
+def _courses() -> set[Path]:
+    """The folders that hold answers: the checkout, and copies of the package."""
+    checkout = PACKAGE.parent
+    installed = checkout in {Path(place).resolve() for place in _site_folders()}
+    courses = {PACKAGE if installed else checkout}
+    courses |= {Path(place, PACKAGE.name) for place in (*_site_folders(), *sys.path)}
+    for prefix in {sys.prefix, sys.base_prefix, "/usr", "/usr/local"}:  # of other Pythons, too
+        courses |= {*Path(prefix).glob(f"lib*/python3*/*-packages/{PACKAGE.name}")}
+    return {place.resolve() for place in courses if place.is_dir()}
+
+
+def _hidden_places(visible: Iterable[str]) -> list[str]:
+    """Where, in the jail, the courses lie within what is visible."""
+    courses, hidden = _courses(), set()
+    for place in visible:
+        real = Path(place).resolve()
+        for course in courses:
+            if real in course.parents:
+                hidden.add(os.path.join(place, course.relative_to(real)))
+    return sorted(hidden)
+
+
+def _bwrap_command(args: list[str], files: ExitStack) -> tuple[list[str], list[int]]:
+    """Return how to start bubblewrap, and the descriptors it needs, which `files` closes.
+
+    It starts with an empty environment, and reads its arguments: the jail's first process is
+    bubblewrap itself, and is to tell nothing.
+    """
+    seccomp = files.enter_context(_as_file(syscall_filter.seccomp_program())).fileno()
+    args = ["--seccomp", str(seccomp), *args]
+    data = b"".join(os.fsencode(arg) + b"\0" for arg in args)
+    arguments = files.enter_context(_as_file(data)).fileno()
+    command = ["/usr/bin/env", "-i", str(shutil.which("bwrap")), "--args", str(arguments), "--"]
+    return command, [seccomp, arguments]
+
+
+def _as_file(data: bytes) -> BinaryIO:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = True) -> RunResult:
@@ -119,27 +212,30 @@ def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = T
 
     The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
     """
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as stderr:
-        command = [sys.executable, "-c", code]
-        environment: dict[str, str] | None = _environment(str(input_dir), scratch)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        stdin, stderr = stack.enter_context(_as_file(job)), stack.enter_context(_as_file(b""))
+        bounds = limits.memory, limits.processes, limits.processors
+        group = stack.enter_context(ControlGroup(control_groups.available(), *bounds))
+        command, descriptors = [sys.executable, "-c", code], []
+        environment = _environment(str(input_dir), scratch)
         if jailed:
             variables = _environment(INPUT_DIR, SCRATCH_DIR)
             settings = [part for pair in variables.items() for part in ("--setenv", *pair)]
-            command, environment = [*bwrap_args(input_dir), *settings, *command], None
-        job_file = Path(scratch, "job")
-        job_file.write_bytes(job)
-        with job_file.open("rb") as stdin:
-            program = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=scratch,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-            )
-            with _killed_on_exit(program):
-                output, stop_reason = _watch(program, limits)
+            start, descriptors = _bwrap_command([*bwrap_args(input_dir), *settings], stack)
+            command, environment = [*start, *command], control_groups.environment()
+        program = subprocess.Popen(
+            [*group.command, *command],
+            env=environment,
+            cwd=scratch,
+            pass_fds=descriptors,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            bufsize=0,
+        )
+        with _killed_on_exit(program):
+            output, stop_reason = _watch(program, limits, group)
         stderr.seek(0)
         return RunResult(output, stop_reason, stderr.read(4000).decode(errors="replace").strip())
 
@@ -186,7 +282,7 @@ def process_tree(root: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
+def _watch(program: subprocess.Popen, limits: Limits, group: ControlGroup) -> tuple[bytes, str]:
     """Read the output until the program ends or a limit is reached."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
     assert program.stdout is not None  # `run` has asked for a pipe
@@ -207,28 +303,56 @@ def _watch(program: subprocess.Popen, limits: Limits) -> tuple[bytes, str]:
             return bytes(output[: limits.output]), "output"
         if time.monotonic() > deadline:
             return bytes(output), "time"
-        if _memory(root, limits.memory) > limits.memory:
+        if group.ran_out_of_memory() or _memory(root, limits.memory) > limits.memory:
             return bytes(output), "memory"
         if not reader.is_alive():
             time.sleep(0.02)
     reader.join(2)
-    return bytes(output), "died" if program.returncode else ""
+    if not program.returncode:
+        return bytes(output), ""
+    return bytes(output), "memory" if group.ran_out_of_memory() else "died"
 
 
 def _memory(root: psutil.Process, limit: int) -> int:
-    """Bytes that a process and its descendants hold; what they share counts once if it matters."""
+    """Bytes that a process, its descendants and the scratch hold."""
     processes = process_tree(root)
-    total = sum(read_memory(process, "memory_info", "rss") for process in processes)
-    if total > limit:  # the proportional share takes long to read: only where it decides
+    files = _scratch_memory(processes)
+    total = files + sum(read_memory(process, "memory_info", "rss") for process in processes)
+    if total > limit:  # the proportional shares take long to read: only where they decide
         total = sum(read_memory(process, "memory_full_info", "pss") for process in processes)
+        # what is mapped of the scratch's files is in the shares, too
+        total += max(0, files - sum(map(_mapped_files, processes)))
     return total
+
+
+def _scratch_memory(processes: list[psutil.Process]) -> int:
+    """Bytes that the jail's file systems hold; 0 before they are there, and without a jail."""
+    total = 0
+    for place in (SCRATCH_DIR, "/dev/shm"):
+        try:
+            usage = os.statvfs(f"/proc/{processes[1].pid}/root{place}")
+        except (IndexError, OSError):
+            continue
+        if usage.f_blocks * usage.f_frsize == LIMITS.file:  # otherwise it is still the host's
+            total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            total += (usage.f_files - usage.f_ffree) * INODE
+    return total
+
+
+def _mapped_files(process: psutil.Process) -> int:
+    """Bytes of files in memory that a process has mapped, its share of them."""
+    try:
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Shmem:"))
 
 
 def read_memory(process: psutil.Process, method: str, field: str) -> int:
     """Return bytes that a process holds, by one of psutil's measures; 0 once it has ended."""
     try:
         return getattr(getattr(process, method)(), field)
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
 
 
@@ -236,7 +360,8 @@ def confine(limits: Limits, jailed: bool) -> None:
     """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
     import resource
 
-    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": 256, "CORE": 0}
+    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS, "CORE": 0}
+    values |= {"MSGQUEUE": 0, "SIGPENDING": 256} if sys.platform == "linux" else {}
     if jailed:  # outside, all processes of the user count
         values["NPROC"] = limits.processes
     for name, value in values.items():

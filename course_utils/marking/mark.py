@@ -228,6 +228,7 @@ def main(argv: list[str]) -> int:
     if args.unsafe:
         print(UNSAFE_WARNING, file=sys.stderr)
     limits = jail.Limits(seconds=args.seconds)
+    print(jail.limits_in_force(limits))
     options = {"jailed": not args.unsafe, "limits": limits, "jobs": args.jobs}
     handed_in = submissions.find(args.submissions)
     rows = mark(handed_in, ensure_empty_dir(args.out), seed, show=True, **options)

@@ -26,7 +26,14 @@ from course_utils.workbooks import ROOT
 
 PACKAGE = ROOT / "course_utils"
 EXERCISES = "course_utils.exercises"
-WORKER_MODULES = ("__init__.py", "worker.py", "jail.py", "serialization.py")  # of marking/
+WORKER_MODULES = (
+    "__init__.py",
+    "control_groups.py",
+    "jail.py",
+    "serialization.py",
+    "syscall_filter.py",
+    "worker.py",
+)  # of marking/
 LEFT_OUT = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
 HEADER = '"""A stand-in: nothing is judged here."""\n'
 

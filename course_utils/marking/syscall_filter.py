@@ -1,0 +1,122 @@
+"""The system calls that no answer needs, as a seccomp filter for `bwrap --seccomp`.
+
+The filter is a program for the kernel's classic BPF machine (seccomp(2)), put together here from
+the numbers below. A denied call fails with an error that programs expect; nothing is killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import platform
+import struct
+
+AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
+# Name → its number on x86_64 and on aarch64; None where it does not exist.
+DENIED: dict[str, tuple[int, int | None]] = {
+    # keys of the host
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    # other processes
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "kcmp": (312, 272), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
+    "perf_event_open": (298, 241),
+    # programs in the kernel, and large parts of it that no answer needs
+    "bpf": (321, 280), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "vmsplice": (278, 75),
+    # other namespaces and file systems
+    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
+    "unshare": (272, 97), "setns": (308, 268), "open_tree": (428, 428), "move_mount": (429, 429),
+    "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
+    "mount_setattr": (442, 442), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262), "fanotify_mark": (301, 263), "mknod": (133, None),
+    "mknodat": (259, 33), "quotactl": (179, 60), "quotactl_fd": (443, 443),
+    # memory that belongs to no process
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "shmdt": (67, 197),
+    "semget": (64, 190), "semop": (65, 193), "semctl": (66, 191), "semtimedop": (220, 192),
+    "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
+    "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_timedsend": (242, 182),
+    "mq_timedreceive": (243, 183), "mq_notify": (244, 184), "mq_getsetattr": (245, 185),
+    "migrate_pages": (256, 238), "move_pages": (279, 239),
+    # the machine
+    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
+    "finit_module": (313, 273), "delete_module": (176, 106), "reboot": (169, 142),
+    "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "syslog": (103, 116),
+    "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266),
+    "adjtimex": (159, 171), "sethostname": (170, 161), "setdomainname": (171, 162),
+    "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
+    "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
+}  # fmt: skip
+CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
+# clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
+CLONE3 = 435
+FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
+NEW_NAMESPACES = 0x7E020000  # CLONE_NEW* for user, pid, net, mount, cgroup, uts and ipc
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
+AF_UNIX = 1
+# seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+LOAD, AND, RETURN = 0x20, 0x54, 0x06  # BPF_LD|W|ABS, BPF_ALU|AND|K, BPF_RET|K
+IF_EQUAL, IF_AT_LEAST = 0x15, 0x35  # BPF_JMP|JEQ|K, BPF_JMP|JGE|K
+ALLOW, FAIL_WITH = 0x7FFF0000, 0x00050000  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
+
+Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
+
+
+def is_supported() -> bool:
+    """Tell whether the numbers of this computer's system calls are known here."""
+    return platform.machine() in AUDIT_ARCH
+
+
+def seccomp_program(machine: str | None = None) -> bytes:
+    """Return the filter as `struct sock_filter`s, which `bwrap --seccomp` reads.
+
+    Parameters
+    ----------
+    machine : "x86_64" or "aarch64"; this computer's if left out
+
+    Raises
+    ------
+    KeyError
+        If the machine is another one.
+    """
+    machine = machine or platform.machine()
+    column = [*AUDIT_ARCH].index(machine)
+    program = [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 1, 0, AUDIT_ARCH[machine])]
+    program += [_fail(errno.EPERM), (LOAD, 0, 0, NUMBER)]
+    program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
+    program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
+    for numbers in DENIED.values():
+        if numbers[column] is not None:
+            program += [(IF_EQUAL, 0, 1, numbers[column]), _fail(errno.EPERM)]
+    program += _if_called(CLONE[column], _fail_on_any(0, NEW_NAMESPACES))
+    program += _if_called(MMAP[column], _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS))
+    for call in (SOCKET, SOCKETPAIR):
+        program += _if_called(call[column], _fail_unless_equal(0, AF_UNIX))
+    program.append((RETURN, 0, 0, ALLOW))
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _fail(error: int) -> Instruction:
+    return RETURN, 0, 0, FAIL_WITH | error
+
+
+def _if_called(number: int, body: list[Instruction]) -> list[Instruction]:
+    """Run the body for this call; it ends in a decision, because it loads over the number."""
+    return [(IF_EQUAL, 0, len(body) + 1, number), *body, (RETURN, 0, 0, ALLOW)]
+
+
+def _load(argument: int) -> Instruction:
+    """Load an argument's low half (both machines are little-endian): all flags are there."""
+    return LOAD, 0, 0, FIRST_ARGUMENT + 8 * argument
+
+
+def _fail_on_any(argument: int, flags: int) -> list[Instruction]:
+    return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 1, 0, 0), _fail(errno.EPERM)]
+
+
+def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
+    return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 0, 1, flags), _fail(errno.EPERM)]
+
+
+def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:
+    return [_load(argument), (IF_EQUAL, 1, 0, value), _fail(errno.EAFNOSUPPORT)]

@@ -1,0 +1,94 @@
+"""The filter's numbers are the kernel's, on both machines, and its jumps lead where they should."""
+
+import ctypes
+import errno
+import struct
+
+import pytest
+
+from course_utils.marking import syscall_filter
+from course_utils.marking.syscall_filter import AUDIT_ARCH
+
+COLUMNS = {machine: column for column, machine in enumerate(AUDIT_ARCH)}
+ALLOW, EPERM, ENOSYS, NO_FAMILY = (
+    0x7FFF0000, *(0x50000 | n for n in (errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT))
+)  # fmt: skip
+OTHERS = {"clone": "CLONE", "mmap": "MMAP", "socket": "SOCKET", "socketpair": "SOCKETPAIR"}
+NAMES = {**syscall_filter.DENIED, **{n: getattr(syscall_filter, v) for n, v in OTHERS.items()}}
+HONEST = ("read", "write", "openat", "mmap", "clone", "execve", "futex", "kill", "setresuid",
+          "prctl", "ioctl", "socket", "getrandom", "statx", "rseq", "pidfd_open")  # fmt: skip
+
+
+def decide(machine, number, *args, architecture=None):
+    """Run the filter as the kernel does; return its decision."""
+    arch = architecture or AUDIT_ARCH[machine]
+    data = struct.pack("=IIQ6Q", number, arch, 0, *args, *[0] * (6 - len(args)))
+    program = [*struct.iter_unpack("=HBBI", syscall_filter.seccomp_program(machine))]
+    at, value = 0, 0
+    while True:
+        code, if_true, if_false, constant = program[at]
+        at += 1
+        if code == 0x06:
+            return constant
+        if code == 0x20:
+            (value,) = struct.unpack_from("=I", data, constant)
+        elif code == 0x54:
+            value &= constant
+        else:
+            holds = {0x15: value == constant, 0x35: value >= constant}[code]
+            at += if_true if holds else if_false
+
+
+@pytest.fixture(scope="module")
+def libseccomp():
+    """The library that knows every machine's numbers; the filter does without it."""
+    try:
+        return ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        pytest.skip("there is no libseccomp to compare with")
+
+
+def resolve(libseccomp, machine, name):
+    number = libseccomp.seccomp_syscall_resolve_name_arch(AUDIT_ARCH[machine], name.encode())
+    return number if number >= 0 else None
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_numbers_equal_libseccomp(libseccomp, machine):
+    expected = {name: resolve(libseccomp, machine, name) for name in NAMES}
+    assert {name: numbers[COLUMNS[machine]] for name, numbers in NAMES.items()} == expected
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_filter_allows_honest_calls(libseccomp, machine):
+    args = {"socket": (1,), "mmap": (0, 4096, 3, 0x22)}  # AF_UNIX; private pages
+    for name in HONEST:
+        number = resolve(libseccomp, machine, name)
+        assert decide(machine, number, *args.get(name, ())) == ALLOW, name
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_filter_denies_listed_calls(machine):
+    numbers = {numbers[COLUMNS[machine]] for numbers in syscall_filter.DENIED.values()} - {None}
+    assert len(numbers) > 70
+    assert {decide(machine, number) for number in numbers} == {EPERM}
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_filter_reads_arguments(machine):
+    clone, mmap, socket, pair = (NAMES[name][COLUMNS[machine]] for name in OTHERS)
+    threads = 0x3D0F00  # what pthread_create asks for
+    assert decide(machine, clone, threads) == ALLOW
+    for bit in (0x10000000, 0x20000000, 0x40000000, 0x20000, 0x2000000, 0x4000000, 0x8000000):
+        assert decide(machine, clone, threads | bit) == EPERM
+    assert decide(machine, mmap, 0, 4096, 3, 0x01) == ALLOW  # a file, shared
+    assert decide(machine, mmap, 0, 4096, 3, 0x21) == EPERM
+    for call in (socket, pair):
+        assert decide(machine, call, 1) == ALLOW
+        assert {decide(machine, call, family) for family in (2, 10, 16, 38, 40)} == {NO_FAMILY}
+
+
+def test_filter_denies_other_architectures():
+    assert decide("x86_64", 20, architecture=0x40000003) == EPERM  # int 0x80: 32 bits
+    assert decide("x86_64", 0x40000000 | 1) == ENOSYS  # x32
+    assert {decide(machine, n) for machine in AUDIT_ARCH for n in (435, 451, 999)} == {ENOSYS}
