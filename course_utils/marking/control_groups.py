@@ -51,7 +51,8 @@ class ControlGroup:
     """
 
     def __init__(self, kind: str, memory: int, processes: int, processors: float):
-        self.kind, self.folders = kind, []
+        self.kind = kind
+        self.folders: list[Path] = []
         self.memory, self.processes = memory, processes + OWN_PROCESSES
         self.processors = processors
         self.name = f"{PREFIX}-{os.getpid()}-{next(_count)}"

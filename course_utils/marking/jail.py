@@ -217,7 +217,8 @@ def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = T
         stdin, stderr = stack.enter_context(_as_file(job)), stack.enter_context(_as_file(b""))
         bounds = limits.memory, limits.processes, limits.processors
         group = stack.enter_context(ControlGroup(control_groups.available(), *bounds))
-        command, descriptors = [sys.executable, "-c", code], []
+        command = [sys.executable, "-c", code]
+        descriptors: list[int] = []
         environment = _environment(str(input_dir), scratch)
         if jailed:
             variables = _environment(INPUT_DIR, SCRATCH_DIR)

@@ -86,8 +86,8 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
     program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
     for numbers in DENIED.values():
-        if numbers[column] is not None:
-            program += [(IF_EQUAL, 0, 1, numbers[column]), _fail(errno.EPERM)]
+        if (number := numbers[column]) is not None:
+            program += [(IF_EQUAL, 0, 1, number), _fail(errno.EPERM)]
     program += _if_called(CLONE[column], _fail_on_any(0, NEW_NAMESPACES))
     program += _if_called(MMAP[column], _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS))
     for call in (SOCKET, SOCKETPAIR):
