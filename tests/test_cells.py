@@ -52,7 +52,7 @@ def test_made_by_lists_names_of_cell(source, names):
     assert cells.made_by(source) == names
 
 
-def test_missing_name_names_cell_that_makes_it(tmp_path, monkeypatch):
+def test_missing_name_names_its_cell(tmp_path, monkeypatch):
     saved(tmp_path, monkeypatch, "# set-up\nimport torch", "def slide(image):\n    return image")
     words = cells.explain_name("slide")
     assert "`def slide(image):`" in words
@@ -60,7 +60,7 @@ def test_missing_name_names_cell_that_makes_it(tmp_path, monkeypatch):
     assert "`import torch`" in cells.explain_name("torch")
 
 
-def test_missing_name_says_when_its_cell_failed(log):
+def test_missing_name_tells_failed_cell(log):
     ran(log, "slide = 1 / 0", ZeroDivisionError("division by zero"))
     words = cells.explain_name("slide")
     assert "stopped with an error (ZeroDivisionError: division by zero)" in words

@@ -237,7 +237,7 @@ def test_mr_slice_is_head_on_dark():
 # Files of one's own
 
 
-def test_own_file_loads_by_name_or_path(folder, monkeypatch):
+def test_own_file_loads(folder, monkeypatch):
     path = save(folder / "pets.npz")
     for name in ("pets", path, str(path), os.path.relpath(path)):
         data = datasets.load(name)

@@ -74,7 +74,7 @@ def test_error_explains_identical_error_only():
     assert not explains([error], [Stopped("RuntimeError", "another")], [one], 1e-5)
 
 
-def test_prediction_has_to_hold_in_every_case():
+def test_prediction_holds_in_every_case():
     half_in_first = lambda i, f, p=1: i * f**p / (2 if p == 1 else 1)  # noqa: E731
     assert "halved" not in make().judge(half_in_first).findings
 
@@ -88,7 +88,7 @@ def test_two_equal_explanations_are_both_offered():
     assert "Second cause." in verdict.message
 
 
-def test_predicate_has_to_hold_in_every_failing_case():
+def test_predicate_holds_in_every_failing_case():
     small = {"small": mistake("Small.", when=lambda seen: len(seen) < 3, example=lambda *a: a[0])}
     verdict = make(mistakes=small).judge(lambda i, f, p=1: i * f**p + 3)
     assert verdict.findings != ("small",)
@@ -144,7 +144,7 @@ def test_probe_names_cause(finding, answer):
     assert finding in make().judge(answer).findings
 
 
-def test_parts_with_different_near_misses_are_told_apart():
+def test_parts_have_separate_near_misses():
     """Both are formulas slightly wrong, but not in the same way."""
 
     @exercise("99.4", "Pair", kind="value", minutes=1, parts=("sum", "product"), hints=["", ""],
@@ -158,7 +158,7 @@ def test_parts_with_different_near_misses_are_told_apart():
     assert "product: Your number comes out if `k` is subtracted." in words
 
 
-def test_huge_integer_is_wrong_like_any_other():
+def test_huge_integer_is_wrong():
     @exercise("99.5", "Size", kind="value", minutes=1, hints=["", ""])
     def size():
         """One number."""
@@ -167,7 +167,7 @@ def test_huge_integer_is_wrong_like_any_other():
     assert size.judge(10**400).status == "wrong"
 
 
-def test_error_without_shapes_says_nothing_of_the_inputs():
+def test_error_without_shapes_omits_inputs():
     """`math.exp` of a tensor stops as exchanged arguments do."""
 
     @exercise("99.7", "Grow", minutes=1, hints=["", ""],
@@ -230,7 +230,7 @@ def test_exchanged_parts_are_named():
     assert verdict.parts == {"smallest": True, "largest": False}
 
 
-def test_failing_cases_are_told_by_what_they_share():
+def test_failing_cases_share_a_condition():
     verdict = make().judge(lambda i, f, p=1: i * f**p + (i.exp() if p > 1 else 0))
     assert "right where `power` is 1" in verdict.message
 
@@ -240,7 +240,7 @@ def test_printing_instead_of_returning_is_told():
     assert "`return` hands it over" in verdict.message
 
 
-def test_mistake_and_error_in_other_cases_are_both_told():
+def test_mistake_and_error_are_both_told():
     def halved_or_stopped(image, factor, power=1):
         return image * factor**power / 2 if len(image) < 4 else image.nonsense
 
@@ -317,7 +317,7 @@ def test_edit_search_finds_place_in_loop(body, quoted, words):
     assert verdict.status == "mistake"
 
 
-def test_edit_search_keeps_quiet_beyond_two_places():
+def test_edit_search_ignores_many_places():
     answer = typed("def total(x):\n    return float((x ** 3).sum() + 17)\n", "total")
     assert make_total().judge(answer).findings != ("edit",)
 
@@ -328,7 +328,7 @@ def test_edit_search_survives_endless_loops():
     assert verdict.status in ("wrong", "mistake")
 
 
-def test_edit_leaves_the_student_s_function_alone():
+def test_edit_leaves_student_function_alone():
     answer = typed("def total(x):\n    return (x ** 3).sum().item()\n", "total")
     before = answer.__code__
     make_total().judge(answer)
@@ -357,14 +357,14 @@ def make_size(**options):
     ("number", "words"),
     [(19, "`2 * p` is left out"), (13, "`k` is left out"), (20, "`1` is left out")],
 )
-def test_variant_that_alone_gives_the_number_is_named(number, words):
+def test_unique_variant_is_named(number, words):
     verdict = make_size().judge(number)
     assert verdict.findings == ("formula",)
     assert words in verdict.message
     assert "17" not in verdict.message
 
 
-def test_number_that_many_variants_give_is_not_explained():
+def test_ambiguous_number_is_not_explained():
     assert make_size().judge(1234).findings == ()
 
 
@@ -465,7 +465,7 @@ def test_one_number_for_several_is_told():
     assert make_table().judge(21).message == "This is one number; six are wanted."
 
 
-def test_wrong_entries_of_a_table_are_located():
+def test_wrong_table_entries_are_located():
     message = make_table().judge([[1, 2, 3], [4, -5, 6]]).message
     assert message.startswith("5 of 6 numbers are right; compute again: row 2, column 2.")
 
@@ -475,7 +475,7 @@ def test_shape_of_a_table_is_told():
     assert message.startswith("The shape is (6,); (2, 3) is expected.")
 
 
-def test_no_letter_for_a_choice_is_told():
+def test_choice_without_letter_is_told():
     @exercise("99.6", "Pick", minutes=1, kind="choice", choices={"a": "1", "b": "2", "c": "3"},
               mistakes={"first": mistake("No.", "a"), "third": mistake("No!", "c")})  # fmt: skip
     def pick():
@@ -514,7 +514,7 @@ def test_one_probe_goes_before_two_slips():
 
 
 @pytest.mark.parametrize("order", [lambda a, b: a * b, lambda a, b: b * a])
-def test_same_sizes_that_do_not_fit_are_one_error(order):
+def test_misfit_sizes_are_one_error(order):
     wrong = torch.zeros(7)
     exercise = make(mistakes={"row": mistake("One row.", lambda image, *_: image * wrong)})
     assert exercise.judge(lambda image, *_: order(wrong, image)).findings == ("row",)

@@ -357,7 +357,7 @@ def test_full_disk_leaves_nothing(server, folder):
     assert "the disk is full" in said
 
 
-def test_file_in_place_of_folder_is_reported(folder, capsys):
+def test_file_instead_of_folder_is_reported(folder, capsys):
     folder.write_text("not a folder")
     assert download.main(["mnist"]) == 2
     assert "is no folder" in capsys.readouterr().err

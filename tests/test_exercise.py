@@ -80,7 +80,7 @@ def test_another_right_way_passes():
     assert make_scale().check(by_rows).status == "ok"
 
 
-def test_a_view_passes():
+def test_view_passes():
     @exercise("99.0", "Turn", minutes=1, cases=pairs, oracle=lambda x, _: x.clone().T.contiguous())
     def turn(image, factor):
         """(H, W) -> (W, H)."""
@@ -89,7 +89,7 @@ def test_a_view_passes():
     assert turn.check(lambda image, factor: image.T).status == "ok"
 
 
-def test_a_mistake_is_named_in_any_number_type():
+def test_mistake_is_named_in_any_type():
     scale = make_scale()
     for wrong in (
         lambda image, factor: image + factor,
@@ -132,7 +132,7 @@ def test_wrong_types_and_shapes_are_told(result, says):
     assert says in verdict.message
 
 
-def test_the_smallest_failing_case_is_shown():
+def test_smallest_failing_case_is_shown():
     verdict = make_scale().check(lambda image, factor: image * factor + (image.numel() > 6))
     assert verdict.status == "wrong"
     assert verdict.case["image"].shape == (3, 4)
@@ -146,24 +146,24 @@ def test_nan_does_not_pass():
     assert verdict.status == "wrong"
 
 
-def test_an_error_names_kind_text_and_line():
+def test_error_names_kind_and_line():
     verdict = make_scale().check(lambda image, factor: image @ image)
     assert verdict.status == "error"
     assert "RuntimeError" in verdict.message
 
 
-def test_the_students_line_is_quoted():
+def test_student_line_is_quoted():
     names = typed("def scale(image, factor):\n    return image.nonsense\n")
     assert "`return image.nonsense`" in make_scale().check(names["scale"]).message
 
 
-def test_a_call_instead_of_the_function_is_told():
+def test_call_instead_of_function_is_told():
     verdict = make_scale().check(torch.ones(2, 3))
     assert verdict.status == "type"
     assert "itself" in verdict.message
 
 
-def test_the_model_answer_is_recognised_and_not_counted():
+def test_model_answer_is_not_counted():
     scale = make_scale()
     assert scale.check(scale.answer).status == "own"
     assert scale.check(scale).status == "own"
@@ -219,7 +219,7 @@ def test_values_of_several_parts(answer, status, says):
     assert (verdict.status, says in verdict.message) == (status, True), verdict
 
 
-def test_a_wrong_value_does_not_show_the_right_one():
+def test_wrong_value_hides_right_one():
     @exercise("99.0", "Count", minutes=1, kind="value", mistakes={"halved": mistake("halved", 62)})
     def count():
         """A count."""
@@ -233,7 +233,7 @@ def test_a_wrong_value_does_not_show_the_right_one():
         assert count.check(right).status == "ok"
 
 
-def test_a_grid_may_be_a_list_or_a_tensor():
+def test_grid_passes_as_list_or_tensor():
     @exercise(
         "99.0",
         "Grid",
@@ -254,23 +254,26 @@ def test_a_grid_may_be_a_list_or_a_tensor():
     assert table.check([[1, 2], [3, 5]]).status == "wrong"
 
 
-def test_choices_are_forgiving_in_case_and_strict_in_declaration():
-    options = {"minutes": 1, "kind": "choice", "choices": {"a": "one", "b": "two"}}
+CHOICE = {"minutes": 1, "kind": "choice", "choices": {"a": "one", "b": "two"}}
 
-    @exercise("99.0", "Choose", mistakes={"two": mistake("not two", "b")}, **options)
+
+def make_choice():
+    @exercise("99.0", "Choose", mistakes={"two": mistake("not two", "b")}, **CHOICE)
     def pick():
         """Which."""
         return "a"
 
-    assert [pick.check(x).status for x in ("a", " A ", "b", "c", 3)] == [
-        "ok",
-        "ok",
-        "mistake",
-        "type",
-        "type",
-    ]
+    return pick
+
+
+def test_choices_ignore_case():
+    statuses = [make_choice().check(answer).status for answer in ("a", " A ", "b", "c", 3)]
+    assert statuses == ["ok", "ok", "mistake", "type", "type"]
+
+
+def test_choices_need_every_mistake():
     with pytest.raises(ValueError, match="wrong choice"):
-        exercise("99.9", "Choose", mistakes={}, **options)(pick.model)
+        exercise("99.9", "Choose", mistakes={}, **CHOICE)(make_choice().model)
 
 
 def typed(code, **names):
@@ -295,7 +298,7 @@ def test_repair_is_not_attempted_while_unchanged():
     assert scale.check(lambda image, factor: image * factor).status == "ok"
 
 
-def test_an_optimiser_changes_nothing_that_is_put_back():
+def test_optimizer_needs_no_restore():
     code = (
         "import torch\nfrom course_utils.judging import guard\n"
         "torch.optim.SGD([torch.zeros(2, requires_grad=True)], lr=1)\nprint(guard.restore())"
@@ -315,7 +318,7 @@ class Given(nn.Module):
 
 
 @pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
-def test_a_given_class_is_known_with_and_without_its_imports_beside_it(lead):
+def test_same_code_ignores_imports(lead):
     text = source.definition(Given, "Mine")
     assert source.same_code(typed(lead + text, nn=nn)["Mine"], text)
     changed = lead + text.replace("Linear(2, 2)", "Linear(2, 3)")
@@ -404,7 +407,7 @@ def test_incomplete_declarations_are_refused(options, says):
         make_scale(**options)
 
 
-def test_a_number_is_given_once():
+def test_number_is_given_once():
     exercise("99.0", "One", minutes=1, kind="value")(make_sizes().model)
 
     def other():
@@ -523,7 +526,7 @@ def test_ten_gigabytes_are_refused(answer):
     torch.zeros(2**20)  # and the session may allocate again
 
 
-def test_the_time_limit_is_for_all_cases_together():
+def test_time_limit_spans_all_cases():
     started = time.monotonic()
     make_scale(seconds=0.4, cases=lambda rng: [(torch.rand(2, i), 2.0) for i in range(2, 8)]).check(
         lambda image, factor: time.sleep(0.3)
@@ -531,7 +534,7 @@ def test_the_time_limit_is_for_all_cases_together():
     assert time.monotonic() - started < 1.5
 
 
-def test_the_limit_holds_without_timer_signals():
+def test_limit_holds_without_timer_signals():
     seen = []
     thread = threading.Thread(
         target=lambda: seen.append(guard.guarded(lambda: for_ever(0, 0), 0.3))
@@ -541,7 +544,7 @@ def test_the_limit_holds_without_timer_signals():
     assert seen[0].value == Stopped("TimeLimit")
 
 
-def test_an_alarm_of_somebody_else_goes_on():
+def test_guard_keeps_foreign_alarm():
     import signal
 
     if not hasattr(signal, "setitimer"):
@@ -559,7 +562,7 @@ def test_an_alarm_of_somebody_else_goes_on():
         signal.setitimer(signal.ITIMER_REAL, *outer)
 
 
-def test_an_input_changed_in_place_is_told_and_does_no_harm():
+def test_changed_input_is_told():
     scale = make_scale()
     verdict = scale.check(lambda image, factor: image.mul_(factor))
     assert verdict.status == "ok"
@@ -569,7 +572,7 @@ def test_an_input_changed_in_place_is_told_and_does_no_harm():
     assert wrong.expected.sum() > 0
 
 
-def test_redefined_builtins_are_put_back_and_told():
+def test_redefined_builtins_are_restored():
     def vandal(image, factor):
         builtins.sum = builtins.len = builtins.isinstance = lambda *_: True
         return image * 0
@@ -580,7 +583,7 @@ def test_redefined_builtins_are_put_back_and_told():
     assert "sum" in verdict.notes[0]
 
 
-def test_a_patched_torch_makes_nothing_pass():
+def test_patched_torch_passes_nothing():
     def patch():
         torch.mul = torch.Tensor.mul = torch.Tensor.__mul__ = lambda *_: torch.zeros(2, 3)
         torch.allclose = torch.equal = F.conv2d = lambda *_, **__: True
@@ -624,7 +627,7 @@ def test_random_state_and_default_dtype_survive():
     assert torch.is_grad_enabled()
 
 
-def test_a_lone_process_survives_the_worst(tmp_path):
+def test_lone_process_survives_worst(tmp_path):
     """The same in a fresh interpreter, where no test runner catches what leaks."""
     code = """
 import sys
@@ -648,7 +651,7 @@ print(scale.check(lambda image, factor: factor * image).status)
 # Hints, solution, progress, carrying on ----------------------------------------------------------
 
 
-def test_one_hint_more_for_each_distinct_wrong_answer():
+def test_distinct_wrong_answer_unlocks_hint():
     scale = make_scale()
     assert scale.check(lambda image, factor: image + 1).hints == ("first hint",)
     assert scale.check(lambda image, factor: 1 + image).hints == ("first hint",)  # the same again
@@ -660,7 +663,7 @@ def test_one_hint_more_for_each_distinct_wrong_answer():
     assert scale.check(lambda image, factor: image * factor).hints == ()
 
 
-def test_the_solution_opens_after_a_pass_or_three_tries():
+def test_solution_opens_after_three_tries():
     scale = make_scale()
     assert "return image * factor" in str(scale.solution(now=True))
     for i in range(3):
@@ -672,7 +675,7 @@ def test_the_solution_opens_after_a_pass_or_three_tries():
     assert "return image * factor" in passed.solution()._repr_mimebundle_()["text/html"]
 
 
-def test_progress_is_kept_exported_and_survives_damage(tmp_path):
+def test_progress_keeps_pass_and_tries():
     scale = make_scale()
     scale.check(lambda image, factor: image + factor)
     scale.check(lambda image, factor: image * factor)
@@ -680,9 +683,17 @@ def test_progress_is_kept_exported_and_survives_damage(tmp_path):
     entry = progress.load()[scale.number]
     assert entry["passed"]
     assert entry["verdict"] == "wrong"
-    assert [one["verdict"] for one in entry["tries"]] == ["mistake", "wrong"]
+    assert [attempt["verdict"] for attempt in entry["tries"]] == ["mistake", "wrong"]
+
+
+def test_progress_is_exported(tmp_path):
+    make_scale().check(lambda image, factor: image + factor)
     rows = progress.export(tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert "You added the factor" in rows[1]
+
+
+def test_progress_survives_damage(tmp_path):
+    scale = make_scale()
     progress.path().write_text("{ damaged")
     assert progress.load() == {}
     assert (tmp_path / "progress.damaged.json").read_text() == "{ damaged"
@@ -690,7 +701,7 @@ def test_progress_is_kept_exported_and_survives_damage(tmp_path):
     assert json.loads(progress.path().read_text())[scale.number]["passed"]
 
 
-def test_a_full_disk_loses_nothing(monkeypatch):
+def test_full_disk_loses_nothing(monkeypatch):
     scale = make_scale()
     scale.check(lambda image, factor: image * factor)
     before = progress.path().read_text()
@@ -706,7 +717,7 @@ def test_a_full_disk_loses_nothing(monkeypatch):
     assert [file.name for file in progress.path().parent.iterdir()] == ["progress.json"]
 
 
-def test_carry_on_says_which_answer_it_takes(capsys):
+def test_carry_on_names_its_answer(capsys):
     scale = make_scale()
 
     def mine(image, factor):
@@ -737,7 +748,7 @@ def test_expect_turns_other_verdicts_into_errors(monkeypatch):
     assert progress.load() == {}
 
 
-def test_a_seed_makes_hidden_cases_without_hidden_code(monkeypatch):
+def test_seed_makes_hidden_cases(monkeypatch):
     scale = make_scale()
     known = [image * factor for image, factor in pairs(torch.Generator().manual_seed(0))]
 
@@ -749,7 +760,7 @@ def test_a_seed_makes_hidden_cases_without_hidden_code(monkeypatch):
     assert scale.check(hard_coded).status == "wrong"
 
 
-def test_the_two_halves_of_judging_agree():
+def test_judging_halves_agree():
     scale = make_scale()
     for answer in (lambda i, f: i * f, lambda i, f: i + f, lambda i, f: 1 / 0):
         seen = scale.observe_all(answer, seed=3)
@@ -760,7 +771,7 @@ def test_the_two_halves_of_judging_agree():
 # Feedback ----------------------------------------------------------------------------------------
 
 
-def test_feedback_is_rich_and_plain_and_escaped():
+def test_feedback_is_escaped_and_plain():
     verdict = make_scale().check(lambda image, factor: print("<b>hello</b>"))
     assert verdict.findings == ("returns-nothing",)
     bundle = verdict._repr_mimebundle_()
@@ -770,7 +781,7 @@ def test_feedback_is_rich_and_plain_and_escaped():
     assert 'data-status="mistake"' in bundle["text/html"]
 
 
-def test_images_are_shown_as_pictures_with_words():
+def test_images_are_shown_with_words():
     verdict = make_scale(
         cases=lambda rng: [(torch.rand(n, 20, generator=rng), 2.0) for n in (16, 17)]
     ).check(lambda image, factor: image - factor)

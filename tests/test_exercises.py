@@ -35,18 +35,18 @@ def stub(exercise):
     return names[exercise.name]
 
 
-def test_the_registry_is_not_empty():
+def test_registry_is_not_empty():
     assert len(ALL) >= 6
 
 
 @each()
-def test_the_stub_is_not_attempted(exercise):
+def test_stub_is_not_attempted(exercise):
     assert exercise.judge(stub(exercise)).status == "todo"
 
 
 @each()
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_model_answer_passes(exercise, seed):
+def test_model_answer_passes(exercise, seed):
     answer = exercise.answer
     if exercise.kind == "module":
         answer = type(answer.__name__, (answer,), {})
@@ -56,7 +56,7 @@ def test_the_model_answer_passes(exercise, seed):
 
 @each([e for e in ALL if e.oracle])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_oracle_passes(exercise, seed):
+def test_oracle_passes(exercise, seed):
     answer = exercise.oracle() if exercise.is_value else exercise.oracle
     verdict = exercise.judge(as_answer(exercise, answer), seed)
     assert verdict.status == "ok", verdict
@@ -162,7 +162,7 @@ def test_cases_are_seeded_and_never_constant(exercise):
 
 
 @each()
-def test_stub_and_solution_define_the_same_name(exercise):
+def test_stub_and_solution_share_name(exercise):
     names = {
         "torch": torch,
         "nn": torch.nn,

@@ -86,7 +86,7 @@ def test_module_imports_only_earlier_layers(path):
         'importlib.import_module("course_utils.publishing")',
     ],
 )
-def test_out_of_order_reports_later_or_sibling_layer(source):
+def test_out_of_order_reports_later_layer(source):
     assert out_of_order("figures", source) == ["publishing"]
     assert out_of_order("marking", source) == ["publishing"]
     assert out_of_order("publishing", source) == []

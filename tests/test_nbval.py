@@ -29,7 +29,7 @@ EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in disco
 
 @EACH_NOTEBOOK
 @pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
-def test_notebook_runs_and_its_checks_say_what_the_edition_expects(edition, name, request):
+def test_notebook_runs_with_expected_verdicts(edition, name, request):
     ran = request.getfixturevalue(f"executed_{edition}") / name
     assert run_notebooks.failures(ran) == []
     cells = nbformat.read(ran, as_version=4).cells
@@ -37,7 +37,7 @@ def test_notebook_runs_and_its_checks_say_what_the_edition_expects(edition, name
 
 
 @EACH_NOTEBOOK
-def test_no_output_of_a_run_gives_an_answer_before_its_check(name, executed_student):
+def test_outputs_give_no_answer_away(name, executed_student):
     exercises = {exercise.number: exercise for exercise in all_exercises()}
     page = page_of(executed_student / name, exercises)
     assert list(answer_rules.answers_come_after(page)) == []
@@ -154,7 +154,7 @@ def first_exercise():
     [("todo", "solution"), ("ok", "stub"), ("ok", "wrong")],
     ids=["student's stub holds its answer", "tutor's edition holds a stub", "a wrong model"],
 )
-def test_a_check_that_says_something_else_fails(expect, answer, first_exercise, tmp_path):
+def test_unexpected_verdict_fails(expect, answer, first_exercise, tmp_path):
     exercise, cells = first_exercise
     sources = {"solution": exercise.solution_source(), "stub": exercise.stub_source()}
     sources["wrong"] = f"{exercise.name} = lambda *given: 'wrong'"
@@ -171,7 +171,7 @@ def code(name, source):
     return new_code_cell(source, id=name)
 
 
-def test_a_run_is_kept_whatever_happens_in_it(tmp_path, monkeypatch):
+def test_failed_run_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(run_notebooks, "CELL_SECONDS", 3)
     folder = tmp_path / "stored"
     sees = "import os, ipywidgets; print('COURSE_EXPECT' in os.environ); ipywidgets.IntSlider(7)"

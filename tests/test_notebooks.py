@@ -33,7 +33,7 @@ def test_notebook_keeps_the_rule(path, rule):
     assert list(RULES[rule](page(path))) == []
 
 
-def test_each_exercise_stands_in_exactly_one_notebook():
+def test_exercise_stands_in_one_notebook():
     assert in_exactly_one([page(path) for path in discover()], list(declared())) == []
 
 
@@ -262,22 +262,22 @@ def found_in(page: Page) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
-def test_a_good_notebook_keeps_all_rules(change):
+def test_good_notebook_keeps_all_rules(change):
     assert found_in(doctored(change)) == {}
 
 
 @pytest.mark.parametrize(
     ("rule", "how"), [(rule, how) for rule, ways in DOCTORED.items() for how in ways]
 )
-def test_a_notebook_that_breaks_one_rule_is_caught_by_this_rule(rule, how):
+def test_broken_rule_is_caught(rule, how):
     assert list(found_in(doctored(DOCTORED[rule][how]))) == [rule]
 
 
-def test_every_rule_has_a_notebook_that_breaks_it():
+def test_every_rule_can_be_broken():
     assert set(DOCTORED) == set(RULES)
 
 
-def test_exercises_and_reading_must_fit_into_the_stated_time():
+def test_exercises_fit_stated_time():
     page = doctored(edit(0, "45 minutes", "40 minutes"))
     page.path = NOTEBOOKS / "further" / toy_workbook.NAME  # may be shorter than a sitting
     assert list(RULES["timing"](page)) == []
@@ -312,7 +312,7 @@ def test_every_exercises_own_answer_is_recognised(number):
     assert list(RULES["answers_come_after"](page)) == []
 
 
-def test_an_exercise_in_two_notebooks_or_in_none_is_caught():
+def test_misplaced_exercise_is_caught():
     good = doctored(HARMLESS["nothing"])
     assert in_exactly_one([good], list(TOY_EXERCISES)) == []
     assert in_exactly_one([good, good], ["9.1"]) == ["exercise 9.1 stands in 2 notebooks"]

@@ -375,7 +375,7 @@ def test_untrained_decoder_is_seeded(picture):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cycle_spin_gains_4_db_on_slice(seed):
+def test_cycle_spin_gains_decibels(seed):
     image = datasets.mr_slice()[0].float() / 255
     scan = KSpace(kspace_mask(image.shape, 0.3, seed=seed))
     y = scan(image)

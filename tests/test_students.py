@@ -61,7 +61,7 @@ def test_bank_is_told_the_truth(workbook):
 
 
 @pytest.mark.parametrize("workbook", WORKBOOKS)
-def test_bank_passes_or_fails_on_every_seed(workbook):
+def test_bank_verdicts_hold_for_seeds(workbook):
     faults = []
     for answer in ANSWERS:
         if answer.workbook != workbook:
@@ -83,7 +83,7 @@ def test_bank_passes_or_fails_on_every_seed(workbook):
 
 @pytest.mark.weekly
 @pytest.mark.parametrize("seed", SEEDS)
-def test_bank_is_told_the_truth_on_all_seeds(seed):
+def test_bank_hears_only_truth(seed):
     results = list(bank.run(ANSWERS, seed))
     faults = [f"{kind}: {answer.id}" for answer, _, kind in results
               if kind in ("passes", "rejected", "misleading", "empty")]  # fmt: skip

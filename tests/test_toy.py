@@ -59,21 +59,21 @@ def alone(course) -> Path:
     return course
 
 
-def test_the_courses_own_tests_accept_the_toy(course):
+def test_own_tests_accept_toy(course):
     failed, passed = outcome(course, PROOF, ABOUT_TOY)
     assert failed == set()
     assert passed > 100
 
 
 @pytest.mark.executed
-def test_nbval_runs_both_editions_of_the_toy(alone):
+def test_nbval_runs_both_toy_editions(alone):
     failed, passed = outcome(alone, ["test_nbval"], "09_toy")
     assert failed == set()
     assert passed >= 5  # both editions run; answers, alternative texts and figures stand right
 
 
 @pytest.mark.executed
-def test_a_broken_toy_is_refused(alone):
+def test_broken_toy_is_refused(alone):
     package = alone / "course_utils"
     broken = {
         package / "exercises" / "toy.py": ("return 2 * 24", "return 2 + 24"),
@@ -88,6 +88,6 @@ def test_a_broken_toy_is_refused(alone):
     assert outcome(alone, files, "9.3 or ToyFigure or student-09_toy")[0] == set(files)
 
 
-def test_the_toy_is_in_the_stored_form():
+def test_toy_is_in_stored_form():
     text = tidy.tidy(toy_workbook.stored())
     assert tidy.tidy(tidy.read(text)) == text

@@ -53,7 +53,7 @@ def workbook(lab, open_workbook):
     return opened
 
 
-def test_the_stop_button_keeps_the_history_and_the_kernel(workbook):
+def test_stop_button_keeps_kernel_history(workbook):
     page, cells = workbook.page, workbook.page.locator(".jp-Notebook .jp-CodeCell")
     page.keyboard.press("Shift+Enter")
     bar = cells.nth(1).locator(".jp-OutputArea-output [role=progressbar], .widget-hprogress")
@@ -74,7 +74,7 @@ def test_the_stop_button_keeps_the_history_and_the_kernel(workbook):
     assert seen["again"] == 1
 
 
-def test_cells_that_waited_behind_it_can_be_run_afterwards(workbook):
+def test_waiting_cells_run_after_interrupt(workbook):
     page, cells = workbook.page, workbook.page.locator(".jp-Notebook .jp-CodeCell")
     page.keyboard.press("Shift+Enter")
     cells.nth(1).locator(".widget-hprogress").first.wait_for(timeout=60_000)

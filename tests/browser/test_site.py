@@ -38,7 +38,7 @@ def visit(chromium, built):
 
 
 @each_in_a_theme(WORKBOOKS, first="light")
-def test_page_of_workbook_is_accessible_and_alive(name, theme, executed_student, visit):
+def test_workbook_page_is_accessible(name, theme, executed_student, visit):
     notebook = nbformat.read(executed_student / name, as_version=4)
     figures = len(figures_of(notebook))
     page = visit(name.with_suffix(".html"), figures)

@@ -47,7 +47,7 @@ def test_run_all_ends_without_error(name, open_workbook):
     )
 
 
-def test_an_error_output_is_noticed(open_workbook, lab):
+def test_error_output_is_noticed(open_workbook, lab):
     broken = new_notebook(cells=[new_code_cell("1 / 0")], metadata=KERNEL)
     nbformat.write(broken, lab.folder / "broken.ipynb")
     (error,) = open_workbook("broken.ipynb").run_all()
@@ -63,7 +63,7 @@ def answerable():
     raise LookupError("no workbook holds a value exercise")
 
 
-def test_a_wrong_and_then_a_right_answer_typed_into_the_cell(open_workbook):
+def test_typed_answers_get_their_verdicts(open_workbook):
     name, exercise = answerable()
     mistake = next(iter(exercise.mistakes.values()))
     message, value = mistake.words, mistake.answer
