@@ -122,7 +122,7 @@ def _passes(evidence: Evidence, code, name: str, names: dict) -> bool:
     scope = dict(names)
 
     def run(case: tuple):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # cheaper: one for every edit and case
         return evidence.exercise.observe(scope[name], case)
 
     outcome = guard.guarded(lambda: exec(code, scope), SECONDS_EACH, undo=list)
