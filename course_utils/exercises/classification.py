@@ -170,15 +170,15 @@ def hidden_units(budget, inputs, classes):
     },
     oracle=lambda: "c",
     mistakes={
-        "logistic-regression-weight": mistake(
-            "Not both. Logistic regression has a weight of its own for every pixel: what changes for "
-            "it if pixel 7 is now called pixel 912, in every image?",
+        "both": mistake(
+            "Not both. Logistic regression has a weight of its own for every pixel: what changes "
+            "for it if pixel 7 is now called pixel 912, in every image?",
             "a",
         ),
-        "neither-3-3": mistake(
+        "neither": mistake(
             "Not neither. A 3×3 kernel looks at nine neighbours: are they neighbours still?", "b"
         ),
-        "other-way-round": mistake(
+        "exchanged": mistake(
             "It is the other way round. Which of the two models knows which pixels are neighbours?",
             "d",
         ),

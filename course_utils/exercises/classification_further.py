@@ -93,17 +93,17 @@ def _starved_layers():
     },
     oracle=_starved_layers,
     mistakes={
-        "dense-layers-stand": mistake(
+        "dense": mistake(
             "The dense layers stand next to the loss. "
             "How many slopes does their gradient pass, and how many does that of the first layer?",
             "b",
         ),
-        "alike-gradient-multiplied": mistake(
+        "alike": mistake(
             "Not alike: a gradient is multiplied by one more slope in each layer it passes. "
             "Which layers are farthest from the loss?",
             "c",
         ),
-        "relu-good-starting": mistake(
+        "no-problem": mistake(
             "With ReLU and good starting weights you may be lucky. "
             "Here are sigmoids, whose slope is a quarter at most, six in a row.",
             "d",

@@ -250,8 +250,8 @@ OF_STOPPING = {
         limit=lambda patience: 10**6,
     ),
     "tie-counts": mistake(
-        "An equal loss counts as a new lowest in your code. A tie is no progress: compare with `<`, "
-        "not `<=`.",
+        "An equal loss counts as a new lowest in your code. A tie is no progress: compare with "
+        "`<`, not `<=`.",
         new_lowest=lambda loss, best, before: loss <= best,
     ),
     "compared-with-before": mistake(
@@ -324,8 +324,8 @@ OF_STOPPING = {
         lambda valid_loss, patience: stop_with()(valid_loss, patience)[0],
     ),
     "trained-alone": mistake(
-        "You return only how many epochs were trained. Two numbers are wanted: before it, the epoch "
-        "to keep.",
+        "You return only how many epochs were trained. Two numbers are wanted: before it, the "
+        "epoch to keep.",
         lambda valid_loss, patience: stop_with()(valid_loss, patience)[1],
     ),
 }

@@ -97,8 +97,8 @@ OF_THE_WIDTH = {
         each=lambda inputs, classes: 1 + classes,
     ),
     "multiplied": mistake(
-        "You multiplied inputs and classes, as in a network without hidden layer. A hidden unit has "
-        "inputs *plus* classes weights: the two layers are added.",
+        "You multiplied inputs and classes, as in a network without hidden layer. A hidden unit "
+        "has inputs *plus* classes weights: the two layers are added.",
         each=lambda inputs, classes: inputs * classes, paid=lambda classes: 0,
     ),
     "multiplied-with-biases": mistake(
@@ -211,8 +211,8 @@ OF_THE_EPOCH = {
         example=(18, 56.6),
     ),
     "not-best-on-validation": mistake(
-        "Another epoch has a higher accuracy on the validation set than the one you chose. Keep the "
-        "epoch where the column `valid` is highest, not the first rise or the smallest gap.",
+        "Another epoch has a higher accuracy on the validation set than the one you chose. Keep "
+        "the epoch where the column `valid` is highest, not the first rise or the smallest gap.",
         when=lambda answer: _pair(answer) and answer[0] in TABLE and answer[0] != RIGHT_EPOCH,
         example=(16, 58.2),
     ),

@@ -170,13 +170,13 @@ OF_THE_NETWORK = {
         network_with(flatten=lambda maps: maps.permute(0, 2, 3, 1).flatten(1)),
     ),
     "self-forgotten": mistake(
-        "`pool1` is not known inside forward. The layers belong to the network: write `self.pool1`, "
-        "and `self.` before the other layers too.",
+        "`pool1` is not known inside forward. The layers belong to the network: write "
+        "`self.pool1`, and `self.` before the other layers too.",
         network(lambda _net, _x: _unknown("pool1")),
     ),
     "self-forgotten-conv1": mistake(
-        "`conv1` is not known inside forward. The layers belong to the network: write `self.conv1`, "
-        "and `self.` before the other layers too.",
+        "`conv1` is not known inside forward. The layers belong to the network: write "
+        "`self.conv1`, and `self.` before the other layers too.",
         network(lambda _net, _x: _unknown("conv1")),
     ),
     "relu-behind-dense": mistake(
@@ -228,8 +228,8 @@ OF_THE_NETWORK = {
         network(new_layers),
     ),
     "dropout-added": mistake(
-        "Your scores are random: the same images get other ones in a second run, as from a dropout. "
-        "The network here has none.",
+        "Your scores are random: the same images get other ones in a second run, as from a "
+        "dropout. The network here has none.",
         network_with(drop=F.dropout),
     ),
     "returns-nothing": mistake(

@@ -1,10 +1,15 @@
 """Exercises of workbook 06: batches, momentum, learning rates for each weight, Adam."""
 
-import math
-
 import torch
 
-from course_utils.exercise import exercise, mistake
+from course_utils.exercise import exercise
+from course_utils.exercises import optimiser_answers, optimiser_mistakes, optimiser_values
+from course_utils.exercises.optimiser_answers import (
+    adam_memory,
+    by_torch,
+    gradients_of_any_size,
+    walked,
+)
 
 
 # --- 6.1 ----------------------------------------------------------------------------------------
@@ -14,25 +19,7 @@ from course_utils.exercise import exercise, mistake
     minutes=2,
     kind="value",
     oracle=lambda: len(torch.arange(50_000).split(128)),
-    mistakes={
-        "390-full-batches": mistake(
-            "390 full batches leave 80 images over, and they make a batch too, a smaller one.", 390
-        ),
-        "128-many-images": mistake(
-            "128 is how many images a batch holds, not how many batches there are.", 128
-        ),
-        "batch-used-images": mistake(
-            "A batch is used or it is not. The images left over make one more, smaller batch.",
-            when=lambda value: abs(value - 390.625) < 0.01,
-            example=390.625,
-        ),
-        "update-image-batches": mistake(
-            "One update for every image is what batches of 1 would give.", 50_000
-        ),
-        "update-epoch-single": mistake(
-            "One update in an epoch is what a single batch of all images would give.", 1
-        ),
-    },
+    mistakes=optimiser_values.OF_UPDATES,
     hints=[
         "Every batch makes one update.",
         "How many full batches of 128 fit into 50,000, and is anything left over?",
@@ -62,50 +49,9 @@ def _positions():
     minutes=4,
     kind="value",
     oracle=_positions,
-    mistakes={
-        "gradient-counted-twice": mistake(
-            "The gradient is counted twice. It is already in v, so the step is w + v "
-            "and nothing else.",
-            (-0.2, -0.49, -0.861),
-        ),
-        "looked-step-ahead": mistake(
-            "You looked one step ahead, which is Nesterov's variant. Here the step is w + v.",
-            (
-                -0.19,
-                -0.461,
-                -0.8049,
-            ),
-        ),
-        "weighted-new-gradient": mistake(
-            "You weighted the new gradient with 1 − α, as an average does. "
-            "This rule adds −η·g in full.",
-            (-0.01, -0.029, -0.0561),
-        ),
-        "descent-without-momentum": mistake(
-            "That is descent without momentum: each step is −η·g. "
-            "Keep 0.9 of the last velocity and add it.",
-            (-0.1, -0.2, -0.3),
-        ),
-        "those-velocities-position": mistake(
-            "Those are the velocities. The position adds them up, one after the other.",
-            (
-                -0.1,
-                -0.19,
-                -0.271,
-            ),
-        ),
-        "climbed-velocity-takes": mistake(
-            "You climbed. The velocity takes −η·g, so w falls when g is 1.", (0.1, 0.29, 0.561)
-        ),
-        "whole-velocity-kept": mistake(
-            "The whole velocity was kept, as if α were 1. Multiply it by 0.9 before you add.",
-            (
-                -0.1,
-                -0.3,
-                -0.6,
-            ),
-        ),
-    },
+    parts=("after one step", "after two", "after three"),
+    switches=optimiser_values.positions_with,
+    mistakes=optimiser_values.OF_POSITIONS,
     hints=[
         "Keep two columns, v and w. Both start at 0.",
         "The second velocity is 0.9 · (−0.1) − 0.1.",
@@ -146,40 +92,10 @@ def _both_largest():
     minutes=5,
     kind="value",
     oracle=_both_largest,
-    mistakes={
-        "gave-momentum-limit": mistake(
-            "You gave momentum the limit of plain descent. With momentum the limit is larger: "
-            "the velocity of the last step brakes the next one.",
-            (0.5, 0.5),
-        ),
-        "made-momentum-less": mistake(
-            "You made momentum less stable. It allows larger rates, by the factor 1 + α, "
-            "not smaller ones.",
-            (0.5, 0.05),
-        ),
-        "1-leads-minimum": mistake(
-            "η = 1/a leads to the minimum in one step. Larger rates overshoot, "
-            "but up to twice that they still come closer with every step.",
-            (0.25, 0.475),
-        ),
-        "momentum-takes-ten": mistake(
-            "Momentum takes ten times longer steps in the end, but the limit does not grow by 10: "
-            "near it, steps change sign and brake each other.",
-            (0.5, 5.0),
-        ),
-        "multiplied-curvature-steeper": mistake(
-            "You multiplied by the curvature. The steeper the valley, the smaller the rate must be.",
-            (
-                8.0,
-                15.2,
-            ),
-        ),
-        "limit-rule-counts": mistake(
-            "That is the limit of the rule that counts the gradient twice. Use w + v.",
-            when=lambda pair: abs(pair[1] - 3.8 / 2.9 / 4) < 2e-3,
-            example=(0.5, 3.8 / 2.9 / 4),
-        ),
-    },
+    parts=("plain descent", "momentum"),
+    formula=("2 / a", "2 * (1 + alpha) / a"),
+    quantities={"a": 4, "alpha": 0.9},
+    mistakes=optimiser_values.OF_RATES,
     hints=[
         "One step of plain descent multiplies w by 1 − η·a. When does this stop shrinking?",
         "At the limit w changes its sign with every step and grows no more: w → −w, v → −v.",
@@ -192,68 +108,6 @@ def largest_rates():
     return 2 / 4, 2 * (1 + 0.9) / 4
 
 
-# --- Rules over many steps ------------------------------------------------------------------------
-def walked(step, case):
-    """(steps, weights): where a rule's `step` leads, given the gradient of every step."""
-    w, gradients, state, *constants = case
-    path = []
-    for gradient in gradients:
-        both = step(w, gradient, state, *constants)
-        if not (isinstance(both, tuple | list) and len(both) == 2):
-            raise TypeError("give back two things: the new weights, and the new memory")
-        w, state = both
-        path.append(w)
-    return torch.stack(path)
-
-
-def in_place(rule):
-    """The same rule, but written into the weights it was given."""
-
-    def step(w, *rest):
-        new, state = rule(w, *rest)
-        return w.copy_(new), state
-
-    return step
-
-
-IN_PLACE = (
-    "You changed w in place, as w -= … does, so all earlier positions changed with it. "
-    "Make a new tensor: w = w - …"
-)
-
-
-def by_torch(make):
-    """A step with the signature of ours, taken by the optimiser `make(weights, *constants)`."""
-
-    def step(w, gradient, state, *constants):
-        if not isinstance(state, list):
-            weight = w.clone().requires_grad_()
-            state = [weight, make([weight], *constants)]
-        weight, optimiser = state
-        weight.grad = gradient.clone()
-        optimiser.step()
-        return weight.detach().clone(), state
-
-    return step
-
-
-def gradients_of_any_size(state, *constants):
-    """Cases for a rule: few steps, 50 steps, and gradients of which some are tiny."""
-
-    def cases(rng):
-        for steps, weights, sizes in (
-            (3, 2, [1.0]),
-            (50, 3, [2.0]),
-            (12, 4, [1, 1e-2, 1e-4, 1e-5]),
-        ):
-            noise = torch.randn(steps, weights, generator=rng)
-            drift = torch.rand(weights, generator=rng) + 0.5
-            gradients = (noise + drift) * torch.tensor(sizes)
-            yield torch.randn(weights, generator=rng), gradients, state, *constants
-
-    return cases
-
-
 # --- 6.4 ----------------------------------------------------------------------------------------
 def _adagrad(w, gradient, r, eta=0.01, rho=0.9, eps=1e-8):
     """One step: weights and running mean of squared gradients -> both, updated."""
@@ -261,63 +115,23 @@ def _adagrad(w, gradient, r, eta=0.01, rho=0.9, eps=1e-8):
     return w - eta * gradient / (r**0.5 + eps), r
 
 
-def _rms(mean, root=lambda r, eps: r**0.5 + eps, keep=True):
-    """RMSprop with another running mean, another denominator or a state that is lost."""
-
-    def rmsprop_step(w, gradient, r, eta=0.01, rho=0.9, eps=1e-8):
-        new = mean(r, gradient, rho)
-        return w - eta * gradient / root(new, eps), new if keep else r
-
-    return rmsprop_step
-
-
-def _running_mean(r, g, rho):
-    return rho * r + (1 - rho) * g**2
-
-
 @exercise(
     "6.4",
     "Turn AdaGrad into RMSprop",
     minutes=4,
-    oracle=by_torch(lambda weights, eta, rho: torch.optim.RMSprop(weights, lr=eta, alpha=rho)),
-    cases=gradients_of_any_size(0, 0.02, 0.9),
+    oracle=by_torch(
+        lambda weights, eta, rho, eps: torch.optim.RMSprop(weights, lr=eta, alpha=rho, eps=eps),
+        lambda state, *_: (state["square_avg"].clone(),),
+    ),
+    cases=gradients_of_any_size(
+        0, [(0.02, 0.9, 1e-8), (0.02, 0.9, 1e-8), (0.05, 0.8, 1e-6), (0.1, 0.5, 0.1)]
+    ),
     observe=walked,
     start=_adagrad,
-    mistakes={
-        "two-weights-swapped": mistake(
-            "The two weights are swapped. The past has the large one, ρ.",
-            _rms(lambda r, g, rho: (1 - rho) * r + rho * g**2),
-        ),
-        "new-square-counts": mistake(
-            "The new square counts in full. In a mean the two weights add up to 1: give it 1 − ρ.",
-            _rms(lambda r, g, rho: rho * r + g**2),
-        ),
-        "past-counts-full": mistake(
-            "The past counts in full, so r can only grow. Multiply it by ρ.",
-            _rms(lambda r, g, rho: r + (1 - rho) * g**2),
-        ),
-        "everything-multiplied-belongs": mistake(
-            "Everything is multiplied by ρ. It belongs to the past; the new square gets 1 − ρ.",
-            _rms(lambda r, g, rho: rho * (r + g**2)),
-        ),
-        "forgot-square-gradient": mistake(
-            "You forgot to square the gradient. Where it is negative, the root becomes nan.",
-            _rms(lambda r, g, rho: rho * r + (1 - rho) * g),
-        ),
-        "moved-root-add": mistake(
-            "ε moved under the root. Add it after the root.",
-            _rms(_running_mean, lambda r, eps: (r + eps) ** 0.5),
-        ),
-        "root-gone-divide": mistake(
-            "The root is gone. Divide by √r + ε, not by r + ε.",
-            _rms(_running_mean, lambda r, eps: r + eps),
-        ),
-        "new-r-lost": mistake(
-            "The new r is lost: give it back as the second result, or every step starts afresh.",
-            _rms(_running_mean, keep=False),
-        ),
-        "changed-w-place": mistake(IN_PLACE, in_place(_rms(_running_mean))),
-    },
+    parts=("weights", "r"),
+    argument_names=("w", "gradients", "r", "eta", "rho", "eps"),
+    switches=optimiser_answers.rmsprop_with,
+    mistakes=optimiser_mistakes.OF_RMSPROP,
     hints=[
         "Only the line that computes r has to change.",
         "A running mean keeps the share ρ of what it was and takes the share 1 − ρ of the new.",
@@ -344,31 +158,8 @@ def _first_adam_step():
     minutes=3,
     kind="value",
     oracle=_first_adam_step,
-    mistakes={
-        "left-bias-correction": mistake(
-            "You left out the bias correction: that step is 3.16·η long. "
-            "Divide m by 1 − β₁ and r by 1 − β₂ first.",
-            (1 + 0.02 * 0.1 / math.sqrt(0.001)),
-        ),
-        "g-step-plain": mistake(
-            "That is η·g, the step of plain descent. Adam divides by √r̂, and r̂ is g² after one step.",
-            1.01,
-        ),
-        "step-wrong-sign": mistake(
-            "The step has the wrong sign. Against a negative gradient, w grows.", 0.98
-        ),
-        "corrected-r-m": mistake(
-            "You corrected r, but not m: it is still a tenth of the gradient.", 1.002
-        ),
-        "corrected-m-r": mistake(
-            "You corrected m, but not r: it is still a thousandth of g².",
-            (1 + 0.02 / math.sqrt(0.001)),
-        ),
-        "far-w-moves": mistake(
-            "That is how far w moves. Asked is where it stands afterwards; it started at 1.", 0.02
-        ),
-        "root-missing-divided": mistake("The root is missing: you divided by r̂, not by √r̂.", 1.04),
-    },
+    switches=optimiser_values.first_adam_with,
+    mistakes=optimiser_values.OF_FIRST_ADAM,
     hints=[
         "m and r start at 0. After one step m = 0.1·g and r = 0.001·g².",
         "m̂ = m/(1 − 0.9) and r̂ = r/(1 − 0.999): what is left?",
@@ -381,77 +172,22 @@ def first_adam_step():
 
 
 # --- 6.6 ----------------------------------------------------------------------------------------
-def _adam(
-    exponent=lambda t: t + 1,
-    correct=lambda value, beta, t: value / (1 - beta**t),
-    root=lambda r, eps: r**0.5 + eps,
-    sign=-1,
-    swap=False,
-    kept=lambda old, new: new,
-    recursive=False,
-):
-    """Adam with one of its parts changed; the exponent is a function of the steps before."""
-
-    def adam_step(w, gradient, state, eta=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
-        m, r, t = state
-        beta1, beta2 = (beta2, beta1) if swap else (beta1, beta2)
-        m = beta1 * m + (1 - beta1) * gradient
-        r = beta2 * r + (1 - beta2) * gradient**2
-        with_m, with_r = correct(m, beta1, exponent(t)), correct(r, beta2, exponent(t))
-        w = w + sign * eta * with_m / root(with_r, eps)
-        new = (with_m, with_r, t + 1) if recursive else (m, r, t + 1)
-        return w, kept(state, new)
-
-    return adam_step
-
-
 @exercise(
     "6.6",
     "Write adam_step",
     minutes=12,
-    oracle=by_torch(lambda weights, eta: torch.optim.Adam(weights, lr=eta)),
-    cases=gradients_of_any_size((0, 0, 0), 0.05),
+    oracle=by_torch(
+        lambda weights, eta, beta1=0.9, beta2=0.999, eps=1e-8: torch.optim.Adam(
+            weights, lr=eta, betas=(beta1, beta2), eps=eps
+        ),
+        adam_memory,
+    ),
+    cases=gradients_of_any_size((0, 0, 0), [(0.05,), (0.05,), (0.05,), (0.1, 0.4, 0.3, 0.01)]),
     observe=walked,
-    mistakes={
-        "m-r-t": mistake(
-            "m, r and t start afresh with every step. Give back the new ones, (m, r, t).",
-            _adam(kept=lambda old, new: old),
-        ),
-        "left-bias-correction": mistake(
-            "You left out the bias correction: m and r start at 0 and are too small at first.",
-            _adam(correct=lambda value, beta, t: value),
-        ),
-        "root-add-after": mistake(
-            "ε is under the root. Add it after the root: √r̂ + ε.",
-            _adam(root=lambda r, eps: (r + eps) ** 0.5),
-        ),
-        "keep-corrected-m": mistake(
-            "You keep the corrected m̂ and r̂ as the state, so the correction is corrected again. "
-            "Keep m and r; use m̂ and r̂ for this step only.",
-            _adam(recursive=True),
-        ),
-        "t-move-step": mistake(
-            "t does not move on: every step is corrected as if it were the first.",
-            _adam(exponent=lambda t: 1),
-        ),
-        "t-counts-many": mistake(
-            "t counts one too many: in the first step the exponent is 1.",
-            _adam(exponent=lambda t: t + 2),
-        ),
-        "corrected-instead-1": mistake(
-            "You corrected with β instead of 1 − βᵗ.",
-            _adam(correct=lambda value, beta, t: value / beta),
-        ),
-        "swapped-mean-gradients": mistake(
-            "β₁ and β₂ are swapped. The mean of the gradients has the short memory, 0.9.",
-            _adam(swap=True),
-        ),
-        "root-missing-divide": mistake(
-            "The root is missing. Divide by √r̂ + ε.", _adam(root=lambda r, eps: r + eps)
-        ),
-        "climbed-subtract-step": mistake("You climbed. Subtract the step.", _adam(sign=1)),
-        "changed-w-place": mistake(IN_PLACE, in_place(_adam())),
-    },
+    parts=("weights", "m", "r", "t"),
+    argument_names=("w", "gradients", "state", "eta", "beta1", "beta2", "eps"),
+    switches=optimiser_answers.adam_without_decay,
+    mistakes=optimiser_mistakes.OF_ADAM,
     hints=[
         "Unpack the state first: m, r, t = state. Then count this step: t = t + 1.",
         "Two running means, as in RMSprop: m of the gradients, r of their squares.",

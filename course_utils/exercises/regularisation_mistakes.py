@@ -81,8 +81,8 @@ OF_THE_PENALTY = {
         pull=lambda w, strength, eta: strength * w.sign(),
     ),
     "norm-for-square": mistake(
-        "You took the derivative of λ‖w‖, the length itself. The penalty is the sum of the squares: "
-        "its derivative is 2λw.",
+        "You took the derivative of λ‖w‖, the length itself. The penalty is the sum of the "
+        "squares: its derivative is 2λw.",
         pull=lambda w, strength, eta: strength * w / w.norm(),
     ),
     "two-without-strength": mistake(

@@ -49,8 +49,8 @@ OF_THE_LOOP = {
         loss=lambda scores, y: F.cross_entropy(scores, y) / 3,
     ),
     "negative-loss": _loop(
-        "The loss has a minus before it, so every step climbs: the loss grows. Leave its sign as it "
-        "is.",
+        "The loss has a minus before it, so every step climbs: the loss grows. Leave its sign as "
+        "it is.",
         loss=lambda scores, y: -F.cross_entropy(scores, y),
     ),
     "nll-of-scores": _loop(
