@@ -1,4 +1,4 @@
-"""The mistakes of 6.11, gradients of many networks, and what is said of them: each an answer from settings."""
+"""The mistakes of 6.11, gradients of many networks: each an answer from settings."""
 
 import torch
 

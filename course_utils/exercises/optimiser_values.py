@@ -130,7 +130,8 @@ OF_POSITIONS = {
         alpha=0.0,
     ),
     "velocities": mistake(
-        "Those are the velocities. The position adds them up, one after the other.",
+        "Those are the velocities; multiplying the old position by α gives the same numbers. The "
+        "position adds the velocities up, one after the other.",
         show=lambda positions, velocities: velocities[1:],
     ),
     "uphill": mistake(
@@ -154,11 +155,6 @@ OF_POSITIONS = {
         "Your numbers come one step late: they begin with the start, or each step uses the old "
         "velocity. Compute the new v, then w + v; the first number is where w is after one step.",
         show=lambda positions, velocities: positions[:3],
-    ),
-    "decayed-position": mistake(
-        "You multiplied the position by α. It is the velocity that α shrinks; w keeps all of its "
-        "way.",
-        move=lambda w, v, g, eta, alpha: alpha * w - eta * g,
     ),
     "start-included": mistake(
         "Four numbers are one too many: the start is included. Asked is where w is after one, two "

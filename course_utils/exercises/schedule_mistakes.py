@@ -1,4 +1,4 @@
-"""The mistakes of 6.10, the one-cycle schedule, and what is said of them: each an answer from settings."""
+"""The mistakes of 6.10, the one-cycle schedule: each an answer from settings."""
 
 import torch
 

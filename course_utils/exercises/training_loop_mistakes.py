@@ -181,7 +181,7 @@ OF_THE_LOOP = {
         ),
     ),
     "no-training": mistake(
-        "Nothing is trained: the model runs on the test images alone. Learn from every batch first.",
+        "Nothing is trained: the model runs on the test images alone. Learn from every batch.",
         only_tests,
     ),
     "train-missing": _loop(
