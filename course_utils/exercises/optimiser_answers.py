@@ -5,22 +5,28 @@ With the settings' defaults an answer is right. The rules are observed by `walke
 
 import torch
 
+KEPT, CHANGED = "kept", "changed in place"
+OLD_WEIGHTS = "the old weights"  # the name of the part that says so
+
 
 def walked(step, case):
-    """(weights, memory …) after every step, where a rule's `step` leads, given the gradients."""
+    """(weights, memory …) after every step of a rule, and whether the old weights were kept."""
     w, gradients, state, *constants = case
-    path, memories = [], []
+    w = w.clone()
+    path, memories, changed = [], [], False
     for gradient in gradients:
+        old, kept = w, w.clone()
         both = step(w, gradient, state, *constants)
+        changed |= not torch.equal(old, kept)
         if both is None:
             return None
         if not (isinstance(both, tuple | list) and len(both) == 2):
             raise TypeError("two things have to come back: the new weights, and the new memory")
         w, state = both
-        path.append(w)
+        path.append(w.detach().clone() if isinstance(w, torch.Tensor) else w)
         memories.append(_parts_of(state))
     parts = [list(part) for part in zip(*memories, strict=True)]
-    return torch.stack(path), *(_stacked(part) for part in parts)
+    return _stacked(path), *(_stacked(part) for part in parts), CHANGED if changed else KEPT
 
 
 def _parts_of(memory: object) -> tuple:

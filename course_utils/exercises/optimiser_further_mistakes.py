@@ -38,6 +38,11 @@ OF_NESTEROV = only_these_in_pairs({
         "The new v is lost: give it back as the second result.",
         memory=lambda old, new, moved: old,
     ),
+    "alpha-on-whole-step": mistake(
+        "α multiplies the whole step, the gradient too. It belongs to v alone: w + αv − ηg, "
+        "without brackets round v − ηg.",
+        move=lambda w, v, g, eta, alpha: w + alpha * (v - eta * g),
+    ),
     "gradient-weighted": mistake(
         "You weighted the gradient with 1 − α in v. Here it counts in full.",
         velocity=lambda v, g, eta, alpha: alpha * v - (1 - alpha) * eta * g,

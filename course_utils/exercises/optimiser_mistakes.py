@@ -90,6 +90,16 @@ OF_RMSPROP = only_these_in_pairs({
         "You took the plain average of past and new. Their shares are ρ and 1 − ρ.",
         mean=lambda r, g, rho: (r + g**2) / 2,
     ),
+    "one-r-for-all": mistake(
+        "You use one r for all weights, from the mean of the squares over the tensor. Each weight "
+        "has an r by itself.",
+        mean=lambda r, g, rho: rho * r + (1 - rho) * (g**2).mean(),
+    ),
+    "one-r-as-sum": mistake(
+        "You use one r for all weights, from the sum of the squares over the tensor (the squared "
+        "length of the gradient). Each weight has an r by itself.",
+        mean=lambda r, g, rho: rho * r + (1 - rho) * (g**2).sum(),
+    ),
     "rho-written-in": mistake(
         "You wrote 0.9 into the function. ρ is its argument `rho`, and the check calls it with "
         "other values.",
@@ -154,7 +164,7 @@ OF_RMSPROP = only_these_in_pairs({
 
 
 def _only_weights_are_nan(seen) -> bool:
-    weights, m, r, _ = seen
+    weights, m, r, *_ = seen
     return bool(weights.isnan().all() and m.isfinite().all() and r.isfinite().all())
 
 
@@ -279,6 +289,17 @@ def of_adam(make) -> dict:
             "1 − β₂ times the new.",
             second=lambda r, g, beta, m: r + g**2,
         ),
+        "both-in-full": mistake(
+            "The new gradient and the new square count in full. In a mean the two shares add up to "
+            "1: give them 1 − β₁ and 1 − β₂.",
+            first=lambda m, g, beta: beta * m + g,
+            second=lambda r, g, beta, m: beta * r + g**2,
+        ),
+        "both-shares-exchanged": mistake(
+            "The two shares are swapped in m and in r. The past has the large one, β.",
+            first=lambda m, g, beta: (1 - beta) * m + beta * g,
+            second=lambda r, g, beta, m: (1 - beta) * r + beta * g**2,
+        ),
         "m-is-gradient": mistake(
             "m is the newest gradient alone. It is a running mean: β₁ times the past and 1 − β₁ "
             "times the new.",
@@ -305,12 +326,12 @@ def of_adam(make) -> dict:
         "one-r-for-all": mistake(
             "You use one r for all weights, the mean over the tensor. Each number has an r by "
             "itself.",
-            second=lambda r, g, beta, m: beta * r + (1 - beta) * (g**2).mean() + 0 * g,
+            second=lambda r, g, beta, m: beta * r + (1 - beta) * (g**2).mean(),
         ),
         "one-r-as-sum": mistake(
             "You use one r for all weights, from a sum over the tensor. Each number has an r by "
             "itself.",
-            second=lambda r, g, beta, m: beta * r + (1 - beta) * (g**2).sum() + 0 * g,
+            second=lambda r, g, beta, m: beta * r + (1 - beta) * (g**2).sum(),
         ),
         "count-from-0": mistake(
             "All weights are nan from the first step on, though m and r are numbers: something is "

@@ -5,6 +5,7 @@ import torch
 from course_utils.exercise import exercise
 from course_utils.exercises import optimiser_answers, optimiser_mistakes, optimiser_values
 from course_utils.exercises.optimiser_answers import (
+    OLD_WEIGHTS,
     adam_memory,
     by_torch,
     gradients_of_any_size,
@@ -128,7 +129,7 @@ def _adagrad(w, gradient, r, eta=0.01, rho=0.9, eps=1e-8):
     ),
     observe=walked,
     start=_adagrad,
-    parts=("weights", "r"),
+    parts=("weights", "r", OLD_WEIGHTS),
     argument_names=("w", "gradients", "r", "eta", "rho", "eps"),
     switches=optimiser_answers.rmsprop_with,
     mistakes=optimiser_mistakes.OF_RMSPROP,
@@ -184,7 +185,7 @@ def first_adam_step():
     ),
     cases=gradients_of_any_size((0, 0, 0), [(0.05,), (0.05,), (0.05,), (0.1, 0.4, 0.3, 0.01)]),
     observe=walked,
-    parts=("weights", "m", "r", "t"),
+    parts=("weights", "m", "r", "t", OLD_WEIGHTS),
     argument_names=("w", "gradients", "state", "eta", "beta1", "beta2", "eps"),
     switches=optimiser_answers.adam_without_decay,
     mistakes=optimiser_mistakes.OF_ADAM,

@@ -11,6 +11,7 @@ from course_utils.exercises import (
 )
 from course_utils.exercises import optimiser_further_mistakes as wrong
 from course_utils.exercises.optimiser_answers import (
+    OLD_WEIGHTS,
     adam_memory,
     by_torch,
     gradients_of_any_size,
@@ -29,7 +30,7 @@ from course_utils.exercises.optimiser_answers import (
     ),
     cases=gradients_of_any_size(0, [(0.05, 0.9), (0.05, 0.9), (0.02, 0.5), (0.1, 0.8)]),
     observe=walked,
-    parts=("weights", "v"),
+    parts=("weights", "v", OLD_WEIGHTS),
     argument_names=("w", "gradients", "v", "eta", "alpha"),
     switches=optimiser_answers.nesterov_with,
     mistakes=wrong.OF_NESTEROV,
@@ -85,10 +86,10 @@ def decayed():
         adam_memory,
     ),
     cases=gradients_of_any_size(
-        (0, 0, 0), [(0.05, 0.2), (0.05, 0.2), (0.05, 0.4), (0.1, 0.3, 0.4, 0.3, 0.01)]
+        (0, 0, 0), [(0.05, 0.2), (0.05, 0.2), (0.05, 0.01), (0.1, 0.3, 0.4, 0.3, 0.01)]
     ),
     observe=walked,
-    parts=("weights", "m", "r", "t"),
+    parts=("weights", "m", "r", "t", OLD_WEIGHTS),
     argument_names=("w", "gradients", "state", "eta", "decay", "beta1", "beta2", "eps"),
     switches=optimiser_answers.adam_with,
     mistakes=wrong.OF_ADAMW,
