@@ -206,7 +206,7 @@ def _observe_head(build, case):
     with torch.device("meta"):  # allocates nothing, however large it is
         head = make()
     if not isinstance(head, nn.Module):
-        raise TypeError(f"small_head() gives {head!r}, not an nn.Module; is there a return?")
+        return None if head is None else {"type": type(head).__name__}
     maps = torch.rand(case)
     if _is_lazy(head):  # a lazy layer has its sizes after the first call
         head = copy.deepcopy(make())
@@ -276,6 +276,12 @@ def _too_large(seen, layer):
                 nn.Linear(1000, 1000),
             ),
         ),
+        "no-module": mistake(
+            "Your function returns something other than a module. "
+            "Put the layers into nn.Sequential(…), one after the other, and return that.",
+            when=lambda seen: "type" in seen,
+            example=lambda: (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000)),
+        ),
         "nothing-to-learn": mistake(
             "There is nothing to learn in your head. "
             "Scores need weights: a dense layer from the averages to the classes.",
@@ -283,8 +289,8 @@ def _too_large(seen, layer):
             example=lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9)),
         ),
         "batch-of-one-squeezed": mistake(
-            "With a single image your head loses the axis of the images: squeeze() drops every "
-            "axis of length 1. Use flatten(1), which keeps the first axis.",
+            "With a single image your head loses the axis of the images, as squeeze() and "
+            "flatten(0) do. Use flatten(1), which keeps the first axis.",
             when=lambda seen: seen["shape of the scores"] == (1000,) and seen["images"] == 1,
             example=lambda: _Squeezing(),
         ),

@@ -8,9 +8,20 @@ from course_utils.exercise import mistake
 
 
 # --- 4.5 -----------------------------------------------------------------------------------------
+def _collected(layers, counts, collect):
+    """What is made of the counts of all layers; see `count_parameters_with`."""
+    own = [c for layer, c in zip(layers, counts, strict=True) if layer[0] in ("conv", "dense")]
+    if collect == "list":
+        return own
+    if collect == "how many":
+        return len(own)
+    chosen = {"round": counts[:1], "last": counts[-1:], "first": own[:1], "own last": own[-1:]}
+    return sum(chosen.get(collect, counts))
+
+
 def count_parameters_with(
-    conv_bias="filter", dense_bias="output", kernel="square", inputs=True, pool="nothing",
-    kinds=("conv", "dense", "pool"), collect="sum",
+    conv_bias="filter", dense_bias="output", kernel="square", inputs=True, filters=True,
+    dense="product", pool="nothing", kinds=("conv", "dense", "pool"), collect="sum",
 ) -> Callable:  # fmt: skip
     """Make a count_parameters with these decisions in it.
 
@@ -19,7 +30,8 @@ def count_parameters_with(
     conv_bias, dense_bias : one bias for each "filter" or "output", "pair", "input", "layer",
         or "none"
     kernel : its weights in a slice: "square", "once" (k), "twice" (2 k), "five" (25 always)
-    inputs : whether a filter has a slice for every input channel
+    inputs, filters : whether a filter has a slice for every input channel, and all are counted
+    dense : inputs and outputs of a dense layer make a "product", or a "sum"
     pool : "nothing", "square" or "once"
     kinds : of layer that are counted
     collect : the "sum"; or the "first" or "own last" of those that have parameters;
@@ -38,19 +50,15 @@ def count_parameters_with(
             k = rest[0]
             slices *= {"once": k, "twice": 2 * k, "five": 25}.get(kernel, k * k)
         bias = conv_bias if kind == "conv" else dense_bias
-        return outputs * slices + {
+        if kind == "dense" and dense == "sum":
+            return start + outputs
+        weights = slices * (outputs if filters or kind == "dense" else 1)
+        return weights + {
             "none": 0, "layer": 1, "input": start, "pair": outputs * start,
         }.get(bias, outputs)  # fmt: skip
 
     def count_parameters(layers):
-        counts = [count(layer) for layer in layers]
-        own = [c for layer, c in zip(layers, counts, strict=True) if layer[0] in ("conv", "dense")]
-        if collect == "list":
-            return own
-        if collect == "how many":
-            return len(own)
-        chosen = {"round": counts[:1], "last": counts[-1:], "first": own[:1], "own last": own[-1:]}
-        return sum(chosen.get(collect, counts))
+        return _collected(layers, [count(layer) for layer in layers], collect)
 
     return count_parameters
 
@@ -96,6 +104,16 @@ COUNT_PARAMETERS = {
     ),
     "input-channels-missing": mistake(
         "The input channels are forgotten. A kernel has one slice for each of them.", inputs=False
+    ),
+    "one-filter-only": mistake(
+        "You count the weights of one filter in each convolution. Multiply by the outputs: "
+        "there is a filter for each of them.",
+        filters=False,
+    ),
+    "dense-added": mistake(
+        "You add inputs and outputs of a dense layer. "
+        "Every output has a weight for every input, and a bias: multiply.",
+        dense="sum",
     ),
     "kernel-not-squared": mistake(
         "A kernel of size k is a square: it has k · k weights in each slice, not k.", kernel="once"
@@ -157,15 +175,17 @@ COUNT_PARAMETERS = {
 
 # --- 4.7 ----------------------------------------------------------------------------------------
 def conv_cost_with(
-    side="right", kernel="square", bias="filter", inputs=("parameters", "work"),
-    groups=("parameters", "work"), work="places", filters=True, swapped=False,
+    frame="both", fits=True, strided=True, one=True, rounding="down", kernel="square",
+    bias="filter", inputs=("parameters", "work"), groups=("parameters", "work"),
+    work="places", filters=True, swapped=False,
 ) -> Callable:  # fmt: skip
     """Make a conv_cost with these decisions in it.
 
     Parameters
     ----------
-    side : of the output: "right", of the "input", without "padding", with it "once", without
-        "stride", without the last "one", rounded "up", or not at all ("fraction")
+    frame, fits, strided, one : whether the side of the output counts the padding on "both" sides,
+        "once" or not at all ("none"), subtracts the kernel, divides by the stride, and adds 1
+    rounding : of the steps: "down", "up" or "none"; or "input", the side that comes in
     kernel : its weights in a slice: "square", or "once" (k)
     bias : one for each "filter", "input", "pair"; "one" in all, or "none"
     inputs, groups : in which of the two numbers they are counted
@@ -175,21 +195,17 @@ def conv_cost_with(
     """
 
     def conv_cost(c_in, c_out, k, size, stride=1, padding=0, parts=1):
-        padded = size + {"padding": 0, "once": padding}.get(side, 2 * padding)
-        steps = (padded - k) / (1 if side == "stride" else stride)
-        length = {
-            "input": size,
-            "one": int(steps // 1),
-            "up": int(-(-steps // 1)) + 1,
-            "fraction": steps + 1,
-        }.get(side, int(steps // 1) + 1)
+        padded = size + {"none": 0, "once": padding}.get(frame, 2 * padding)
+        steps = (padded - (k if fits else 0)) / (stride if strided else 1)
+        steps = {"up": -int(-steps // 1), "none": steps}.get(rounding, int(steps // 1))
+        length = size if rounding == "input" else steps + one
         slices = {"once": k}.get(kernel, k * k)
         seen = {
             part: (c_in // (parts if part in groups else 1) if part in inputs else 1) * slices
             for part in ("parameters", "work")
         }
         biases = {"input": c_in, "pair": c_in * c_out, "one": 1, "none": 0}.get(bias, c_out)
-        places = {"once": 1, "row": length}.get(work, length**2)
+        places = {"once": 1, "row": length, "twice the side": 2 * length}.get(work, length**2)
         total = (c_out if filters else 1) * seen["work"] * places
         total = {"biases": total + c_out * places, "double": 2 * total}.get(work, total)
         both = c_out * seen["parameters"] + biases, total
@@ -206,29 +222,38 @@ CONV_COST = {
     ),
     "places-of-input": mistake(
         "You count places of the input. The kernel stops once for each place of the output.",
-        side="input",
+        rounding="input",
     ),
-    "padding-missing": mistake("The padding is missing in the size of the output.", side="padding"),
+    "padding-missing": mistake("The padding is missing in the size of the output.", frame="none"),
     "padding-once": mistake(
         "The padding is counted once in the size of the output. It lies on both sides: "
         "2 · padding.",
-        side="once",
+        frame="once",
     ),
-    "stride-missing": mistake("The stride is missing in the size of the output.", side="stride"),
+    "stride-missing": mistake("The stride is missing in the size of the output.", strided=False),
     "one-missing": mistake(
         "The output's side is one short. There is one place more than there are steps: add 1 "
         "after the division.",
-        side="one",
+        one=False,
     ),
     "rounded-up": mistake(
         "You rounded the side of the output up. Where the last window does not fit, it is left "
         "out: use //.",
-        side="up",
+        rounding="up",
     ),
     "not-rounded": mistake(
         "The side of your output is a fraction where the stride does not come out even. "
         "Only whole places count: use // for the division.",
-        side="fraction",
+        rounding="none",
+    ),
+    "kernel-not-subtracted": mistake(
+        "The kernel is not subtracted in the size of the output. It has to fit into the image: "
+        "size + 2 · padding − kernel.",
+        fits=False,
+    ),
+    "side-doubled": mistake(
+        "You double the side of the output. A map has rows times columns: square its side.",
+        work="twice the side",
     ),
     "one-row": mistake(
         "You count a map as one row. It has rows times columns: square its side.", work="row"

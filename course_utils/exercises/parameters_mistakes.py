@@ -70,6 +70,17 @@ FIRST_DENSE = {
         "You counted the next dense layer, from 256 to 84. The first one takes the 28 × 28 pixels.",
         256 * 84 + 84,
     ),
+    "bias-for-each-pair": mistake(
+        "You gave every output 256 biases, as with brackets round 784 + 256. "
+        "Each output has 784 weights and one bias.",
+        (784 + 256) * 256,
+    ),
+    "other-biases": mistake(
+        "Your number is 784 · 256 and a little more, so the weights fit, but not what you add for "
+        "the biases. Each of the outputs has one.",
+        when=lambda number: 0 < number - 784 * 256 < 2000,
+        example=784 * 256 + 84,
+    ),
     "bytes": mistake(
         "You multiplied by 4, which gives the bytes of memory. "
         "The question is for the number of parameters.",
@@ -201,6 +212,18 @@ FLAT_SIZE = {
         "The question is how many numbers arrive there.",
         400 * 10 + 10,
     ),
+    "not-whole-maps": mistake(
+        "As many numbers arrive as 16 whole maps hold, and yours is no multiple of 16. "
+        "Work out one map, rows times columns, and count it once for each filter.",
+        when=lambda number: number % 16 != 0,
+        example=10,
+    ),
+    "maps-not-square": mistake(
+        "Your number divided by the 16 maps is no square. The image is as high as it is wide, "
+        "so every map is a square too.",
+        when=lambda number: round((number / 16) ** 0.5) ** 2 != number / 16,
+        example=16 * 4 * 5,
+    ),
     "parameters-before": mistake(
         "You counted the parameters of the two convolutions. "
         "The question is how many numbers come out of the last pool.",
@@ -210,6 +233,17 @@ FLAT_SIZE = {
 
 # --- 4.4 ----------------------------------------------------------------------------------------
 SAME, VALID = 5087, 3167
+
+
+def _in_both(name: str, words: str, same: int, valid: int) -> dict[str, object]:
+    """A mistake that is made in both numbers, or in one of them only."""
+    return {
+        name: mistake(words, (same, valid)),
+        f"{name}-in-same": mistake(f"'Valid' is right; 'same' is not. {words}", (same, VALID)),
+        f"{name}-in-valid": mistake(f"'Same' is right; 'valid' is not. {words}", (SAME, valid)),
+    }
+
+
 WITHOUT_POOL = {
     "still-pooled": mistake(
         "767 still holds the pool. Without it the maps keep their size.",
@@ -221,47 +255,68 @@ WITHOUT_POOL = {
         "'Same' keeps 9×9 pixels, 'valid' loses an edge.",
         (VALID, SAME),
     ),
-    "one-map-passed-on": mistake(
+    **_in_both(
+        "one-map-passed-on",
         "You passed one map on to the dense layer. All three of them are flattened.",
-        (27 + 81 * 20 + 200, 27 + 49 * 20 + 200),
+        27 + 81 * 20 + 200,
+        27 + 49 * 20 + 200,
     ),
-    "with-biases": mistake(
-        "You counted the biases. This example leaves them out.", (SAME + 33, VALID + 33)
+    **_in_both(
+        "with-biases",
+        "You counted the biases. This example leaves them out.",
+        SAME + 33,
+        VALID + 33,
     ),
-    "with-dense-biases": mistake(
+    **_in_both(
+        "with-dense-biases",
         "You counted the biases of the two dense layers. This example leaves all biases out.",
-        (SAME + 30, VALID + 30),
+        SAME + 30,
+        VALID + 30,
     ),
-    "with-filter-biases": mistake(
+    **_in_both(
+        "with-filter-biases",
         "You counted the biases of the filters. This example leaves all biases out.",
-        (SAME + 3, VALID + 3),
+        SAME + 3,
+        VALID + 3,
     ),
-    "filters-missing": mistake(
+    **_in_both(
+        "filters-missing",
         "You left out the filters themselves: three kernels of 3×3 weights.",
-        (SAME - 27, VALID - 27),
+        SAME - 27,
+        VALID - 27,
     ),
-    "one-filter-only": mistake(
+    **_in_both(
+        "one-filter-only",
         "You counted the weights of one filter, 9. There are three filters.",
-        (SAME - 18, VALID - 18),
+        SAME - 18,
+        VALID - 18,
     ),
-    "filters-on-three-channels": mistake(
+    **_in_both(
+        "filters-on-three-channels",
         "You counted filters that see three channels. The picture is grey, with one input channel: "
         "a filter has 3 · 3 weights.",
-        (SAME + 54, VALID + 54),
+        SAME + 54,
+        VALID + 54,
     ),
-    "last-layer-missing": mistake(
+    **_in_both(
+        "last-layer-missing",
         "You left out the last dense layer, from the hidden outputs to the ten classes.",
-        (SAME - 200, VALID - 200),
+        SAME - 200,
+        VALID - 200,
     ),
-    "middle-layer-only": mistake(
+    **_in_both(
+        "middle-layer-only",
         "You counted the first dense layer only. The whole network is wanted: "
         "the filters and the last layer have weights too.",
-        (3 * 81 * 20, 3 * 49 * 20),
+        3 * 81 * 20,
+        3 * 49 * 20,
     ),
-    "numbers-that-arrive": mistake(
+    **_in_both(
+        "numbers-that-arrive",
         "You counted the numbers that arrive at the dense layer. "
         "Each of them has a weight for every one of the 20 hidden outputs; count the weights.",
-        (3 * 81, 3 * 49),
+        3 * 81,
+        3 * 49,
     ),
     "dense-network": mistake(
         "1,820 belongs to the dense network without filters, where one picture of 81 pixels "

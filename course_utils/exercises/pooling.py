@@ -69,8 +69,8 @@ def pooled_size():
     kind="value",
     oracle=lambda: tuple(torch.nn.MaxPool2d(2)(torch.zeros(24, 20, 36)).shape),
     parts=("channels", "rows", "columns"),
-    formula=("channels", "(rows - k) // s + 1", "(columns - k) // s + 1"),
-    quantities={"channels": 24, "rows": 20, "columns": 36, "k": 2, "s": 2},
+    formula=("24", "(20 - k) // s + 1", "(36 - k) // s + 1"),
+    quantities={"k": 2, "s": 2},
     mistakes=POOLED_SHAPE,
     hints=[
         "A pool does not add channels up. How many maps go in, and how many come out?",

@@ -60,7 +60,8 @@ def l2_pool_with(
         image = F.pad(image, [size // 2] * 4) if padded else image
         cut = cut_windows(image, size, stride, fill=0.0, **windows)
         if total == "deviation":
-            return cut.flatten(3).std(-1)
+            flat = cut.flatten(3) - cut.mean((-2, -1))[..., None]
+            return ((flat**2).sum(-1) / (size**2 - 1)).sqrt()
         cut = {"squares": cut**2, "magnitudes": cut.abs()}.get(terms, cut)
         if total in ("rows", "columns"):
             pooled = cut.sum(-1 if total == "columns" else -2)

@@ -77,6 +77,12 @@ FIRST_MAXIMUM = {
         when=several,
         example=torch.tensor([[5, 7], [2, 4]]),
     ),
+    "none-of-the-four": mistake(
+        "Your number is none of the four in the box. "
+        "A max pool computes nothing new: it keeps the largest number as it is.",
+        when=lambda value: float(value) not in (2, 3, 1, 5),
+        example=8,
+    ),
 }
 
 # --- 3.2 ----------------------------------------------------------------------------------------
@@ -276,5 +282,28 @@ SHIFTED_POOL = {
         "and you gave another count.",
         when=lambda value: numbers(value) is not None and numbers(value).size != 4,
         example=(0, 5, 3),
+    ),
+    "right-to-left": mistake(
+        "Your numbers run from right to left, in the reverse order. Begin at the left end.",
+        (3, 0, 5, 0),
+    ),
+    "not-in-the-row": mistake(
+        "One of your numbers does not stand in the row at all. A max pool computes nothing new: "
+        "of each pair it keeps one number as it is.",
+        when=lambda value: not set(map(float, value)) <= {0, 1, 2, 3, 5},
+        example=(0, 6, 1, 3),
+    ),
+    "last-number-kept": mistake(
+        "There is a 2 in your result. It stands at the right end of the row, "
+        "so it is the number that leaves in the shift.",
+        when=lambda value: 2 in value,
+        example=(0, 5, 1, 2),
+    ),
+    "wrong-pairs": mistake(
+        "Your numbers stand in the shifted row, but not each of them is the largest of its own "
+        "pair. Write the shifted row down, cut it into four pairs, and compare the two numbers of "
+        "each.",
+        when=lambda value: numbers(value).size == 4,
+        example=(0, 5, 1, 0),
     ),
 }

@@ -11,14 +11,15 @@ from course_utils.exercise import mistake
 
 
 # --- windows, for every pool of 03 and further/03 -----------------------------------------------
-def cut_windows(image, size, stride, moves="stride", count="down", fill=-torch.inf):
+def cut_windows(image, size, stride, moves="stride", count="down", extent="size", fill=-torch.inf):
     """(C, H, W) -> (C, H', W', size, size): the windows of a pool, as a student may cut them.
 
     Parameters
     ----------
     moves : "stride", "one", "size"; "placed" takes as many as the stride gives, one pixel apart
     count : of windows: "down" (right), "up", "short" by one, "square" (the rows' for both axes)
-    fill : what lies beyond the image where the count is rounded up
+    extent : a window's side: "size" (right), the "stride", one "less" or one "more"
+    fill : what lies beyond the image where a window does not fit
     """
     stride = {"one": 1, "size": size}.get(moves, stride)
     height, width = image.shape[1:]
@@ -33,7 +34,9 @@ def cut_windows(image, size, stride, moves="stride", count="down", fill=-torch.i
     elif count == "square":
         columns = rows
     step = 1 if moves == "placed" else stride
-    return image.unfold(1, size, step).unfold(2, size, step)[:, :rows, :columns]
+    side = {"stride": stride, "less": size - 1, "more": size + 1}.get(extent, size)
+    image = F.pad(image, (0, max(0, side - size)) * 2, value=fill)
+    return image.unfold(1, side, step).unfold(2, side, step)[:, :rows, :columns]
 
 
 def mix_channels(maps, channels="each"):
@@ -67,6 +70,21 @@ WINDOW = {
         "Your output is one row and one column short: the last window is missing. "
         "There are (H − size) // stride steps, and one window more.",
         count="short",
+    ),
+    "window-of-stride": mistake(
+        "Your window is as large as the stride. It starts at row i·stride, column j·stride, and "
+        "covers size × size numbers.",
+        extent="stride",
+    ),
+    "window-too-small": mistake(
+        "Your window is one row and one column too small. A slice leaves its end out: "
+        "start : start + size holds size numbers.",
+        extent="less",
+    ),
+    "window-too-large": mistake(
+        "Your window is one row and one column too large. A slice leaves its end out: "
+        "start : start + size holds size numbers.",
+        extent="more",
     ),
     "square-only": mistake(
         "You use the number of rows for the columns too, which is right for square images only. "
@@ -162,6 +180,11 @@ MAX_POOL = {
         "Your frame is made of zeros, and 0 wins where all numbers are negative. "
         "Pad with -torch.inf, which never wins.",
         fill=0.0,
+    ),
+    "frame-of-minus-one": mistake(
+        "Your frame is made of −1, which wins over every smaller number. "
+        "Pad with -torch.inf, which never wins.",
+        fill=-1.0,
     ),
     "search-starts-at-zero": mistake(
         "Your search for the maximum starts at 0, and 0 wins where all numbers are negative. "
