@@ -1,145 +1,15 @@
-"""What students get wrong in `conv2d` (2.5): a setting for every decision it takes."""
-
-import torch
-import torch.nn.functional as F
+"""What students get wrong in `conv2d` (2.5)."""
 
 from course_utils.exercise import mistake
-
-# --- 2.5 ----------------------------------------------------------------------------------------
-SIZES = {
-    "right": lambda room, step: room // step + 1,
-    "no one": lambda room, step: room // step,
-    "one inside": lambda room, step: (room + 1) // step,
-    "one too many": lambda room, step: room // step + 2,
-    "rounded up": lambda room, step: -(-room // step) + 1,
-}
-REDUCTIONS = {
-    "sum": torch.sum,
-    "mean": torch.mean,
-    "max": torch.max,
-    "first": lambda products: products.flatten()[0],
-    "magnitudes": lambda products: products.abs().sum(),
-}
-
-
-def sliding(
-    flip=(), kernel_transposed=False, kernel_channel=None, image_channel=None, channels="sum",
-    sides=("left", "right", "top", "bottom"), frame_value=0.0, frame="padding", strided="both",
-    windows="strided", size="right", map_size="own", reduction="sum", after=None, output=None,
-    kernel_axes=(1, 2), image_axes=(1, 2),
-):  # fmt: skip
-    """An answer to 2.5, with a setting for every decision it takes."""
-
-    def conv2d(image, kernel, stride=1, padding=0):
-        if channels != "sum":
-            return _by_channel(image, kernel, stride, padding, channels)
-        padded = _framed(image, kernel, padding, sides, frame, frame_value)
-        kernel = kernel.flip(flip) if flip else kernel
-        kernel = kernel.transpose(1, 2) if kernel_transposed else kernel
-        if kernel_channel is not None:
-            kernel = kernel[kernel_channel].expand_as(kernel)
-        if image_channel is not None:
-            padded = padded[image_channel].expand_as(padded)
-        steps = [stride if strided in (way, "both") else 1 for way in ("rows", "columns")]
-        height, width = (kernel.shape[axis] for axis in kernel_axes)
-        rooms = [
-            padded.shape[axis] - length
-            for axis, length in zip(image_axes, (height, width), strict=True)
-        ]
-        sizes = [SIZES[size](room, step) for room, step in zip(rooms, steps, strict=True)]
-        sizes = {"own": sizes, "exchanged": sizes[::-1], "rows": [sizes[0]] * 2,
-                 "columns": [sizes[1]] * 2}[map_size]  # fmt: skip
-        result = image.new_zeros(sizes)
-        for i in range(sizes[0]):
-            for j in range(sizes[1]):
-                top, left = _corner(i, j, steps, windows)
-                window = padded[:, top : top + height, left : left + width]
-                result[i, j] = REDUCTIONS[reduction](window * kernel)
-        return _finished(result, after, output)
-
-    return conv2d
-
-
-def _framed(image, kernel, padding, sides, frame, value):
-    width = {"padding": padding, "none": 0, "twice": 2 * padding, "one": 1,
-             "one where any": int(padding > 0)}.get(frame, padding)  # fmt: skip
-    if frame == "same":
-        width = kernel.shape[1] // 2
-    widths = [width if side in sides else 0 for side in ("left", "right", "top", "bottom")]
-    if frame == "copied":
-        return F.pad(image, widths, "replicate")
-    return F.pad(image, widths, value=value)
-
-
-def _corner(i, j, steps, windows):
-    """Where the window of output (i, j) begins."""
-    return {
-        "strided": (i * steps[0], j * steps[1]),
-        "adjacent": (i, j),
-        "rows only": (i * steps[0], j),
-        "columns only": (i, j * steps[1]),
-        "exchanged": (j * steps[0], i * steps[1]),
-        "fixed": (0, 0),
-    }[windows]
-
-
-def _finished(result, after, output):
-    result = {None: result, "relu": result.relu(), "negative": -result, "abs": result.abs()}[after]
-    return {
-        None: result,
-        "transposed": result.T,
-        "axes of one": result[None, None],
-        "last missing": result[:-1, :-1],
-        "added": result.sum(),
-        "first only": _only(result, 1, 1),
-        "first row only": _only(result, 1, None),
-        "running": result.flatten().cumsum(0).reshape(result.shape),
-        "running in row": result.cumsum(1),
-    }[output]
-
-
-def _only(result, rows, columns):
-    """All zeros but the first rows and columns: a `return` stands inside a loop."""
-    whole = torch.zeros_like(result)
-    whole[:rows, :columns] = result[:rows, :columns]
-    return whole
-
-
-def _by_channel(image, kernel, stride, padding, how):
-    maps = F.conv2d(image[None], kernel[:, None], None, stride, padding, groups=len(image))[0]
-    return {
-        "apart": maps, "mean": maps.mean(0), "first": maps[0], "last": maps[-1],
-        "max": maps.amax(0), "product": maps.prod(0),
-    }[how]  # fmt: skip
-
-
-def _holes(image, kernel, stride=1, padding=0):
-    """Every output is written where its window begins: holes between them."""
-    whole = sliding()(image, kernel, 1, padding)
-    result = torch.zeros_like(whole)
-    result[::stride, ::stride] = whole[::stride, ::stride]
-    return result
-
-
-def _beyond(image, kernel, stride=1, padding=0):
-    """The same in a map that is small enough: its end is passed."""
-    right = sliding()(image, kernel, 1, padding)
-    result = sliding()(image, kernel, stride, padding)
-    for i in range(0, right.shape[0], stride):
-        for j in range(0, right.shape[1], stride):
-            result[i, j] = right[i, j]
-    return result
-
-
-def _window_short(image, kernel, stride=1, padding=0):
-    """Window and kernel both lack their last row and column; the map's size is right."""
-    rows, columns = sliding()(image, kernel, stride, padding).shape
-    return sliding()(image, kernel[:, :-1, :-1], stride, padding)[:rows, :columns]
-
-
-def _arguments_exchanged(image, kernel, stride=1, padding=0):
-    return sliding()(image, kernel, padding + 1, stride - 1)
-
+from course_utils.exercises.conv2d_answers import (
+    arguments_exchanged,
+    beyond,
+    holes,
+    size_unpadded,
+    skipped,
+    sliding,
+    window_short,
+)  # fmt: skip
 
 _FOUR = "Padding goes on all four sides: left, right, top and bottom."
 _CORNER = "The window of output (i, j) starts at row i·stride, column j·stride."
@@ -196,9 +66,6 @@ CONV2D = {
         "Only the first product of each window counts. Add them all up with .sum().",
         reduction="first",
     ),
-    "magnitudes-added": mistake(
-        "You added absolute values of the products. Keep their signs.", reduction="magnitudes"
-    ),
     "channels-kept": mistake(
         "You kept one map for each channel. Add the channels too: one kernel makes one map.",
         channels="apart",
@@ -219,9 +86,6 @@ CONV2D = {
     "largest-channel": mistake(
         "You kept the largest of the channels' results (max). Add them.", channels="max"
     ),
-    "channels-multiplied": mistake(
-        "You multiplied the channels' results. Add them.", channels="product"
-    ),
     "kernel-first-slice": mistake(
         f"Every channel meets the kernel's first slice, kernel[0]. {_OWN}", kernel_channel=0
     ),
@@ -233,7 +97,9 @@ CONV2D = {
         image_channel=0,
     ),
     "padded-top-left": mistake(
-        f"You padded the top and the left only. {_FOUR}", sides=("top", "left")
+        "Only the zeros at the top and the left count in your map. Padding goes on all four sides, "
+        "and so the size has 2·padding in it.",
+        sides=("top", "left"),
     ),
     "padded-bottom-right": mistake(
         f"You padded the bottom and the right only. {_FOUR}", sides=("bottom", "right")
@@ -256,10 +122,6 @@ CONV2D = {
     ),
     "padding-always-one": mistake(
         "Your frame is always 1 wide, whatever `padding` says.", frame="one"
-    ),
-    "padding-one-where-any": mistake(
-        "Your frame is 1 wide wherever there is one. `padding` says how wide.",
-        frame="one where any",
     ),
     "padding-same": mistake(
         "Your frame is half as wide as the kernel (as for padding='same'). "
@@ -379,21 +241,49 @@ CONV2D = {
         lambda image, kernel, *_: sliding()(image, kernel),
     ),
     "stride-and-padding-exchanged": mistake(
-        "Stride and padding are exchanged.", _arguments_exchanged
+        "Stride and padding are exchanged.", arguments_exchanged
     ),
     "holes-between": mistake(
         "There are holes of zeros between your outputs: you write each where its window begins. "
         "Output (i, j) belongs to the window at row i·stride, column j·stride.",
-        _holes,
+        holes,
     ),
     "written-beyond-the-map": mistake(
         "You write each output where its window begins, and so beyond the end of the map. "
         "Count outputs: (i, j) belongs to the window at row i·stride, column j·stride.",
-        _beyond,
+        beyond,
     ),
     "window-one-short": mistake(
         "Your window is one row and one column short, and so is the kernel you multiply by. "
         "A slice ends before its second index: top : top + kH.",
-        _window_short,
+        window_short,
+    ),
+    "size-without-padding": mistake(
+        "Your frame is there, but the map's size does not count it: it has 2·padding in it.",
+        size_unpadded,
+    ),
+    "outputs-skipped": mistake(
+        "Your loops over the outputs go by the stride, so some stay 0. Count every output; the "
+        "stride says where its window begins, at row i·stride, column j·stride.",
+        skipped(False),
+    ),
+    "outputs-skipped-twice": mistake(
+        "Your loops over the outputs go by the stride, so some stay 0. The windows move by the "
+        "stride already: count every output.",
+        skipped(True),
     ),
 }
+
+# Pairs with these are not tried: they seldom come with another slip, and a verdict must be quick.
+for _name in (
+    "kernel-upside-down", "kernel-mirrored", "kernel-flipped-with-channels", "channels-reversed",
+    "square-by-height", "square-by-width", "first-product-only",
+    "last-channel-only", "largest-channel",  "kernel-last-slice",
+    "image-first-channel", "padded-left-right", "padded-top-bottom", "padding-always-one",
+     "padding-same", "frame-of-edges", "rows-strided-windows",
+    "columns-strided-windows", "windows-exchanged", "window-never-moves", "size-one-too-large",
+    "outputs-added", "first-output-only", "first-row-only", "sum-not-reset", "sum-reset-by-row",
+    "channels-for-kernel-height", "channels-for-image-height", "kernel-square-by-height",
+    "kernel-square-by-width", "signs-lost", "size-rounded-up",
+):  # fmt: skip
+    CONV2D[_name] = mistake(CONV2D[_name].words, sliding(**CONV2D[_name].switch))

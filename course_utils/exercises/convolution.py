@@ -4,7 +4,12 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise
-from course_utils.exercises import conv2d_mistakes, feature_map_mistakes, output_size_mistakes
+from course_utils.exercises import (
+    conv2d_answers,
+    conv2d_mistakes,
+    feature_map_mistakes,
+    output_size_mistakes,
+)
 
 
 def _as_numbers(answer, _case):
@@ -142,7 +147,7 @@ def _images_and_kernels(rng):
     minutes=15,
     oracle=_conv2d_by_torch,
     cases=_images_and_kernels,
-    switches=conv2d_mistakes.sliding,
+    switches=conv2d_answers.sliding,
     mistakes=conv2d_mistakes.CONV2D,
     hints=[
         "Pad first: make zeros of shape (C, H + 2·padding, W + 2·padding) "

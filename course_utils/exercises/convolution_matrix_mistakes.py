@@ -95,9 +95,9 @@ MATRIX = {
         "With dilation d, d − 1 zeros lie between them.",
         spacing="one",
     ),
-    "rows-without-dilation": mistake(
-        "The weights have their gaps, but your rows are counted without the dilation, so the last "
-        f"ones do not fit. {_FIT}",
+    "beyond-last-column": mistake(
+        "With dilation your weights fall beyond the last column. Count the rows with it, "
+        "n − d(k − 1); row i begins in column i, and weight a stands in column i + a·d.",
         rows="without dilation",
     ),
     "rows-without-dilation-cut": mistake(
@@ -361,6 +361,13 @@ KERNEL_GRADIENT = {
         "Your windows start one row and one column too late. "
         "In Python the first weight is (0, 0), and it meets pixels from (0, 0) on.",
         offset=1,
+    ),
+    "windows-never-move": mistake(
+        "All entries of your gradient are the same: the window of the image never moves. "
+        "For entry (a, b) it starts at row a, column b.",
+        lambda image, kernel, upstream: torch.full_like(
+            kernel, slide(image, upstream)[0, 0].item()
+        ),
     ),
     "square-by-height": mistake(
         "You took the kernel for square: its height stands for its width too.", _square(0)

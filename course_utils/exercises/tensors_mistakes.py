@@ -173,6 +173,15 @@ FLAT_INDEX = {
         "Your column steps over a row of 32 too. One column further is the next number.",
         PLANE + 2 * 32 + 3 * 32,
     ),
+    "strides-shifted": mistake(
+        "Your strides are shifted by one axis: the row steps over a plane and the column over a "
+        "row. The last axis, the column, has the step 1.",
+        PLANE + 2 * PLANE + 3 * 32,
+    ),
+    "image-size": mistake("That is how many numbers the whole image has.", 3 * PLANE),
+    "channel-begins": mistake(
+        "That is where channel 1 begins. Two rows and three columns come on top.", PLANE
+    ),
     "indices-given": mistake(
         "Those are the three indices. One number is wanted: the position, "
         "a sum of the indices times their strides.",
@@ -305,6 +314,19 @@ FLATTEN_BATCH = {
     "first-channel-only": mistake(
         "Only the first channel comes back. All channels belong in the row, one behind the other.",
         layout="first channel",
+    ),
+    "first-image-alone": mistake(
+        "Only the first image comes back, without its batch axis. The whole batch is wanted; "
+        "does `return` stand inside the loop?",
+        lambda images: images[0].flatten(),
+    ),
+    "channels-not-counted": mistake(
+        "A row of yours has room for H·W numbers only. Each image has C·H·W of them.",
+        lambda images: images.reshape(len(images), images.shape[2] * images.shape[3]),
+    ),
+    "sizes-added": mistake(
+        "You added channels, rows and columns. A row holds their product, C·H·W.",
+        lambda images: images.reshape(len(images), sum(images.shape[1:])),
     ),
     "size-fixed": mistake(
         f"You take 8 images of 3,072 numbers for granted. {_FIXED}",

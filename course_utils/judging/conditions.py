@@ -105,7 +105,7 @@ def wrong_entries(column: Column) -> str:
     off = ~close(wanted, got, column.tolerance)
     words = f"{off.size - off.sum()} of {off.size} numbers are right"
     if not 0 < off.sum() <= MOST_ENTRIES or off.ndim > 2:
-        return f"{words}."
+        return f"{words}; the others are marked below."
     places = [
         f"row {index[0] + 1}, column {index[1] + 1}" if off.ndim == 2 else f"number {index[0] + 1}"
         for index in np.argwhere(off)

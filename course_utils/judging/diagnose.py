@@ -23,7 +23,7 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import Other, Stopped, close, numbers, rank, same
+from course_utils.judging.observation import Other, Stopped, numbers, rank, same
 from course_utils.judging.observe import observe_trusted
 from course_utils.judging.verdict import Status
 
@@ -306,11 +306,10 @@ def _general(evidence: Evidence) -> Diagnosis:
         if shown is not None and (shown.type_only or not exercise.is_value):
             facts.append(shown.words)
         elif exercise.is_value:
-            facts.append(conditions.wrong_entries(columns[0]))
+            whole = Column("", evidence.aligned, evidence.expected, evidence.near)
+            facts.append(conditions.wrong_entries(whole))
         if layout.holds_the_right_numbers(columns[0]):
             facts.append("All the right numbers are there, but not all in the right places.")
-    if exercise.is_value and not exercise.accept:
-        facts.append(_count_of_right(evidence))
     if not exercise.is_value and not exercise.accept:
         wrong_columns = [column for column in columns if not column.is_right]
         facts.append(conditions.wrong_numbers(wrong_columns[0], evidence))
@@ -323,15 +322,6 @@ def _general(evidence: Evidence) -> Diagnosis:
     )
     status = Status.TYPE if shown is not None and shown.type_only else Status.WRONG
     return Diagnosis(status, _joined(*facts))
-
-
-def _count_of_right(evidence: Evidence) -> str:
-    """Of a grid of numbers, how many are right: they are marked, and none is told."""
-    wanted, got = numbers(evidence.expected[0]), numbers(evidence.aligned[0])
-    if wanted is None or got is None or wanted.ndim == 0 or wanted.shape != got.shape:
-        return ""
-    right = int(close(wanted, got, evidence.exercise.tolerance).sum())
-    return f"{right} of {wanted.size} numbers are right; the others are marked below."
 
 
 def _source_words(evidence: Evidence, most: int) -> str:
