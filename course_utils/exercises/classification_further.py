@@ -135,6 +135,7 @@ def _loss_curves(rng):
         return 0.01 * torch.rand(length, generator=rng)
 
     yield torch.tensor([0.9, 0.7, 0.7, 0.8, 0.6]), 2  # a tie is no new lowest loss
+    yield torch.tensor([0.8, 0.8, 0.9]), 2  # nor is one with the first epoch
     yield torch.tensor([0.9, 0.8, 0.85, 0.7, 0.4]) + wiggle(5), 1
     yield torch.tensor([0.9, 0.7, 0.75, 0.8, 0.78, 0.6]) + wiggle(6), 2
     yield torch.tensor([2.0, 1.5, 1.6, 1.4, 1.45, 1.43, 1.44, 0.7]) + wiggle(8), 3

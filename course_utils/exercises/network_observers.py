@@ -1,5 +1,6 @@
 """What workbook 05 observes of a network whose forward pass is the answer."""
 
+import copy
 import inspect
 
 import torch
@@ -26,7 +27,7 @@ def pictures(rng):
 def observe_network(answer, case):
     """Scores of a network with seeded weights in both modes, and what does not fit; see `PARTS`."""
     images, seed = case
-    network = answer() if inspect.isclass(answer) else answer
+    network = answer() if inspect.isclass(answer) else copy.deepcopy(answer)  # its own stays
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weights in network.parameters():
