@@ -274,6 +274,16 @@ OF_STOPPING = {
         "far. Update it with every new lowest.",
         remember=False,
     ),
+    "lowest-starts-at-0": mistake(
+        "Your code never finds a new lowest loss: it keeps epoch 0 and stops after `patience` "
+        "epochs. No loss is below 0, so let the lowest start as the first loss, or as inf.",
+        lambda valid_loss, patience: (0, min(patience, len(valid_loss))),
+    ),
+    "no-new-lowest": mistake(
+        "Your code never finds a new lowest loss after the first: it keeps epoch 0 always. Compare "
+        "each loss with the lowest so far.",
+        lambda valid_loss, patience: (0, min(patience + 1, len(valid_loss))),
+    ),
     "waiting-not-reset": mistake(
         "The epochs without progress are counted over the whole training. They have to be in a "
         "row: start again from 0 with every new lowest.",

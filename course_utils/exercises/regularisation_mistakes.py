@@ -92,6 +92,11 @@ OF_THE_PENALTY = {
         "Your pull is 2λ for every weight. The derivative of λw² has the weight in it.",
         pull=lambda w, strength, eta: 2 * strength + 0 * w,
     ),
+    "gradient-for-weight": mistake(
+        "Your penalty pulls along the gradient, 2λ times it. The derivative of λw² is 2λ times the "
+        "weight.",
+        _both(lambda w, g, eta, strength: w - eta * (g + 2 * strength * g)),
+    ),
     "mean-of-squares": mistake(
         "You divide the penalty by the number of weights, as for a mean. It is a sum.",
         pull=lambda w, strength, eta: 2 * strength * w / w.numel(),
