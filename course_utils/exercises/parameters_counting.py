@@ -240,6 +240,7 @@ CONV_COST = {
         "You rounded the side of the output up. Where the last window does not fit, it is left "
         "out: use //.",
         rounding="up",
+        one=True,  # not together with a missing 1, which would be `size` one smaller
     ),
     "not-rounded": mistake(
         "The side of your output is a fraction where the stride does not come out even. "

@@ -206,6 +206,7 @@ def gaussian_pool_with(
     return gaussian_pool2d
 
 
+# those given as answers are too rare to be tried in pairs, which takes time
 GAUSSIAN_POOL = {
     **WINDOW,
     "channels-added": mistake(
@@ -233,16 +234,16 @@ GAUSSIAN_POOL = {
     "divided-by-pixels": mistake(
         "You divided by the number of pixels of the window. Weights that differ add up to "
         "another number: divide them by their own sum.",
-        norm="pixels",
+        gaussian_pool_with(norm="pixels"),
     ),
     "mean-of-weighted": mistake(
         "You took the mean of the weighted numbers, which divides once more. "
         "Weights that add up to 1 make it a mean already: add up.",
-        reduce="mean",
+        gaussian_pool_with(reduce="mean"),
     ),
     "largest-weighted": mistake(
         "You kept the largest of the weighted numbers. A weighted mean adds them up.",
-        reduce="max",
+        gaussian_pool_with(reduce="max"),
     ),
     "centre-in-corner": mistake(
         "Your weights are largest in a corner. Measure the distance from the window's centre, "
@@ -252,7 +253,7 @@ GAUSSIAN_POOL = {
     "centre-in-end": mistake(
         "Your weights are largest in the last corner. Measure the distance from the window's "
         "centre, at (size − 1) / 2.",
-        centre="end",
+        gaussian_pool_with(centre="end"),
     ),
     "centre-whole": mistake(
         "Your centre is at size // 2, half a pixel off where the size is even. "
@@ -267,7 +268,7 @@ GAUSSIAN_POOL = {
     "positions-in-windows": mistake(
         "You measure distances in half windows, from −1 to 1, and sigma in pixels. "
         "Measure both in pixels: torch.arange(size) − (size − 1) / 2.",
-        centre="unit",
+        gaussian_pool_with(centre="unit"),
     ),
     "two-missing": mistake(
         "The exponent is −(distance²) / (2·sigma²); the 2 is missing.", exponent="two"
@@ -276,7 +277,8 @@ GAUSSIAN_POOL = {
         "The exponent is −(distance²) / (2·sigma²); your sigma is not squared.", exponent="sigma"
     ),
     "two-squared-too": mistake(
-        "The exponent is −(distance²) / (2·sigma²); you squared the 2 as well.", exponent="width"
+        "The exponent is −(distance²) / (2·sigma²); you squared the 2 as well.",
+        gaussian_pool_with(exponent="width"),
     ),
     "minus-missing": mistake(
         "Your weights grow outwards: the exponent has lost its minus sign. "
@@ -295,7 +297,7 @@ GAUSSIAN_POOL = {
     ),
     "radius-not-squared": mistake(
         "The exponent holds the squared distance, y² + x²; you took its root first.",
-        exponent="radius",
+        gaussian_pool_with(exponent="radius"),
     ),
     "alike": mistake("Your weights are all alike: that is average pooling.", reduce="alike"),
     "fades-across-only": mistake(
