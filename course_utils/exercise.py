@@ -262,12 +262,12 @@ class Exercise:
     def solution(self, now: bool = False) -> feedback.Shown:
         """Show the model answer: after a pass, after three distinct tries, or with `now=True`."""
         entry = progress.load().get(self.number)
-        left = TRIES_BEFORE_SOLUTION - (len(entry["tries"]) if entry else 0)
-        if now or (entry and entry["passed"]) or left <= 0:
+        tries_left = TRIES_BEFORE_SOLUTION - (len(entry["tries"]) if entry else 0)
+        if now or (entry and entry["passed"]) or tries_left <= 0:
             return feedback.code(f"{self.heading}: one way to do it", self.solution_source())
         return feedback.note(
-            f"The solution opens once your answer passes, or after {left} more different "
-            f"{'try' if left == 1 else 'tries'}. To see it at once: .solution(now=True)"
+            f"The solution opens once your answer passes, or after {tries_left} more different "
+            f"{'try' if tries_left == 1 else 'tries'}. To see it at once: .solution(now=True)"
         )
 
     # Judging in two halves -----------------------------------------------------------------------
@@ -313,8 +313,8 @@ class Exercise:
         ----------
         attempt : holds "message" and, since the second edition, "findings"
         """
-        if found := attempt.get("findings"):
-            return tuple(found)
+        if findings := attempt.get("findings"):
+            return tuple(findings)
         message = str(attempt.get("message", "")).strip()
         known = {mistake.words: name for name, mistake in self.mistakes.items()}
         known |= _first_edition().get(self.number, {})

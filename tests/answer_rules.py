@@ -73,8 +73,8 @@ def computed(tree: ast.AST) -> Iterator[str]:
 
 def characteristic(exercise) -> set[str]:
     """The expressions that make the model answer and do not stand in its stub."""
-    given = shown(ast.parse(exercise.stub_source()))
-    return set(computed(ast.parse(exercise.solution_source()))) - given
+    in_stub = shown(ast.parse(exercise.stub_source()))
+    return set(computed(ast.parse(exercise.solution_source()))) - in_stub
 
 
 def code_in(cell) -> Iterator[ast.AST]:
@@ -118,8 +118,8 @@ def gives_code(page: Page, before: list, exercise) -> bool:
     wanted = characteristic(exercise)
     if not wanted:
         return False
-    found = set().union(*(shown(tree) for cell in before for tree in code_in(cell)))
-    return sum(map(len, wanted & found)) >= GIVEN_AWAY * sum(map(len, wanted))
+    shown_before = set().union(*(shown(tree) for cell in before for tree in code_in(cell)))
+    return sum(map(len, wanted & shown_before)) >= GIVEN_AWAY * sum(map(len, wanted))
 
 
 def lists_of_numbers(text: str) -> Iterator[list[str]]:
@@ -209,8 +209,8 @@ def section_of(page: Page, position: int, number: str) -> list:
     """The cells from the heading above the exercise, its own left out, to the exercise."""
     for start in range(position, -1, -1):
         cell = page.cells[start]
-        found = re.findall(r"(?m)^## .*", cell.source) if cell.cell_type == "markdown" else []
-        if any("Exercise" not in heading and number not in heading for heading in found):
+        headings = re.findall(r"(?m)^## .*", cell.source) if cell.cell_type == "markdown" else []
+        if any("Exercise" not in heading and number not in heading for heading in headings):
             return page.cells[start : position + 1]
     return page.cells[: position + 1]
 
@@ -223,9 +223,9 @@ def answers_come_after(page: Page) -> Iterator[str]:
         if exercise is None:  # `exercise_cells` reports it
             continue
         before, section = page.cells[: position + 1], section_of(page, position, number)
-        asked = rf"\bex\.{exercise.name}\.(answer|model|solution)\b"
-        asked += rf"|\bfrom course_utils\.exercises\.\w+ import .*\b{exercise.name}\b"
-        if any(cell.cell_type == "code" and re.search(asked, cell.source) for cell in before):
+        pattern = rf"\bex\.{exercise.name}\.(answer|model|solution)\b"
+        pattern += rf"|\bfrom course_utils\.exercises\.\w+ import .*\b{exercise.name}\b"
+        if any(cell.cell_type == "code" and re.search(pattern, cell.source) for cell in before):
             yield f"{number}: the solution is asked for before the check"
         if gives_code(page, before, exercise):
             yield f"{number}: its code stands before its check"

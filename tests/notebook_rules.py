@@ -97,13 +97,13 @@ def headings(source: str) -> list[str]:
 def title(page: Page) -> Iterator[str]:
     """`# 2 · How …?`, or `# Further 2 · How …?`: a question or an imperative, and its number."""
     first, form = page.cells[0], "# Further N · Title" if page.is_further else "# N · Title"
-    found = re.match(form.replace("N", r"(\d+)").replace("Title", "(.+)"), first.source)
-    if first.cell_type != "markdown" or not found:
+    match = re.match(form.replace("N", r"(\d+)").replace("Title", "(.+)"), first.source)
+    if first.cell_type != "markdown" or not match:
         yield f"the first cell does not start with `{form}`"
-    elif int(found[1]) != int(page.path.name[:2]):
-        yield f"the title counts {found[1]}, the file {page.path.name[:2]}"
-    elif not found[2].strip().endswith("?") and found[2].split()[0] not in VERBS:
-        yield f"the title {found[2]!r} is no question and starts with no known verb"
+    elif int(match[1]) != int(page.path.name[:2]):
+        yield f"the title counts {match[1]}, the file {page.path.name[:2]}"
+    elif not match[2].strip().endswith("?") and match[2].split()[0] not in VERBS:
+        yield f"the title {match[2]!r} is no question and starts with no known verb"
     if sum(line.startswith("# ") for cell in page.prose for line in headings(cell.source)) > 1:
         yield "there is more than one heading of the first level"
 
@@ -123,8 +123,8 @@ def opening(page: Page) -> Iterator[str]:
 
 def minutes(page: Page) -> int | None:
     """The most minutes that the opening names."""
-    found = re.search(r"(?:(\d+)\s*[-–]\s*)?(\d+)[ \u00a0]minutes", page.cells[0].source)
-    return int(found[2]) if found else None
+    match = re.search(r"(?:(\d+)\s*[-–]\s*)?(\d+)[ \u00a0]minutes", page.cells[0].source)
+    return int(match[2]) if match else None
 
 
 @rule
@@ -162,9 +162,11 @@ def imports(page: Page) -> Iterator[str]:
 @rule
 def closing(page: Page) -> Iterator[str]:
     """Summary, Check yourself, Further reading, Next: the last headings, in this order."""
-    found = [line[3:] for cell in page.prose for line in headings(cell.source) if line[:3] == "## "]
-    if not page.is_start and found[-len(CLOSING) :] != CLOSING:
-        yield f"the last headings are {found[-len(CLOSING) :]}, not {CLOSING}"
+    titles = [
+        line[3:] for cell in page.prose for line in headings(cell.source) if line[:3] == "## "
+    ]
+    if not page.is_start and titles[-len(CLOSING) :] != CLOSING:
+        yield f"the last headings are {titles[-len(CLOSING) :]}, not {CLOSING}"
 
 
 @rule
@@ -248,8 +250,8 @@ def timing(page: Page) -> Iterator[str]:
 def tone(page: Page) -> Iterator[str]:
     """Plain words: no exclamation marks, nothing that is said to be easy."""
     for cell in page.prose:
-        for found in re.findall(r"(?i)!|\bsimply\b|\bobviously\b", plain(cell.source)):
-            yield f"{cell.id}: {found!r} in prose"
+        for words in re.findall(r"(?i)!|\bsimply\b|\bobviously\b", plain(cell.source)):
+            yield f"{cell.id}: {words!r} in prose"
 
 
 @rule
@@ -267,8 +269,8 @@ def alternatives(page: Page) -> Iterator[str]:
             name = ast.unparse(call.func)
             if name == "plt.show":
                 yield f"{cell.id}: plt.show() gives no alt text; use show(figure, alt=…)"
-            given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-            if name in ("show", "plotting.show") and given.get("alt", "''") in ("''", "None"):
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            if name in ("show", "plotting.show") and options.get("alt", "''") in ("''", "None"):
                 yield f"{cell.id}: show(…) without alt="
 
 
@@ -322,17 +324,17 @@ def exercise_cells(page: Page) -> Iterator[str]:
 
 def stub_problems(page: Page, position: int, exercise) -> Iterator[str]:
     """What is wrong with an exercise's cell: not the declared stub, or not judged "todo"."""
-    held = {ast.dump(node) for node in ast.parse(page.cells[position].source).body}
+    statements = {ast.dump(node) for node in ast.parse(page.cells[position].source).body}
     declared = {ast.dump(node) for node in ast.parse(exercise.stub_source()).body}
-    if not declared <= held:
+    if not declared <= statements:
         yield f"{exercise.number}: the cell does not hold the stub as declared"
         return
     namespace: dict = {}
     earlier = {cell.id for cell in page.cells[:position]}
     for cell, tree in trees(page):
         if cell.id in earlier:
-            found = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-            others = [node for node in found if "course_utils" not in ast.unparse(node)]
+            imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            others = [node for node in imports if "course_utils" not in ast.unparse(node)]
             exec(compile(ast.Module(others, []), cell.id, "exec"), namespace)
     exec(page.cells[position].source, namespace)
     status = exercise.judge(namespace[exercise.name]).status
@@ -353,19 +355,19 @@ def own_names(page: Page) -> Iterator[str]:
 
 def bound(tree: ast.AST) -> set[str]:
     """The names that a cell binds or deletes in the notebook's own scope."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, OWN_SCOPE):
-            found |= {getattr(node, "name", "")}
+            names |= {getattr(node, "name", "")}
             continue
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
+            names.add(node.id)
         if isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
+            names.add((node.asname or node.name).partition(".")[0])
         if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            found.add(node.name)
-        found |= bound(node) if not isinstance(node, COMPREHENSION) else set()
-    return found
+            names.add(node.name)
+        names |= bound(node) if not isinstance(node, COMPREHENSION) else set()
+    return names
 
 
 def in_exactly_one(pages: list[Page], numbers: list[str]) -> list[str]:

@@ -61,9 +61,9 @@ def test_release_holds_stubs(course, name):
     released, lesson = read(course, "release", name), assignment.assignments()[name]
     lesson = nbformat.read(lesson, as_version=4)
     assert len(released.cells) == len(lesson.cells)
-    for cell, given in zip(released.cells, lesson.cells, strict=True):
-        assert cell.source.rstrip() == given.source.rstrip()
-        assert cell.metadata.get("tags") == given.metadata.get("tags")
+    for cell, original in zip(released.cells, lesson.cells, strict=True):
+        assert cell.source.rstrip() == original.source.rstrip()
+        assert cell.metadata.get("tags") == original.metadata.get("tags")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,9 +79,9 @@ def test_release_holds_no_answer(course, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_source_locks_checks_with_points(course, name):
-    found = {"exercise": [], "check": []}
+    numbers_by_role = {"exercise": [], "check": []}
     for cell in read(course, "release", name).cells:
-        for role, numbers in found.items():
+        for role, numbers in numbers_by_role.items():
             if number := exercise_number(cell, role):
                 numbers.append(number)
                 about = cell.metadata.nbgrader
@@ -93,7 +93,7 @@ def test_source_locks_checks_with_points(course, name):
                 assert about.get("points", 0) == (
                     0 if role == "exercise" else known()[number].minutes
                 )
-    assert found["exercise"] == found["check"] != []
+    assert numbers_by_role["exercise"] == numbers_by_role["check"] != []
 
 
 def known():
@@ -117,10 +117,11 @@ def gradebook(course):
 
 def test_gradebook_lists_assignments_and_points(course):
     with gradebook(course) as book:
-        most = {one.name: one.max_score for one in book.assignments}
+        most = {each.name: each.max_score for each in book.assignments}
     assert most == {
         name: sum(
-            one.minutes for one in assignment.exercises_in(read(course, "release", name)).values()
+            exercise.minutes
+            for exercise in assignment.exercises_in(read(course, "release", name)).values()
         )
         for name in NAMES
     }

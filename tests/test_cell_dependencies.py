@@ -11,7 +11,7 @@ from course_utils.marking import assignment, submissions
 from course_utils.marking.cell_dependencies import cells_to_run, names_in
 from course_utils.workbooks import NOTEBOOKS, discover, exercise_number
 
-CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
+CONV2D = next(exercise for exercise in all_exercises() if exercise.name == "conv2d")
 LESSON = [
     "import torch\nfrom torch import nn",
     "size = 3",

@@ -45,11 +45,11 @@ def white_patches(data):
 
 def test_normalize_patches_standardises_each_patch(data):
     images = data.train_images[:2]
-    found = normalize_patches(images, stride=4)
-    assert found.shape == (2, 49, 108)
+    patches = normalize_patches(images, stride=4)
+    assert patches.shape == (2, 49, 108)
     patch = images[1, :, 4:10, 8:14].float().flatten()
     expected = (patch - patch.mean()) / (patch.var() + 10).sqrt()
-    assert torch.allclose(found[1, 7 * 1 + 2], expected, atol=1e-5)
+    assert torch.allclose(patches[1, 7 * 1 + 2], expected, atol=1e-5)
 
 
 def test_normalize_patches_keeps_flat_ones_flat():
@@ -58,12 +58,12 @@ def test_normalize_patches_keeps_flat_ones_flat():
 
 def test_sample_patches_come_from_images(data):
     images = data.train_images[:3]
-    found = sample_patches(images, 50)
+    patches = sample_patches(images, 50)
     every = normalize_patches(images).flatten(0, 1)
-    assert found.shape == (50, 108)
-    assert torch.cdist(found, every).min(1).values.max() < 0.01
-    assert len(found.unique(dim=0)) >= 45
-    assert torch.equal(found, sample_patches(images, 50))
+    assert patches.shape == (50, 108)
+    assert torch.cdist(patches, every).min(1).values.max() < 0.01
+    assert len(patches.unique(dim=0)) >= 45
+    assert torch.equal(patches, sample_patches(images, 50))
 
 
 def test_zca_whitens(white_patches):
@@ -114,23 +114,23 @@ def test_omp1_equals_gain_shape_vq(white_patches):
     expected = torch.stack(
         [(products[nearest == j, j, None] * white_patches[nearest == j]).sum(0) for j in range(30)]
     )
-    found = learn_dictionary(white_patches, 30, lambda d, x: omp(d, x, 1), 1)
-    assert torch.allclose(found.mT, expected / expected.norm(dim=1, keepdim=True), atol=1e-4)
+    dictionary = learn_dictionary(white_patches, 30, lambda d, x: omp(d, x, 1), 1)
+    assert torch.allclose(dictionary.mT, expected / expected.norm(dim=1, keepdim=True), atol=1e-4)
 
 
 def test_unused_atom_becomes_patch():
     patches = torch.eye(4).repeat(5, 1)
-    found = learn_dictionary(patches, 6, lambda d, x: omp(d[:, :3], x, 1) @ torch.eye(3, 6), 2)
-    assert torch.isfinite(found).all()
-    assert (found[:, 3:].norm(dim=0) > 0.99).all()
+    dictionary = learn_dictionary(patches, 6, lambda d, x: omp(d[:, :3], x, 1) @ torch.eye(3, 6), 2)
+    assert torch.isfinite(dictionary).all()
+    assert (dictionary[:, 3:].norm(dim=0) > 0.99).all()
 
 
 def test_sparse_codes_equal_scikit_learn(white_patches):
     dictionary, patches = random_patches(white_patches, 40).double(), white_patches[:20].double()
-    found = sparse_codes(dictionary, patches, 1.0)
+    codes = sparse_codes(dictionary, patches, 1.0)
     options = {"algorithm": "lasso_cd", "alpha": 1.0, "max_iter": 10_000}
     theirs = sparse_encode(patches.numpy(), dictionary.mT.numpy(), **options)
-    assert np.allclose(found, theirs, atol=0.05)
+    assert np.allclose(codes, theirs, atol=0.05)
     assert np.abs(theirs).max() > 1
 
 
@@ -150,9 +150,9 @@ def test_quadrant_sums_split_signs():
     codes = torch.randn(2, 25, 3)
     grid = codes.reshape(2, 5, 5, 3)
     corner, last = grid[:, :3, :3].flatten(1, 2), grid[:, 3:, 3:].flatten(1, 2)
-    found = quadrant_sums(codes).reshape(2, 4, 2, 3)
-    assert torch.allclose(found[:, 0, 0], corner.clamp(min=0).sum(1), atol=1e-5)
-    assert torch.allclose(found[:, 3, 1], (-last).clamp(min=0).sum(1), atol=1e-5)
+    sums = quadrant_sums(codes).reshape(2, 4, 2, 3)
+    assert torch.allclose(sums[:, 0, 0], corner.clamp(min=0).sum(1), atol=1e-5)
+    assert torch.allclose(sums[:, 3, 1], (-last).clamp(min=0).sum(1), atol=1e-5)
 
 
 def test_encode_sums_thresholded_products(data):
@@ -163,8 +163,8 @@ def test_encode_sums_thresholded_products(data):
     products = (patches - white[0]) @ white[1] @ dictionary
     grid = products.reshape(5, 27, 27, 10)[:, 14:, :14].flatten(1, 2)  # lower left
     expected = (-grid - 0.3).clamp(min=0).sum(1)
-    found = encode(images, white, dictionary, "T", threshold=0.3).reshape(5, 4, 2, 10)
-    assert torch.allclose(found[:, 2, 1].float(), expected, rtol=2e-3, atol=0.05)
+    features = encode(images, white, dictionary, "T", threshold=0.3).reshape(5, 4, 2, 10)
+    assert torch.allclose(features[:, 2, 1].float(), expected, rtol=2e-3, atol=0.05)
     assert encode(images, white, dictionary, "SC", stride=7).shape == (5, 80)
 
 
@@ -210,9 +210,9 @@ def test_standardized_features_have_unit_deviation():
 def test_l2_svm_minimises_its_objective(C):
     x, labels = features()
     scores = StandardizedFeatures(x)
-    found = l2_svm(scores, labels, C, tolerance=1e-5).double().numpy()
+    weights = l2_svm(scores, labels, C, tolerance=1e-5).double().numpy()
     design = np.c_[((x - scores.mean) / scores.scale).double().numpy(), np.ones(len(x))]
-    for label, w in enumerate(found):
+    for label, w in enumerate(weights):
         signs = np.where(labels.numpy() == label, 1, -1)
 
         def objective(v, signs=signs):
@@ -250,10 +250,10 @@ def test_coates_ng_classifies_shapes(data):
     few, some = slice(0, 500), slice(0, 200)
     train = data.train_images[few], data.train_labels[few]
     test = data.test_images[some], data.test_labels[some]
-    found = coates_ng(train, test, "RP", atoms=40, patches=2000, stride=3)
-    assert found.atoms.shape == (108, 40)
-    assert found.test_accuracy >= 0.2  # 0.1 by chance
-    assert found.train_accuracy > found.test_accuracy
+    result = coates_ng(train, test, "RP", atoms=40, patches=2000, stride=3)
+    assert result.atoms.shape == (108, 40)
+    assert result.test_accuracy >= 0.2  # 0.1 by chance
+    assert result.train_accuracy > result.test_accuracy
     coded = coates_ng(train, test, "RP", "SC", atoms=40, patches=2000, stride=7)
     assert coded.test_accuracy >= 0.15
 

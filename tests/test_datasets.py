@@ -76,9 +76,9 @@ def test_load_returns_fresh_copies():
 
 def test_shapes_splits_are_disjoint():
     data = datasets.load("shapes")
-    seen = {image.numpy().tobytes() for image in data.train_images}
-    assert len(seen) == 5000
-    assert not seen & {image.numpy().tobytes() for image in data.test_images}
+    train_images = {image.numpy().tobytes() for image in data.train_images}
+    assert len(train_images) == 5000
+    assert not train_images & {image.numpy().tobytes() for image in data.test_images}
 
 
 def test_shapes_vary_within_class():

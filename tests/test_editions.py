@@ -9,7 +9,7 @@ from course_utils.exercises import all_exercises
 from course_utils.publishing import editions, run_notebooks, solutions
 
 
-@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)
 def test_tutor_edition_lists_every_mistake(exercise):
     tag = f"ex-{exercise.number}"
     cells = [
@@ -27,7 +27,7 @@ def test_tutor_edition_lists_every_mistake(exercise):
 
 
 def test_wrong_value_precedes_its_message():
-    exercise = next(one for one in all_exercises() if one.name == "flat_index")
+    exercise = next(exercise for exercise in all_exercises() if exercise.name == "flat_index")
     mistake = next(iter(exercise.mistakes.values()))
     cell = editions.usual_mistakes(exercise)
     assert f"- `{mistake.answer}`: {mistake.words}" in cell.source

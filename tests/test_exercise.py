@@ -192,8 +192,8 @@ def make_sizes():
     return sizes
 
 
-def _halves(seen):
-    return any(x % 1 for x in seen)
+def _halves(observation):
+    return any(x % 1 for x in observation)
 
 
 @pytest.mark.parametrize(
@@ -331,10 +331,12 @@ def test_accept_takes_many_answers():
         "Two rows",
         minutes=1,
         cases=pairs,
-        accept=lambda seen, image, factor: seen.sum().item() == pytest.approx(factor),
+        accept=lambda observation, image, factor: observation.sum().item() == pytest.approx(factor),
         mistakes={
             "zeros": mistake(
-                "nothing but zeros", when=lambda seen: not seen.any(), example=lambda i, f: i * 0
+                "nothing but zeros",
+                when=lambda observation: not observation.any(),
+                example=lambda i, f: i * 0,
             )
         },
     )
@@ -535,13 +537,13 @@ def test_time_limit_spans_all_cases():
 
 
 def test_limit_holds_without_timer_signals():
-    seen = []
+    outcomes = []
     thread = threading.Thread(
-        target=lambda: seen.append(guard.guarded(lambda: for_ever(0, 0), 0.3))
+        target=lambda: outcomes.append(guard.guarded(lambda: for_ever(0, 0), 0.3))
     )
     thread.start()
     thread.join(20)
-    assert seen[0].value == Stopped("TimeLimit")
+    assert outcomes[0].value == Stopped("TimeLimit")
 
 
 def test_guard_keeps_foreign_alarm():
@@ -763,8 +765,8 @@ def test_seed_makes_hidden_cases(monkeypatch):
 def test_judging_halves_agree():
     scale = make_scale()
     for answer in (lambda i, f: i * f, lambda i, f: i + f, lambda i, f: 1 / 0):
-        seen = scale.observe_all(answer, seed=3)
-        assert scale.compare(seen, seed=3).message == scale.judge(answer, seed=3).message
+        observations = scale.observe_all(answer, seed=3)
+        assert scale.compare(observations, seed=3).message == scale.judge(answer, seed=3).message
     assert scale.compare([], seed=3).status == "wrong"
 
 

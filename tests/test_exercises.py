@@ -87,12 +87,12 @@ def mutate(observation, mutant, first_input):
         return None if first_input is None else (first_input,)
     if isinstance(observation, dict):  # what has no such change stays
         parts = {name: mutate(part, mutant, None) for name, part in observation.items()}
-        made = {name: part[0] for name, part in parts.items() if part is not None}
-        return (observation | made,) if made else None
+        mutated = {name: part[0] for name, part in parts.items() if part is not None}
+        return (observation | mutated,) if mutated else None
     if isinstance(observation, tuple | list):
         parts = [mutate(part, mutant, None) for part in observation]
-        made = [part for part in parts if part is not None]
-        return (type(observation)(p[0] for p in made),) if len(made) == len(parts) else None
+        mutated = [part for part in parts if part is not None]
+        return (type(observation)(p[0] for p in mutated),) if len(mutated) == len(parts) else None
     if isinstance(observation, str):
         return (observation + "?",) if mutant == "dtype" else None
     is_tensor = isinstance(observation, torch.Tensor)
@@ -138,8 +138,8 @@ def test_generic_mutants_are_rejected(exercise, seed):
         if mutant == "dtype" and exercise.is_value:  # a value is right in whatever type it comes
             continue
         pairs = [
-            mutate(seen, mutant, case[0] if case else None)
-            for seen, case in zip(right, cases, strict=True)
+            mutate(observation, mutant, case[0] if case else None)
+            for observation, case in zip(right, cases, strict=True)
         ]
         if None in pairs:  # it has no meaning for what this exercise observes
             continue
@@ -158,7 +158,7 @@ def test_cases_are_seeded_and_never_constant(exercise):
     for case, twin in zip(first, again, strict=True):
         assert same([*case], [*twin]), "the same seed must give the same cases"
     expected = judge.expected(exercise, 3)
-    assert not all(same(one, expected[0]) for one in expected[1:]), "one result for all cases"
+    assert not all(same(result, expected[0]) for result in expected[1:]), "one result for all cases"
 
 
 @each()

@@ -41,30 +41,30 @@ def troubles(path, text=LESSONS):  # long: all that can go stale
     """What is wrong with the plan of a workbook, one line each."""
     notebook = nbformat.read(path, as_version=4)
     plan, source = plans(text)[title(notebook)], "\n".join(cell.source for cell in notebook.cells)
-    found = []
+    problems = []
     if (minutes := sum(int(row) for row, _ in ROW.findall(plan))) != MINUTES:
-        found.append(f"{minutes} minutes")
+        problems.append(f"{minutes} minutes")
     if len(plan.strip().splitlines()) >= MOST_LINES:
-        found.append("longer than a page")
-    found += [f"lacks {part}" for part in PARTS if part not in plan]
+        problems.append("longer than a page")
+    problems += [f"lacks {part}" for part in PARTS if part not in plan]
     headings = re.findall(r"^## (.+)$", source, re.MULTILINE)
     where = " ".join([*(what for _, what in ROW.findall(plan)), *HOME.findall(plan)])
     sections = [" ".join(name.split()) for name in SECTION.findall(where)]
-    found += [f"no section {name!r}" for name in sections if name not in headings]
+    problems += [f"no section {name!r}" for name in sections if name not in headings]
     taught = headings[: headings.index("Summary")] if "Summary" in headings else []
-    found += [
+    problems += [
         f"forgets {name!r}"
         for name in taught
         if not name.startswith("Exercise") and name not in sections and path != CORE[0]
     ]
     figures = FIGURE.findall(plan)
-    found += [f"no figure {name}" for name in figures if name not in FIGURES]
-    found += [f"forgets {name}" for name in FIGURES if name in source and name not in figures]
+    problems += [f"no figure {name}" for name in figures if name not in FIGURES]
+    problems += [f"forgets {name}" for name in FIGURES if name in source and name not in figures]
     named = set(EXERCISE.findall(plan))
     mine = {number for cell in notebook.cells if (number := exercise_number(cell))}
-    known = {one.number for one in all_exercises() if one.workbook == path.name[:2]}
-    found += [f"forgets {number}" for number in sorted(mine - named)]
-    return found + [f"no exercise {number} here" for number in sorted(named - known)]
+    known = {exercise.number for exercise in all_exercises() if exercise.workbook == path.name[:2]}
+    problems += [f"forgets {number}" for number in sorted(mine - named)]
+    return problems + [f"no exercise {number} here" for number in sorted(named - known)]
 
 
 def test_every_workbook_has_a_plan():
@@ -101,9 +101,9 @@ def test_forgotten_section_is_reported():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_guide_commands_and_links_exist(page):
     text = page.read_text("utf-8")
-    found = set(COMMAND.findall(text))
-    assert found
-    assert found <= set(COMMANDS)
+    commands = set(COMMAND.findall(text))
+    assert commands
+    assert commands <= set(COMMANDS)
     for link in LINK.findall(text):
         if not link.startswith("https://"):
             name, _, place = link.partition("#")

@@ -343,9 +343,9 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
 
 
 @pytest.mark.parametrize("groups", ["", None], ids=["watched", "as found"])
-@pytest.mark.parametrize("held", HELD)
-def test_memory_counts_however_held(input_dir, user, held, groups):
-    code = f"import mmap, os, time\n{HELD[held]}\ntime.sleep(60)"
+@pytest.mark.parametrize("kind", HELD)
+def test_memory_counts_however_held(input_dir, user, kind, groups):
+    code = f"import mmap, os, time\n{HELD[kind]}\ntime.sleep(60)"
     limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)
     result = run(input_dir, code, limits, user=user, groups=groups)
     assert result.stop_reason == "memory", result
@@ -451,9 +451,9 @@ def test_jail_hides_installed_courses(input_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(jail, "PACKAGE", packages / "course_utils")
     monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(packages)])
     jail.check()
-    found = visible_files(input_dir, tmp_path)
-    assert "lib/python3/site-packages/numpy" in found
-    assert not [name for name in found if "exercises" in name]
+    files = visible_files(input_dir, tmp_path)
+    assert "lib/python3/site-packages/numpy" in files
+    assert not [name for name in files if "exercises" in name]
 
 
 @pytest.mark.usefixtures("jailed")
@@ -479,21 +479,21 @@ def test_check_refuses_packages_within_course(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script stands for bubblewrap")
-@pytest.mark.parametrize("there", [False, True])
-def test_mark_refuses_missing_jail(tmp_path, monkeypatch, capsys, there):
+@pytest.mark.parametrize("installed", [False, True])
+def test_mark_refuses_missing_jail(tmp_path, monkeypatch, capsys, installed):
     """No bubblewrap, or one that may not make namespaces."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    if there:
+    if installed:
         (tools / "bwrap").write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
         (tools / "bwrap").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:/nowhere" if not there else f"{tools}:/bin")
+    monkeypatch.setenv("PATH", f"{tools}:/nowhere" if not installed else f"{tools}:/bin")
     submitted = tmp_path / "submitted/ada/00"
     submitted.mkdir(parents=True)
     (submitted / "00_start_here.ipynb").write_text("{}")
     assert run_command(["mark", str(tmp_path / "submitted"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert ("no permission" if there else "no `bwrap`") in said
+    assert ("no permission" if installed else "no `bwrap`") in said
     assert "apt install bubblewrap" in said
     assert "--unsafe" in said
     assert not (tmp_path / "out" / "marks.csv").exists()

@@ -112,7 +112,7 @@ def test_modules_are_short():
 
 def long_functions(source: str) -> list[str]:
     """Functions with more than 30 lines after the docstring and no comment `# long: reason`."""
-    rows, found = source.splitlines(), []
+    rows, names = source.splitlines(), []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             first = (
@@ -120,13 +120,13 @@ def long_functions(source: str) -> list[str]:
             )
             reason = re.search(r"# long: \S+", "\n".join(rows[node.lineno - 1 : first.lineno]))
             if node.end_lineno - first.lineno >= FUNCTION_LINES and not reason:
-                found.append(node.name)
-    return found
+                names.append(node.name)
+    return names
 
 
 def test_long_functions_say_why():
     long = {path.name: long_functions(path.read_text("utf-8")) for path in MODULES}
-    assert {name: found for name, found in long.items() if found} == {}
+    assert {name: names for name, names in long.items() if names} == {}
 
 
 def test_long_function_needs_reason():

@@ -119,9 +119,9 @@ def after(number, source, notebook):
 
 def with_checks(change, notebook):
     notebook.cells = [
-        kept
+        changed
         for cell in notebook.cells
-        if (kept := change(cell) if exercise_number(cell, "check") else cell)
+        if (changed := change(cell) if exercise_number(cell, "check") else cell)
     ]
     return notebook
 
@@ -135,7 +135,10 @@ def bare(notebook):
 def hard_coded():
     """An answer that knows what comes out of the inputs of seed 0."""
     cases, right = make_cases(KNOWN["2.5"], 0), expected(KNOWN["2.5"], 0)
-    table = {case[0].numpy().tobytes(): one for case, one in zip(cases, right, strict=True)}
+    table = {
+        case[0].numpy().tobytes(): observation
+        for case, observation in zip(cases, right, strict=True)
+    }
     return BENCH.by_value(KNOWN["2.5"], table) + HARD_CODED
 
 
@@ -259,8 +262,8 @@ def test_misses_reports_wrong_mark(marked):
     theirs = [row for row in marked.rows if row.student in marked.planned]
     at = next(i for i, row in enumerate(theirs) if row.status == "mistake")
     told = theirs[at]._replace(status="ok", misconception="", findings="")
-    found = BENCH.misses(marked.planned, [*theirs[:at], told, *theirs[at + 1 :]])
-    assert len(found) == 3, "the mark, its points, and the count of the misconception"
+    misses = BENCH.misses(marked.planned, [*theirs[:at], told, *theirs[at + 1 :]])
+    assert len(misses) == 3, "the mark, its points, and the count of the misconception"
     assert len(BENCH.misses(marked.planned, theirs[1:])) >= 1
 
 
@@ -283,9 +286,14 @@ def test_mark_leaves_submissions_unchanged(marked):
 def test_gradebook_equals_marks_table(marked):
     book = f"sqlite:///{marked.out}/gradebook.db"
     with warnings.catch_warnings(action="ignore"), Gradebook(book, "convolution") as opened:
-        scores = {one.student.id: one.score for one in opened.assignment_submissions("02")}
+        scores = {
+            submission.student.id: submission.score
+            for submission in opened.assignment_submissions("02")
+        }
         needed = [
-            one.student.id for one in opened.assignment_submissions("02") if one.needs_manual_grade
+            submission.student.id
+            for submission in opened.assignment_submissions("02")
+            if submission.needs_manual_grade
         ]
     total = {student: sum(row.points for row in of(marked, student)) for student in scores}
     assert scores == total
@@ -471,7 +479,7 @@ def test_unsafe_warns_and_marks(tmp_path, capfd):
 def test_each_run_draws_new_seed(tmp_path, monkeypatch):
     seeds = []
     monkeypatch.setattr(
-        mark, "mark", lambda found, out, seed, **rest: seeds.append(seed) or [ROWS[0]]
+        mark, "mark", lambda submissions, out, seed, **rest: seeds.append(seed) or [ROWS[0]]
     )
     folder = alone(tmp_path / "submitted", [])
     for i in range(3):

@@ -69,8 +69,8 @@ def numel(model):
 
 
 def row(book, name):
-    (found,) = [row for row in book.rows if row.name == name]
-    return found
+    (row,) = [row for row in book.rows if row.name == name]
+    return row
 
 
 # ------------------------------------------------------------ against what others count
@@ -176,8 +176,8 @@ class Functional(nn.Module):
 
 def test_functions_between_layers_have_rows():
     book = ledger(Functional(), (1, 8, 8))
-    made = [(r.name, r.shape, r.memory) for r in book.rows if r.type == FUNCTION]
-    assert made == [
+    functions = [(r.name, r.shape, r.memory) for r in book.rows if r.type == FUNCTION]
+    assert functions == [
         ("relu", (4, 8, 8), 4 * 4 * 8 * 8),
         ("max_pool2d", (4, 4, 4), 4 * 4 * 4 * 4),
         ("mul", (4, 4, 4), 4 * 4 * 4 * 4),
@@ -379,13 +379,13 @@ def test_standardize_gives_zero_mean_unit_deviation():
     images = torch.randint(0, 200, (50, 3, 8, 6), dtype=torch.uint8, generator=generator)
     images[:, 1] //= 3
     layer = models.Standardize.like(images)
-    made = layer(images / 255)
-    assert made.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
-    assert made.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+    scaled = layer(images / 255)
+    assert scaled.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
+    assert scaled.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
     assert list(layer.parameters()) == []
     copy = models.Standardize(torch.zeros(3), torch.ones(3))
     copy.load_state_dict(layer.state_dict())
-    assert torch.equal(copy(images / 255), made)
+    assert torch.equal(copy(images / 255), scaled)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def test_layers_halve_or_double_sides():
     book = models.ledger(models.autoencoder(), (3, 32, 32))
     kinds = ("Conv2d", "ConvTranspose2d")
     shapes = [row.shape for row in book.rows if row.type in kinds]
-    there, back = [(8, 16, 16), (16, 8, 8), (32, 4, 4)], [(16, 8, 8), (8, 16, 16), (3, 32, 32)]
-    assert shapes == there + back
+    down, up = [(8, 16, 16), (16, 8, 8), (32, 4, 4)], [(16, 8, 8), (8, 16, 16), (3, 32, 32)]
+    assert shapes == down + up
 
 
 def test_code_channels_set_code_size():

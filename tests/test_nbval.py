@@ -47,11 +47,11 @@ def test_outputs_give_no_answer_away(name, executed_student):
 def test_every_picture_has_alternative_text(name, executed_student):
     cells = nbformat.read(executed_student / name, as_version=4).cells
     data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
-    assert not any("image/png" in one for one in data), "shown without show(figure, alt=…)"
+    assert not any("image/png" in output for output in data), "shown without show(figure, alt=…)"
     pictures = [
         picture
-        for one in data
-        for picture in BeautifulSoup(one.get("text/html", ""), "html.parser").find_all("img")
+        for output in data
+        for picture in BeautifulSoup(output.get("text/html", ""), "html.parser").find_all("img")
     ]
     assert all(picture.get("alt", "").strip() for picture in pictures)
 
@@ -108,8 +108,8 @@ def write(folder, name, cells):
 def up_to(path, wanted):
     """The cells of a notebook up to the first that `wanted` is true of, or none."""
     cells = nbformat.read(path, as_version=4).cells
-    found = [position for position, cell in enumerate(cells) if wanted(cell)]
-    return cells[: found[0] + 1] if found else []
+    positions = [position for position, cell in enumerate(cells) if wanted(cell)]
+    return cells[: positions[0] + 1] if positions else []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def first_exercise():
     starts = (up_to(path, lambda cell: "check" in tags(cell)) for path in discover())
     cells = next(filter(None, starts))
     number = exercise_number(cells[-1], "check")
-    exercise = next(one for one in all_exercises() if one.number == number)
+    exercise = next(exercise for exercise in all_exercises() if exercise.number == number)
     setup = next(cell for cell in cells if cell.cell_type == "code")
     return exercise, [setup, *cells[-2:]]
 

@@ -257,8 +257,8 @@ def doctored(change) -> Page:
 
 
 def found_in(page: Page) -> dict[str, list[str]]:
-    found = {name: list(rule(page)) for name, rule in RULES.items()}
-    return {name: problems for name, problems in found.items() if problems}
+    problems_by_rule = {name: list(rule(page)) for name, rule in RULES.items()}
+    return {name: problems for name, problems in problems_by_rule.items() if problems}
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)

@@ -98,16 +98,16 @@ def test_wrong_adjoint_fails_dot_product():
 def test_batch_equals_single_measurements(name):
     operator, x, y = random_pair(name)
     if name == "a gaussian each":
-        one, back = (
+        stacked, back = (
             torch.stack([Matrix(a)(v) for a, v in zip(operator.matrix, x, strict=True)]),
             torch.stack([Matrix(a).adjoint(v) for a, v in zip(operator.matrix, y, strict=True)]),
         )
     else:
-        one, back = torch.stack([*map(operator, x)]), torch.stack([*map(operator.adjoint, y)])
-    assert torch.allclose(operator(x), one)
+        stacked, back = torch.stack([*map(operator, x)]), torch.stack([*map(operator.adjoint, y)])
+    assert torch.allclose(operator(x), stacked)
     assert torch.allclose(operator.adjoint(y), back)
     if name != "a gaussian each":
-        assert torch.allclose(operator(x[:, None])[:, 0], one)
+        assert torch.allclose(operator(x[:, None])[:, 0], stacked)
 
 
 @every
@@ -163,15 +163,15 @@ def test_dct_equals_scipy():
 
 
 def test_wavelet_of_constant_fills_corner():
-    found = Wavelet((16, 16), "haar", 2)(torch.ones(16, 16, dtype=torch.float64))
-    assert torch.allclose(found[:4, :4], torch.full((4, 4), 4.0, dtype=torch.float64))
-    assert found.abs().sum() == pytest.approx(64)
+    coefficients = Wavelet((16, 16), "haar", 2)(torch.ones(16, 16, dtype=torch.float64))
+    assert torch.allclose(coefficients[:4, :4], torch.full((4, 4), 4.0, dtype=torch.float64))
+    assert coefficients.abs().sum() == pytest.approx(64)
 
 
 def test_fourier_centres_the_mean():
-    found = Fourier((8, 6))(torch.ones(8, 6))
-    assert found[4, 3].real.item() == pytest.approx(math.sqrt(48))
-    assert found.abs().sum().item() == pytest.approx(math.sqrt(48), rel=1e-5)
+    coefficients = Fourier((8, 6))(torch.ones(8, 6))
+    assert coefficients[4, 3].real.item() == pytest.approx(math.sqrt(48))
+    assert coefficients.abs().sum().item() == pytest.approx(math.sqrt(48), rel=1e-5)
 
 
 def test_radon_sums_rows_and_columns():

@@ -93,16 +93,24 @@ def test_page_lists_counts_and_top_mistakes(handed_in):
 
 def test_page_shows_tried_parts_only(handed_in):
     shown = [row.exercise.number for row in report.summarize(report.read([handed_in])[0])]
-    core = [one.number for one in all_exercises() if one.model.__module__ == convolution.__name__]
-    basics = [one.number for one in all_exercises() if one.model.__module__ == tensors.__name__]
+    core = [
+        exercise.number
+        for exercise in all_exercises()
+        if exercise.model.__module__ == convolution.__name__
+    ]
+    basics = [
+        exercise.number
+        for exercise in all_exercises()
+        if exercise.model.__module__ == tensors.__name__
+    ]
     assert shown == basics + core
 
 
 def test_marks_count_like_progress(tmp_path):
     fates = ["ok"] * 12 + ["mistake"] * 11 + ["limit", marks.UNREADABLE] + ["todo"] * 5
-    made = {"mistake": FLIPPED}
+    messages = {"mistake": FLIPPED}
     rows = [
-        marks.Mark(name, "02", "2.5", 15 * (fate == "ok"), 15, fate, made.get(fate, ""))
+        marks.Mark(name, "02", "2.5", 15 * (fate == "ok"), 15, fate, messages.get(fate, ""))
         for name, fate in zip(NAMES, fates, strict=True)
     ]
     marks.write(rows, tmp_path / marks.FILENAME)
@@ -122,9 +130,9 @@ def test_progress_json_equals_its_export(tmp_path):
         table = hand_in(tmp_path / "json", name, "2.5", "conv2d", verdict, passed, mistakes)
         table.rename(tmp_path / "csv" / table.name)
     folders = [tmp_path / kind for kind in ("json", "csv")]
-    (one, _), (other, _) = (report.read(sorted(folder.iterdir())) for folder in folders)
-    assert one.keys() == other.keys()
-    assert report.render(one) == report.render(other)
+    (first, _), (second, _) = (report.read(sorted(folder.iterdir())) for folder in folders)
+    assert first.keys() == second.keys()
+    assert report.render(first) == report.render(second)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +191,8 @@ def test_page_omits_unknown_text(tmp_path):
 
 
 def test_page_escapes_names():
-    found = report.Outcome("mistake", False, (FLIPPED,))
-    assert "<b>" not in report.render({"<b>Ada</b>": {"2.5": found}}, names=True)
+    outcome = report.Outcome("mistake", False, (FLIPPED,))
+    assert "<b>" not in report.render({"<b>Ada</b>": {"2.5": outcome}}, names=True)
 
 
 def test_page_loads_no_script(handed_in):
@@ -202,13 +210,13 @@ def test_page_loads_no_script(handed_in):
     assert "@import" not in html
 
 
-@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda one: one.number)
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)
 def test_separator_is_in_no_message(exercise):
     assert not any(report.SEPARATOR in message for message in exercise.mistakes)
 
 
 def test_exercise_names_are_unique():
-    assert len({one.name for one in all_exercises()}) == len(all_exercises())
+    assert len({exercise.name for exercise in all_exercises()}) == len(all_exercises())
 
 
 BAD = {

@@ -62,20 +62,20 @@ def test_constraints_match_pyproject(project, constraints):
 
 def test_constraints_cover_installed_requirements(constraints):
     """Walk the requirements of what is installed here; none may be left to chance."""
-    left, seen = [("course-utils", frozenset({"test"}))], set()
-    while left:
-        name, extras = left.pop()
-        if (name, extras) in seen:
+    pending, visited = [("course-utils", frozenset({"test"}))], set()
+    while pending:
+        name, extras = pending.pop()
+        if (name, extras) in visited:
             continue
-        seen.add((name, extras))
+        visited.add((name, extras))
         if name not in ("course-utils", "setuptools"):  # setuptools builds, and pip freezes it not
             assert name in constraints
         for line in metadata.requires(name) or []:
             needed = Requirement(line)
             environments = [{"extra": extra} for extra in extras or {""}]
             if not needed.marker or any(map(needed.marker.evaluate, environments)):
-                left.append((canonicalize_name(needed.name), frozenset(needed.extras)))
-    assert len(seen) > 80
+                pending.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    assert len(visited) > 80
 
 
 def test_constraints_name_no_local_build(root, constraints):
@@ -393,8 +393,8 @@ def test_license_names_both_licenses(root, project):
 
 def test_generated_files_are_ignored(root):
     """What start.py, the tests and students make is ignored, but for the data folder's README."""
-    made = [".venv/x", "my_work/00.ipynb", "build/x", "node_modules/x", "data/cifar10.npz"]
-    for name in made:
+    paths = [".venv/x", "my_work/00.ipynb", "build/x", "node_modules/x", "data/cifar10.npz"]
+    for name in paths:
         command = ["git", "check-ignore", "--no-index", "--quiet", name]
         assert subprocess.run(command, cwd=root, check=False).returncode == 0, name
     command = ["git", "check-ignore", "--no-index", "--quiet", "data/README.md"]

@@ -81,14 +81,14 @@ def test_lecture_representation_gives_measurements():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_basis_pursuit_finds_lecture_representation(dtype):
     matrix, y, h = B.to(dtype), Y.to(dtype), H.to(dtype)
-    for found in (
+    for solution in (
         basis_pursuit(matrix, y),
         omp(matrix, y, 2),
         omp(matrix, y, 5),
         douglas_rachford(Matrix(matrix), y, 500),
     ):
-        assert found.dtype == dtype
-        assert torch.allclose(found, h, atol=1e-5)
+        assert solution.dtype == dtype
+        assert torch.allclose(solution, h, atol=1e-5)
     assert basis_pursuit(matrix, y).abs().sum().item() == pytest.approx(5)
 
 
@@ -105,8 +105,8 @@ def test_least_norm_representation_is_dense():
 def test_soft_threshold_keeps_phases():
     x = torch.tensor([-3.0, -0.5, 0, 0.5, 3])
     assert torch.equal(soft_threshold(x, 1), torch.tensor([-2.0, 0, 0, 0, 2]))
-    found = soft_threshold(torch.tensor([3 + 4j, 0.1j, 0]), 2.5)
-    assert torch.allclose(found, torch.tensor([1.5 + 2j, 0, 0]))
+    shrunk = soft_threshold(torch.tensor([3 + 4j, 0.1j, 0]), 2.5)
+    assert torch.allclose(shrunk, torch.tensor([1.5 + 2j, 0, 0]))
 
 
 def test_geometric_schedule_has_constant_ratio():
@@ -126,11 +126,11 @@ def test_total_variation_minimises_its_objective(threshold, dtype):
         right = torch.diff(x, dim=1, append=x[:, -1:]).abs().square()
         return 0.5 * (x - image).abs().square().sum() + threshold * (below + right).sqrt().sum()
 
-    found = total_variation(image, threshold, 1000)
+    solution = total_variation(image, threshold, 1000)
     for _ in range(50):
-        other = found + 0.01 * torch.randn(9, 7, dtype=dtype, generator=generator)
-        assert value(found) < value(other)
-    assert value(found) <= value(total_variation(image, threshold, 10)) + 1e-12
+        other = solution + 0.01 * torch.randn(9, 7, dtype=dtype, generator=generator)
+        assert value(solution) < value(other)
+    assert value(solution) <= value(total_variation(image, threshold, 10)) + 1e-12
 
 
 def test_total_variation_batch_equals_single_images():
@@ -146,8 +146,8 @@ def test_total_variation_batch_equals_single_images():
 def test_lasso_equals_scikit_learn(solver, iterations):
     operator, _, y = problem()
     lam = 0.05
-    found = solver(operator, y, lam, iterations)
-    for own, measured in zip(found, y, strict=True):
+    solutions = solver(operator, y, lam, iterations)
+    for own, measured in zip(solutions, y, strict=True):
         theirs = Lasso(alpha=lam / len(measured), fit_intercept=False, tol=1e-12, max_iter=100_000)
         theirs.fit(operator.matrix, measured)
         assert np.allclose(own, theirs.coef_, atol=1e-6)
@@ -198,8 +198,8 @@ def test_fista_finds_complex_coefficients():
     matrix = DCT(40)
     x = sparse_signals(1, 40, 3, seed=1)[0].double() * torch.exp(1j * torch.arange(40).double())
     operator = Matrix(Gaussian(20, 40, seed=3).matrix.double())
-    found = fista(operator, operator(x), geometric_schedule(1, 1e-6, 2000))
-    assert torch.allclose(found, x, atol=1e-4)
+    solution = fista(operator, operator(x), geometric_schedule(1, 1e-6, 2000))
+    assert torch.allclose(solution, x, atol=1e-4)
     assert matrix.norm == 1
 
 
@@ -212,8 +212,8 @@ def test_omp_equals_scikit_learn(own_dictionaries):
     dictionary = Gaussian(16, 40, batch=batch, seed=4).matrix.double()
     dictionary = dictionary / dictionary.norm(dim=-2, keepdim=True)
     signals = torch.randn(30, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    found = omp(dictionary, signals, 5)
-    for code, signal, atoms in zip(found, signals, dictionary.expand(30, -1, -1), strict=True):
+    codes = omp(dictionary, signals, 5)
+    for code, signal, atoms in zip(codes, signals, dictionary.expand(30, -1, -1), strict=True):
         theirs = OrthogonalMatchingPursuit(n_nonzero_coefs=5, fit_intercept=False)
         assert np.allclose(code, theirs.fit(atoms, signal).coef_)
 
@@ -221,17 +221,17 @@ def test_omp_equals_scikit_learn(own_dictionaries):
 def test_omp_ignores_atom_lengths():
     lengths = torch.linspace(0.1, 10, 40)
     dictionary, signals = Gaussian(16, 40).matrix, torch.randn(3, 5, 16)
-    found = omp(dictionary, signals, 4)
-    assert found.shape == (3, 5, 40)
-    assert torch.allclose(omp(dictionary * lengths, signals, 4) * lengths, found, atol=1e-4)
+    codes = omp(dictionary, signals, 4)
+    assert codes.shape == (3, 5, 40)
+    assert torch.allclose(omp(dictionary * lengths, signals, 4) * lengths, codes, atol=1e-4)
 
 
 def test_omp_stops_at_zero_residual():
     operator, signals, y = problem(k=2)
-    found = omp(operator.matrix, torch.cat([y, 0 * y]), 20)
-    assert torch.allclose(found[:6], signals)
-    assert (found[:6] != 0).sum() == (signals != 0).sum()
-    assert (found[6:] == 0).all()
+    codes = omp(operator.matrix, torch.cat([y, 0 * y]), 20)
+    assert torch.allclose(codes[:6], signals)
+    assert (codes[:6] != 0).sum() == (signals != 0).sum()
+    assert (codes[6:] == 0).all()
 
 
 # Basis pursuit
@@ -265,10 +265,10 @@ def test_basis_pursuit_equals_cvxpy():
 
 def test_douglas_rachford_equals_basis_pursuit():
     operator, _, y = problem(k=12)
-    found = douglas_rachford(operator, y, 5000)
+    solution = douglas_rachford(operator, y, 5000)
     each = torch.stack([basis_pursuit(operator.matrix, measured) for measured in y])
-    assert torch.allclose(found, each, atol=1e-3)
-    assert torch.allclose(operator(found), y)
+    assert torch.allclose(solution, each, atol=1e-3)
+    assert torch.allclose(operator(solution), y)
 
 
 def test_douglas_rachford_takes_tight_operator():
@@ -350,14 +350,16 @@ def test_priors_beat_zero_filling(picture):
     pixels, cosines = Restriction(picture.shape, 0.3), DCT(picture.shape)
     y = pixels(picture)
     filled = psnr(pixels.adjoint(y), picture)
-    found = {
+    images = {
         "cosines": cosines.H(fista(pixels @ cosines.H, y, geometric_schedule(1, 1e-2, 100))),
         "variation": fista(pixels, y, geometric_schedule(1, 1e-3, 60), prox=total_variation),
         "decoder": untrained_decoder(pixels, y, iterations=60),
     }
-    assert all(image.shape == picture.shape for image in found.values())
-    assert {name for name, image in found.items() if psnr(image, picture) > filled + 12} == {*found}
-    assert psnr(found["variation"], picture) > psnr(found["cosines"], picture) + 0.5
+    assert all(image.shape == picture.shape for image in images.values())
+    assert {name for name, image in images.items() if psnr(image, picture) > filled + 12} == {
+        *images
+    }
+    assert psnr(images["variation"], picture) > psnr(images["cosines"], picture) + 0.5
 
 
 def test_untrained_decoder_is_seeded(picture):
@@ -379,8 +381,10 @@ def test_cycle_spin_gains_decibels(seed):
     image = datasets.mr_slice()[0].float() / 255
     scan = KSpace(kspace_mask(image.shape, 0.3, seed=seed))
     y = scan(image)
-    found = fista(scan, y, geometric_schedule(0.1, 5e-4, 60), prox=cycle_spin(Wavelet(image.shape)))
-    gain = psnr(found.abs(), image) - psnr(scan.adjoint(y).abs(), image)
+    recovered = fista(
+        scan, y, geometric_schedule(0.1, 5e-4, 60), prox=cycle_spin(Wavelet(image.shape))
+    )
+    gain = psnr(recovered.abs(), image) - psnr(scan.adjoint(y).abs(), image)
     assert gain >= 4
 
 
@@ -389,9 +393,9 @@ def test_few_radon_angles_recover_picture():
     image[6:20, 10:26], image[12:16, 14:18] = 0.8, 0.2
     rays = Radon(32, range(0, 180, 12))
     y = rays(image)
-    found = fista(rays, y, geometric_schedule(30, 0.05, 100), prox=total_variation)
+    recovered = fista(rays, y, geometric_schedule(30, 0.05, 100), prox=total_variation)
     least_squares = fista(rays, y, 0, 100)
-    assert psnr(found, image) > psnr(least_squares, image) + 5
+    assert psnr(recovered, image) > psnr(least_squares, image) + 5
 
 
 # The benchmark

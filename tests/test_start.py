@@ -617,14 +617,14 @@ def test_pages_fetch_no_developer_tools(course, npm_calls):
 
 @pytest.mark.browser
 def test_find_chromium_fetches_missing_browser(monkeypatch, tmp_path):
-    asked = []
+    commands = []
     monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))  # where none is yet
-    monkeypatch.setattr(lab_driver.subprocess, "call", asked.append)  # and none can be fetched
+    monkeypatch.setattr(lab_driver.subprocess, "call", commands.append)  # and none can be fetched
     with pytest.raises(UserError, match="could not fetch or start one"):
         lab_driver.find_chromium()
-    assert asked == [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    assert commands == [[sys.executable, "-m", "playwright", "install", "chromium"]]
 
 
 @pytest.mark.browser
@@ -650,9 +650,9 @@ def test_bench_runs_scripts_by_name(tmp_path, monkeypatch, capsys):
 
 
 def test_relative_data_folder_is_resolved(tmp_path, monkeypatch):
-    seen = []
+    folders = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_DATA", "images")
-    monkeypatch.setattr(student, "fresh", lambda argv: seen.append(os.environ["COURSE_DATA"]))
+    monkeypatch.setattr(student, "fresh", lambda argv: folders.append(os.environ["COURSE_DATA"]))
     commands.main(["fresh", "02"])
-    assert seen == [str(tmp_path / "images")]
+    assert folders == [str(tmp_path / "images")]

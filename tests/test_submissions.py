@@ -13,7 +13,7 @@ from course_utils.marking.submissions import Submission, UnreadableError
 from course_utils.workbooks import NOTEBOOKS
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
-CONV2D = next(one for one in all_exercises() if one.name == "conv2d")
+CONV2D = next(exercise for exercise in all_exercises() if exercise.name == "conv2d")
 NAME = LESSON.name
 
 
@@ -33,12 +33,12 @@ def test_find_reads_nbgrader_layout(tmp_path):
     put(tmp_path, "gradebook.db")
     put(tmp_path, "ada", "holiday", "pictures.ipynb")
     (tmp_path / "bob" / "02").mkdir(parents=True)
-    found = [
+    expected = [
         Submission("ada", "02", ada),
         Submission("ada", "further-02", further),
         Submission("bob", "02", tmp_path / "bob" / "02" / NAME),
     ]
-    assert submissions.find(tmp_path) == found
+    assert submissions.find(tmp_path) == expected
 
 
 def test_find_accepts_course_folder(tmp_path):
@@ -226,7 +226,7 @@ def test_restore_keeps_answer_beside_check(workbook):
 
 
 def test_restore_is_idempotent(workbook, cells):
-    for given in (cells, cells[10:20], []):
-        once = submissions.restore_grade_cells(given, workbook)
+    for subset in (cells, cells[10:20], []):
+        once = submissions.restore_grade_cells(subset, workbook)
         again = submissions.restore_grade_cells(once, workbook)
         assert [(c.source, c.metadata) for c in again] == [(c.source, c.metadata) for c in once]

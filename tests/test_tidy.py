@@ -133,9 +133,9 @@ def test_bad_ids_become_stable_slugs(tmp_path):
     raw = json.loads(text)
     del raw["cells"][4]["id"]
     raw["cells"][5]["id"] = "not allowed"
-    made = [json.loads(tidy.tidy(tidy.read(json.dumps(raw)))) for _ in range(2)]
-    assert made[0] == made[1]
-    ids = [cell["id"] for cell in made[0]["cells"]]
+    copies = [json.loads(tidy.tidy(tidy.read(json.dumps(raw)))) for _ in range(2)]
+    assert copies[0] == copies[1]
+    ids = [cell["id"] for cell in copies[0]["cells"]]
     assert ids == ["kept-id", "compared", "loose", "how-far-3", "check-ex-2-3", "cell"]
 
 
@@ -144,9 +144,9 @@ def test_older_minor_format_is_updated():
     raw["nbformat_minor"] = 2
     for cell in raw["cells"]:
         del cell["id"]
-    made = json.loads(tidy.tidy(tidy.read(json.dumps(raw))))
-    assert made["nbformat_minor"] == 5
-    assert [cell["id"] for cell in made["cells"]] == ["a-title", "print-1", "exercise-ex-2-3"]
+    notebook = json.loads(tidy.tidy(tidy.read(json.dumps(raw))))
+    assert notebook["nbformat_minor"] == 5
+    assert [cell["id"] for cell in notebook["cells"]] == ["a-title", "print-1", "exercise-ex-2-3"]
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,10 @@ def toy_registry(monkeypatch):
 def test_tutor_edition_keeps_ids(toy_registry):
     student = toy_workbook.stored()
     tutor = editions.tutor_edition(student)
-    kept = [cell for cell in tutor.cells if editions.MISTAKES not in editions.tags(cell)]
-    assert len(tutor.cells) == len(kept) + len(toy_registry)
-    assert [cell.id for cell in kept] == [cell.id for cell in student.cells]
-    changed = [cell.source for cell, old in zip(kept, student.cells, strict=True) if cell != old]
+    cells = [cell for cell in tutor.cells if editions.MISTAKES not in editions.tags(cell)]
+    assert len(tutor.cells) == len(cells) + len(toy_registry)
+    assert [cell.id for cell in cells] == [cell.id for cell in student.cells]
+    changed = [cell.source for cell, old in zip(cells, student.cells, strict=True) if cell != old]
     assert changed == [toy.solution_source() for toy in toy_registry.values()]
     assert student == toy_workbook.stored()
 
@@ -217,8 +217,8 @@ def test_tutor_edition_keeps_compared_outputs(toy_registry):
     code = [cell for cell in student.cells if cell.cell_type == "code"]
     for cell in code:
         cell.outputs, cell.execution_count = [new_output("stream", text="6\n")], 3
-    kept = [cell.id for cell in editions.tutor_edition(student).cells if cell.get("outputs")]
-    assert kept == [cell.id for cell in code if NBVAL_TAG in editions.tags(cell)]
+    ids = [cell.id for cell in editions.tutor_edition(student).cells if cell.get("outputs")]
+    assert ids == [cell.id for cell in code if NBVAL_TAG in editions.tags(cell)]
 
 
 def test_tutor_edition_names_undeclared_exercise(monkeypatch):
@@ -247,5 +247,5 @@ def test_discover_skips_checkpoints(tmp_path):
     for name in ("b.ipynb", "further/a.ipynb", "a.ipynb", ".ipynb_checkpoints/a.ipynb", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in editions.discover(tmp_path)]
-    assert found == ["a.ipynb", "b.ipynb", "further/a.ipynb"]
+    names = [path.relative_to(tmp_path).as_posix() for path in editions.discover(tmp_path)]
+    assert names == ["a.ipynb", "b.ipynb", "further/a.ipynb"]

@@ -56,25 +56,25 @@ def test_shim_is_needed_for_mismatched_pair():
 
 def imports_of(path: Path) -> set[str]:
     """Full names of what a module's file imports at its top, its packages' own files included."""
-    found = {".".join(path.relative_to(ROOT).parts[:-1])} | {"course_utils"}
+    imports = {".".join(path.relative_to(ROOT).parts[:-1])} | {"course_utils"}
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imports |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return imports
 
 
-def all_imports(path: Path, seen: set[Path] = frozenset()) -> set[str]:
+def all_imports(path: Path, visited: set[Path] = frozenset()) -> set[str]:
     """The same, followed through the modules of the course."""
-    found = set()
+    imports = set()
     for name in imports_of(path):
-        found.add(name)
+        imports.add(name)
         base = ROOT.joinpath(*name.split("."))
         for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if file.is_file() and file not in seen and name.startswith("course_utils"):
-                found |= all_imports(file, {*seen, path, file})
-    return found
+            if file.is_file() and file not in visited and name.startswith("course_utils"):
+                imports |= all_imports(file, {*visited, path, file})
+    return imports
 
 
 TORCH_USERS = [

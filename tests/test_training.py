@@ -85,18 +85,20 @@ def test_fit_equals_plain_loop():
 
 
 def test_fit_shuffles_every_epoch():
-    seen = []
+    batches = []
 
     class Spy(nn.Linear):
         def forward(self, x):
             if self.training:
-                seen.append((255 * x[:, 0, 0, 0]).round().long().tolist())
+                batches.append((255 * x[:, 0, 0, 0]).round().long().tolist())
             return super().forward(x.flatten(1))
 
     images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1)
     history = fit(Spy(1, 2), (images, torch.zeros(10).long()), epochs=2, batch_size=4)
-    assert [len(batch) for batch in seen] == [4, 4, 2] * 2
-    first, second = ([row for batch in three for row in batch] for three in (seen[:3], seen[3:]))
+    assert [len(batch) for batch in batches] == [4, 4, 2] * 2
+    first, second = (
+        [row for batch in three for row in batch] for three in (batches[:3], batches[3:])
+    )
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     assert first != list(range(10))
@@ -189,16 +191,16 @@ def test_fit_refuses_other_models_optimizer():
 
 
 def test_augment_changes_training_images_only():
-    seen = []
+    inputs = []
 
     def dark(batch):
-        seen.append((batch.shape, batch.dtype, batch.max().item()))
+        inputs.append((batch.shape, batch.dtype, batch.max().item()))
         return batch * 0
 
     model = linear()
     history = fit(model, toy(60), toy(20), epochs=1, batch_size=30, augment=dark)
-    assert [(shape, kind) for shape, kind, _ in seen] == [((30, 3, 8, 8), torch.float32)] * 2
-    assert all(0.5 < largest <= 1 for *_, largest in seen)
+    assert [(shape, kind) for shape, kind, _ in inputs] == [((30, 3, 8, 8), torch.float32)] * 2
+    assert all(0.5 < largest <= 1 for *_, largest in inputs)
     assert model.dense.weight.grad.abs().sum() == 0
     assert history.valid_loss != history.train_loss
 
@@ -286,10 +288,10 @@ def linear_anew():
 
 def test_repeat_seeds_weights_and_order():
     runs = repeat(linear_anew, toy(), toy(20), seeds=[3, 4, 3], epochs=2, batch_size=16)
-    (one, first), (other, second), (same, third) = runs
-    assert torch.equal(weights(one), weights(same))
+    (model, first), (other, second), (same, third) = runs
+    assert torch.equal(weights(model), weights(same))
     assert first.step_loss == third.step_loss != second.step_loss
-    assert not torch.allclose(weights(one), weights(other))
+    assert not torch.allclose(weights(model), weights(other))
     torch.manual_seed(4)
     by_hand = linear_anew()
     fit(by_hand, toy(), epochs=2, batch_size=16, seed=4)
@@ -372,11 +374,11 @@ def test_sigint_ends_fit_and_repeat():
 
 def test_interrupted_repeat_keeps_finished_runs():
     def make():
-        if next(made):
+        if next(draws):
             raise KeyboardInterrupt
         return linear()
 
-    made = itertools.count()
+    draws = itertools.count()
     runs = repeat(make, toy(), epochs=1)
     assert [history.epochs for _, history in runs] == [1]
     with pytest.raises(KeyboardInterrupt):  # nothing there yet to be kept
@@ -473,7 +475,7 @@ def test_bytes_and_floats_train_alike():
 
 
 def test_images_are_channels_last_where_possible():
-    seen = []
+    flags = []
 
     class Viewing(nn.Module):
         def __init__(self):
@@ -481,12 +483,12 @@ def test_images_are_channels_last_where_possible():
             self.conv, self.dense = nn.Conv2d(3, 4, 3), nn.Linear(4 * 36, 3)
 
         def forward(self, x):
-            seen.append(x.is_contiguous())
+            flags.append(x.is_contiguous())
             x = self.conv(x)
             return self.dense(x.view(len(x), -1))
 
     fit(Viewing(), toy(), toy(20), epochs=1)
-    assert seen[-1]
+    assert flags[-1]
     assert evaluate(Viewing(), toy()).accuracy < 1
     layouts = []
     model = convnet()

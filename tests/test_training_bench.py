@@ -170,9 +170,9 @@ def test_plain_loop_trains_like_fit(bench):
 def test_flip_and_shift_moves_and_mirrors(bench):
     torch.manual_seed(0)
     batch = torch.rand(40, 3, 12, 12)
-    made = bench.flip_and_shift(batch, max_shift=2)
-    assert made.shape == batch.shape
-    for before, after in zip(batch, made, strict=True):
+    moved = bench.flip_and_shift(batch, max_shift=2)
+    assert moved.shape == batch.shape
+    for before, after in zip(batch, moved, strict=True):
         inner = after[:, 2:-2, 2:-2]
         places = [
             image[:, row : row + 8, column : column + 8]
@@ -181,7 +181,7 @@ def test_flip_and_shift_moves_and_mirrors(bench):
             for column in range(5)
         ]
         assert sum(torch.equal(inner, place) for place in places) == 1
-    assert not torch.equal(made, batch)
+    assert not torch.equal(moved, batch)
 
 
 def test_help_lists_options(bench, capsys):

@@ -48,14 +48,14 @@ def stored(name: str = NAME) -> NotebookNode:
     printed.metadata["tags"] = [NBVAL_TAG]
     printed.outputs = [nbformat.v4.new_output("stream", name="stdout", text="6\n")]
     cells += [new_markdown_cell("## A grid of numbers\n\n" + READING), printed]
-    for number, made in enumerate(exercises().values(), start=1):
+    for number, toy in enumerate(exercises().values(), start=1):
         cells.append(new_markdown_cell(f"## Part {number}\n\n{READING}\n\n{READING}"))
         cells.append(new_code_cell(f"part = {number}\nToyFigure(row=part % 4)"))
-        cells.append(new_markdown_cell(f"{READING}\n\n### Exercise {made.number}\n\n{made.title}?"))
-        cells.append(new_code_cell(made.stub_source()))
-        cells[-1].metadata["tags"] = ["exercise", f"ex-{made.number}"]
-        cells.append(new_code_cell(f"ex.{made.name}.check({made.name})"))
-        cells[-1].metadata["tags"] = ["check", f"ex-{made.number}"]
+        cells.append(new_markdown_cell(f"{READING}\n\n### Exercise {toy.number}\n\n{toy.title}?"))
+        cells.append(new_code_cell(toy.stub_source()))
+        cells[-1].metadata["tags"] = ["exercise", f"ex-{toy.number}"]
+        cells.append(new_code_cell(f"ex.{toy.name}.check({toy.name})"))
+        cells[-1].metadata["tags"] = ["check", f"ex-{toy.number}"]
     cells += [
         new_markdown_cell(f"{READING}\n\n{READING}\n\n{READING}"),
         *map(new_markdown_cell, CLOSING),
@@ -88,5 +88,5 @@ def exercises() -> dict:
     module = importlib.util.module_from_spec(spec)
     with mock.patch.dict(exercise.REGISTRY, clear=True):
         spec.loader.exec_module(module)
-    made = [value for value in vars(module).values() if isinstance(value, exercise.Exercise)]
-    return {one.number: one for one in made}
+    toys = [value for value in vars(module).values() if isinstance(value, exercise.Exercise)]
+    return {toy.number: toy for toy in toys}

@@ -116,11 +116,11 @@ def _sequence_difference(expected, observed, tolerance, by_value) -> Difference 
         words = f"{len(observed)} results came, and {len(expected)} are expected."
         return Difference(True, words)
     pairs = zip(expected, observed, strict=True)
-    found = [difference(e, o, tolerance, by_value) for e, o in pairs]
-    wrong = [one for one in found if one is not None]
+    differences = [difference(e, o, tolerance, by_value) for e, o in pairs]
+    wrong = [each for each in differences if each is not None]
     if not wrong:
         return None
-    serious = [one for one in wrong if not one.type_only]
+    serious = [each for each in wrong if not each.type_only]
     return Difference(not serious, (serious or wrong)[0].words)
 
 

@@ -56,11 +56,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stopped = evidence.stopped
     if stopped is not None and stopped.kind in plain_errors.LIMITS:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
-    if found := edits.search(evidence):
-        words = found.words
+    if suggestion := edits.search(evidence):
+        words = suggestion.words
         if stopped is not None:
             words = f"{plain_errors.explain(stopped)} {words}"
-        return Diagnosis(Status.MISTAKE, words, ("edit",), found.fix)
+        return Diagnosis(Status.MISTAKE, words, ("edit",), suggestion.fix)
     if stopped is not None:
         words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
@@ -70,7 +70,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 def _partly_stopped(evidence: Evidence) -> Diagnosis | None:
     """Where some cases end in an error: what explains the others, and what the error means."""
     rest = evidence.where_it_returned()
-    stopped = [seen for seen in evidence.observed if isinstance(seen, Stopped)]
+    stopped = [observed for observed in evidence.observed if isinstance(observed, Stopped)]
     if rest is None or stopped[0].kind in plain_errors.LIMITS:
         return None
     for explain in (listed_mistakes, mistakes_together, mistakes_by_part, general_causes):
@@ -93,15 +93,17 @@ def _wrong_type(evidence: Evidence) -> str:
     if exercise.is_value and (words := _wrong_count(evidence.expected[0], evidence.observed[0])):
         return words
     pairs = list(zip(evidence.expected, evidence.observed, strict=True))
-    found = [evidence.difference(*pair) for pair in pairs]
-    if not all(one is None or one.type_only for one in found):
+    differences = [evidence.difference(*pair) for pair in pairs]
+    if not all(difference is None or difference.type_only for difference in differences):
         return ""
-    first = next(i for i, one in enumerate(found) if one is not None)
+    first = next(i for i, difference in enumerate(differences) if difference is not None)
     _expected, observed = pairs[first]
-    words = found[first].words
+    words = differences[first].words
     if isinstance(observed, Other):
         return _joined(words, plain_errors.layer_for_function(observed.type_name))
-    pairs = [pair for pair, one in zip(pairs, found, strict=True) if one is not None]
+    pairs = [
+        pair for pair, difference in zip(pairs, differences, strict=True) if difference is not None
+    ]
     right = all(same(e, align(e, o), evidence.near) for e, o in pairs)
     no_numbers = numbers(observed) is None or isinstance(observed, str)
     return words if right or (no_numbers and observed is not None) else ""
@@ -136,14 +138,14 @@ def either(words: list[str]) -> str:
 
 def listed_mistakes(evidence: Evidence) -> list[Finding]:
     """The exercise's mistakes that explain everything that was seen; at most two."""
-    exact, held = [], []
+    exact, by_predicate = [], []
     for name, mistake in evidence.exercise.mistakes.items():
         if mistake.when is not None:
             if _predicate_holds(mistake.when, evidence):
-                held.append(Finding(name, mistake.words))
+                by_predicate.append(Finding(name, mistake.words))
         elif evidence.explains(evidence.predicted(name)):
             exact.append(Finding(name, mistake.words))
-    return (exact or held[:1])[:2]
+    return (exact or by_predicate[:1])[:2]
 
 
 def _predicate_holds(predicate, evidence: Evidence) -> bool:
@@ -165,13 +167,13 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
     switches = {name: m for name, m in exercise.mistakes.items() if m.switch}
     if exercise.switches is None or not switches or _explained_by_one_probe(evidence):
         return []
-    for (first, one), (second, two) in combinations(switches.items(), 2):
-        if set(one.switch) & set(two.switch):
+    for (first, earlier), (second, later) in combinations(switches.items(), 2):
+        if set(earlier.switch) & set(later.switch):
             continue
-        answer = exercise.switches(**one.switch, **two.switch)
+        answer = exercise.switches(**earlier.switch, **later.switch)
         predicted = _predict(evidence, answer)
         if predicted is not None and evidence.explains(predicted):
-            words = f"Two slips at once. First: {one.words} Second: {two.words}"
+            words = f"Two slips at once. First: {earlier.words} Second: {later.words}"
             return [Finding(f"{first}+{second}", words)]
     return []
 
@@ -252,9 +254,9 @@ def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | 
 def _others_follow(index: int, whole: list, evidence: Evidence) -> bool:
     """Whether a mistake leaves every other part either right, or as it was seen."""
     tolerance = evidence.exercise.tolerance
-    for predicted, seen, right in zip(whole, evidence.aligned, evidence.expected, strict=True):
+    for predicted, observed, right in zip(whole, evidence.aligned, evidence.expected, strict=True):
         for k in range(len(predicted)):
-            parts = predicted[k], right[k], seen[k]
+            parts = predicted[k], right[k], observed[k]
             if k != index and not (
                 same(parts[0], parts[1], tolerance) or same(parts[0], parts[2], tolerance)
             ):

@@ -158,10 +158,10 @@ def _keywords(place: Place, node: ast.Call) -> Iterator[Edit]:
         node.keywords = keywords
     if any(keyword.arg is None for keyword in keywords):
         return
-    given = {keyword.arg for keyword in keywords}
+    used = {keyword.arg for keyword in keywords}
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     for option, value in OPTIONS.get(name, ()):
-        if option not in given:
+        if option not in used:
             added = ast.keyword(option, _located(ast.Constant(value), node))
             node.keywords = [*keywords, added]
             words = f"`{name}` needs an option here (`{option}`)"

@@ -105,14 +105,14 @@ def _kept_results(body: list[ast.stmt]) -> Iterator[Edit]:
         call = statement.value if isinstance(statement, ast.Expr) else None
         target = call.func.value if _is_method(call) else None  # type: ignore[union-attr]
         if isinstance(target, ast.Name) and call is not None:
-            kept = ast.Assign([ast.Name(target.id, ast.Store())], call)
-            ast.copy_location(kept, statement)
+            assignment = ast.Assign([ast.Name(target.id, ast.Store())], call)
+            ast.copy_location(assignment, statement)
             words = "the result of this call is dropped; nothing changes"
 
-            def fix(kept=kept) -> str:
-                return text_of(kept)
+            def fix(assignment=assignment) -> str:
+                return text_of(assignment)
 
-            changed = [*body[:i], kept, *body[i + 1 :]]
+            changed = [*body[:i], assignment, *body[i + 1 :]]
             yield from _restoring(body, changed, Edit(statement.lineno, words, fix))
 
 

@@ -107,12 +107,14 @@ def explains(predicted: list, observed: list, expected: list, tolerance: float) 
     if len(predicted) != len(observed):
         return False
     telling = False
-    for guess, seen, right in zip(predicted, observed, expected, strict=True):
+    for guess, observation, right in zip(predicted, observed, expected, strict=True):
         guess = align(right, guess)
-        if not same(guess, seen, tolerance):
+        if not same(guess, observation, tolerance):
             return False
         if isinstance(guess, Stopped):
-            if not isinstance(seen, Stopped) or _meaning(guess.text) != _meaning(seen.text):
+            if not isinstance(observation, Stopped) or _meaning(guess.text) != _meaning(
+                observation.text
+            ):
                 return False
             telling |= bool(guess.text)
         else:
@@ -226,7 +228,9 @@ class Evidence:
 
     def where_it_returned(self) -> Evidence | None:
         """The evidence of the cases without an error; None if that leaves nothing to explain."""
-        returned = [i for i, seen in enumerate(self.observed) if not isinstance(seen, Stopped)]
+        returned = [
+            i for i, observation in enumerate(self.observed) if not isinstance(observation, Stopped)
+        ]
         if len(returned) == len(self.cases) or all(self.correct[i] for i in returned):
             return None
         cases, observed, expected = (

@@ -250,16 +250,16 @@ def _signal_alarm(seconds: float):
 
     handler = signal.signal(signal.SIGALRM, on_alarm)
     started = time.monotonic()
-    left, again = signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
+    seconds_left, again = signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(trace)
         signal.signal(signal.SIGALRM, handler)
-        if left:  # somebody else's alarm, such as a test runner's
-            left = max(left - (time.monotonic() - started), 0.001)
-            signal.setitimer(signal.ITIMER_REAL, left, again)
+        if seconds_left:  # somebody else's alarm, such as a test runner's
+            seconds_left = max(seconds_left - (time.monotonic() - started), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, seconds_left, again)
 
 
 def _raise_on_every_line(frame):

@@ -34,10 +34,10 @@ def changed_inputs(evidence: Evidence) -> list[Finding]:
 
 def _same_error(evidence: Evidence) -> bool:
     """Whether every failing case ends in one error, which then tells nothing of its inputs."""
-    failing = [seen for seen, right in zip(evidence.observed, evidence.correct, strict=True)
-               if not right]  # fmt: skip
-    errors = {seen.text for seen in failing if isinstance(seen, Stopped)}
-    return len(errors) == 1 and all(isinstance(seen, Stopped) for seen in failing)
+    pairs = zip(evidence.observed, evidence.correct, strict=True)
+    failing = [observed for observed, is_right in pairs if not is_right]
+    errors = {observed.text for observed in failing if isinstance(observed, Stopped)}
+    return len(errors) == 1 and all(isinstance(observed, Stopped) for observed in failing)
 
 
 def _explains(evidence: Evidence, change: Change) -> bool:

@@ -95,8 +95,8 @@ def make_cases(exercise: ExerciseSpec, seed: int | None) -> list[tuple]:
     if exercise.cases is None:
         return [()]
     seed = default_seed() if seed is None else seed
-    made = exercise.cases(torch.Generator().manual_seed(seed))
-    return sorted((case if isinstance(case, tuple) else (case,) for case in made), key=_size)
+    cases = exercise.cases(torch.Generator().manual_seed(seed))
+    return sorted((case if isinstance(case, tuple) else (case,) for case in cases), key=_size)
 
 
 def default_seed() -> int:

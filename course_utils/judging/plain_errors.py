@@ -215,8 +215,8 @@ def ids(stopped: Stopped) -> tuple[str, ...]:
 
 
 def _meaning(stopped: Stopped) -> tuple[str, str]:
-    if made := _module_for_function(stopped):
-        return made
+    if words := _module_for_function(stopped):
+        return words
     raised = SUBCLASSES.get(stopped.kind, stopped.kind)
     for kind, pattern, name, words in MEANINGS:
         match = re.search(pattern, stopped.text, re.IGNORECASE | re.DOTALL)
@@ -232,10 +232,10 @@ def _module_for_function(stopped: Stopped) -> tuple[str, str] | None:
     if stopped.kind not in ("AttributeError", "TypeError", "RuntimeError", "ValueError"):
         return None
     known = re.search(rf"'({LAYERS})' object", stopped.text)
-    made = re.search(rf"\b(?:nn\.)?({LAYERS})\(\w", stopped.line)
-    if known is None and (made is None or "ambiguous" not in stopped.text):
+    call = re.search(rf"\b(?:nn\.)?({LAYERS})\(\w", stopped.line)
+    if known is None and (call is None or "ambiguous" not in stopped.text):
         return None
-    name = known[1] if known else made[1]  # type: ignore[index]
+    name = known[1] if known else call[1]  # type: ignore[index]
     return "layer-for-function", layer_for_function(name)
 
 

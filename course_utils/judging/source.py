@@ -105,7 +105,7 @@ def _dump(definition: ast.AST) -> str:
 def is_empty(function) -> bool:
     """Whether the body is nothing but `...`, `pass` or `return None`."""
     skip = {"RESUME", "NOP", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_VALUE"}
-    left = [step for step in dis.get_instructions(function) if step.opname not in skip]
+    steps = [step for step in dis.get_instructions(function) if step.opname not in skip]
     return all(
-        step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None for step in left
+        step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None for step in steps
     )

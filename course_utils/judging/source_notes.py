@@ -29,11 +29,11 @@ def notes(answer: object) -> list[Note]:
     tree = _tree(answer)
     if tree is None:
         return []
-    found: list[Note] = []
+    notes: list[Note] = []
     for look in (_powers, _dropped_results, _return_in_loop, _unused, _missing_brackets,
                  _printed, _unreachable, _shadowed):  # fmt: skip
-        found += look(tree, answer)
-    return list({note.id: note for note in found}.values())
+        notes += look(tree, answer)
+    return list({note.id: note for note in notes}.values())
 
 
 def _tree(answer: object) -> ast.FunctionDef | ast.ClassDef | None:

@@ -101,10 +101,10 @@ def check() -> None:
     if result.returncode:
         why = f"it does not start here ({result.stderr.strip() or 'no message'})"
         raise JailError(NO_JAIL.format(why=why))
-    seen = result.stdout.splitlines()
-    if visible := [place for place in copies if place in seen]:
+    lines = result.stdout.splitlines()
+    if visible := [place for place in copies if place in lines]:
         raise JailError(VISIBLE.format(visible[0]))
-    if missing := [place for place in needed if place not in seen]:
+    if missing := [place for place in needed if place not in lines]:
         raise JailError(MISSING.format(missing[0]))
 
 

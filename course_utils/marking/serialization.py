@@ -85,8 +85,8 @@ def unpack(stream: bytes, max_bytes: int) -> list[dict]:
 
 def _read(message: bytes, max_bytes: int) -> dict:
     with zipfile.ZipFile(io.BytesIO(message)) as archive:
-        sizes = [one.file_size for one in archive.infolist()]
-        if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+        sizes = [member.file_size for member in archive.infolist()]
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
     if sum(sizes) > max_bytes:
         raise ValueError("too large")
@@ -99,12 +99,12 @@ def _from_json(part: object, arrays, depth: int) -> object:
     if depth == 0:
         raise ValueError("nested too deeply")
     if isinstance(part, dict):
-        return {key: _from_json(one, arrays, depth - 1) for key, one in part.items()}
+        return {key: _from_json(entry, arrays, depth - 1) for key, entry in part.items()}
     if not isinstance(part, list):
         return part
     kind, *rest = part
     if kind in ("list", "tuple"):
-        values = [_from_json(one, arrays, depth - 1) for one in rest]
+        values = [_from_json(entry, arrays, depth - 1) for entry in rest]
         return tuple(values) if kind == "tuple" else values
     if kind == "Stopped":
         return Stopped(*(str(words)[:500] for words in rest))

@@ -305,8 +305,8 @@ def _make_optimizer(
         return optim.AdamW(model.parameters(), lr=2e-3, fused=True)
     if not isinstance(optimizer, optim.Optimizer):
         optimizer = optimizer(model.parameters())
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if held.isdisjoint(map(id, model.parameters())):
+    optimized = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if optimized.isdisjoint(map(id, model.parameters())):
         raise ValueError("the optimiser holds no parameter of this model")
     return optimizer
 

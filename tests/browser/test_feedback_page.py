@@ -9,7 +9,7 @@ from course_utils.exercises import all_exercises
 from course_utils.marking import mark
 from course_utils.marking.submissions import Submission
 
-EXERCISES = {one.number: one for one in all_exercises() if one.workbook == "02"}
+EXERCISES = {exercise.number: exercise for exercise in all_exercises() if exercise.workbook == "02"}
 SUBMISSION = Submission("ada & co", "02", Path("02_convolution.ipynb"))
 
 
@@ -17,7 +17,7 @@ SUBMISSION = Submission("ada & co", "02", Path("02_convolution.ipynb"))
 def page_file(tmp_path_factory):
     """Return a page with every kind of verdict: right, not attempted, mistakes, an error."""
     out = tmp_path_factory.mktemp("feedback")
-    verdicts = {number: one.judge(...) for number, one in EXERCISES.items()}
+    verdicts = {number: exercise.judge(...) for number, exercise in EXERCISES.items()}
     for number in ("2.1", "2.2", "2.9"):
         wrong = next(iter(EXERCISES[number].mistakes.values())).answer
         verdicts[number] = EXERCISES[number].judge(wrong)
@@ -37,17 +37,17 @@ def test_feedback_is_accessible_on_phone(chromium, page_file, scheme):
     context = chromium.new_context(
         offline=True, color_scheme=scheme, viewport={"width": 360, "height": 740}
     )
-    page, asked = context.new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
+    page, urls = context.new_page(), []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(page_file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert "ada & co" in page.inner_text("main")
     assert page.locator("section").count() == len(EXERCISES)
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in urls if not url.startswith(("file:", "data:"))] == []
     context.close()
     context = chromium.new_context(offline=True, color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
     page.goto(page_file.as_uri())
-    found = Axe().run(page).response["violations"]
+    violations = Axe().run(page).response["violations"]
     context.close()
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []

@@ -65,13 +65,13 @@ def test_stop_button_keeps_kernel_history(workbook):
     page.wait_for_function(IDLE, timeout=20_000)
     assert workbook.errors() == []
     assert "interrupted in epoch" in cells.nth(1).locator(".jp-OutputArea").inner_text()
-    seen = json.loads(workbook.python(LOOK))
-    assert seen["interrupted"]
-    assert seen["stopped"] == f"interrupted in epoch {seen['epochs'] + 1}"
-    assert seen["lengths"] == [seen["epochs"]] * 2
-    assert 3 <= seen["epochs"] <= seen["steps"] / 5 <= seen["epochs"] + 1
-    assert seen["difference"] < 1e-5
-    assert seen["again"] == 1
+    state = json.loads(workbook.python(LOOK))
+    assert state["interrupted"]
+    assert state["stopped"] == f"interrupted in epoch {state['epochs'] + 1}"
+    assert state["lengths"] == [state["epochs"]] * 2
+    assert 3 <= state["epochs"] <= state["steps"] / 5 <= state["epochs"] + 1
+    assert state["difference"] < 1e-5
+    assert state["again"] == 1
 
 
 def test_waiting_cells_run_after_interrupt(workbook):

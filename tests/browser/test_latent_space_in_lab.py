@@ -80,7 +80,7 @@ def test_pictures_equal_twin_pixels(figure):  # noqa: F811
     strip = canvases.nth(4).evaluate(COLOURS, [[i, j + 3 * 34] for i, j in PLACES])
     for (i, j), *colours in zip(PLACES, faded, strip, strict=True):
         mean = [(images[0][part][i][j] + images[1][part][i][j]) / 2 for part in range(3)]
-        assert all(one[:3] == pytest.approx(mean, abs=1) for one in colours)
+        assert all(colour[:3] == pytest.approx(mean, abs=1) for colour in colours)
 
 
 @ONLY

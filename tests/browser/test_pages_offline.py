@@ -27,12 +27,12 @@ def exported(executed_student, built):
 @pytest.fixture
 def open_page(chromium):
     """Return a function that opens a page from disk, cut off; afterwards nothing was asked for."""
-    contexts, asked, troubles = [], [], []
+    contexts, urls, troubles = [], [], []
 
     def open_page(path, figures, **options):
         contexts.append(chromium.new_context(offline=True, **options))
         page = contexts[-1].new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: urls.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(path.as_uri())
         page.wait_for_function("() => !window.MathJax?.startup || window.MathJax.startup.promise")
@@ -45,8 +45,8 @@ def open_page(chromium):
     yield open_page
     for context in contexts:
         context.close()
-    foreign = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
-    assert asked
+    foreign = [url for url in urls if not url.startswith(("file:", "data:", "blob:"))]
+    assert urls
     assert foreign == []
     assert troubles == []
 
@@ -56,8 +56,8 @@ def test_page_is_accessible_and_alive(name, theme, exported, open_page):
     notebook, path = exported(name)
     expected = figures_of(notebook)
     page = open_page(path, figures=len(expected), color_scheme=theme)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
     for number, (module, stored) in enumerate(expected):
         shown = Shown(page, page.locator(".course-figure").nth(number))
         assert shown.root.get_attribute("data-figure") == module
@@ -90,8 +90,8 @@ def test_axe_reports_damage(damage, rule, exported, open_page):
 def test_network_request_is_reported(chromium, tmp_path):
     (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a">')
     page = chromium.new_context(offline=True).new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto((tmp_path / "page.html").as_uri())
-    assert "https://example.org/a.png" in asked
+    assert "https://example.org/a.png" in urls
     page.context.close()

@@ -17,8 +17,8 @@ def a_class():
             messages = [mistake.words for mistake in exercise.mistakes.values()]
             fate = (number + shift) % 7
             if fate < 4:
-                made = (messages[fate % 3], messages[-1])[: 1 + fate % 2]
-                tries[exercise.number] = report.Outcome("mistake", fate == 0, made)
+                mistakes = (messages[fate % 3], messages[-1])[: 1 + fate % 2]
+                tries[exercise.number] = report.Outcome("mistake", fate == 0, mistakes)
             elif fate < 6:
                 tries[exercise.number] = report.Outcome(
                     "ok" if fate == 4 else "error", fate == 4, ()
@@ -31,22 +31,22 @@ def a_class():
 def test_report_is_accessible_on_phone(chromium, tmp_path, names):
     report.write_report(tmp_path / "report.html", report.render(a_class(), names))
     context = chromium.new_context(offline=True, viewport={"width": 1100, "height": 900})
-    page, asked = context.new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
+    page, urls = context.new_page(), []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto((tmp_path / "report.html").as_uri())
     grounds = set()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         grounds.add(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
     assert len(grounds) == 2
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     wide = """() => [...document.querySelectorAll("main *")]
         .filter((part) => part.getBoundingClientRect().right > 345).map((part) => part.outerHTML)"""
     assert page.evaluate(wide) == []
-    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+    assert {url.partition(":")[0] for url in urls} <= {"file", "data"}
     context.close()
 
 

@@ -44,11 +44,11 @@ def test_unknown_workbook_is_named(capsys):
 
 def sizes(out, pattern):
     """Sizes of the pictures that match a pattern, by name."""
-    found = []
+    sizes = []
     for path in sorted(out.glob(pattern)):
         with Image.open(path) as picture:
-            found.append(picture.size)
-    return found
+            sizes.append(picture.size)
+    return sizes
 
 
 def test_pages_sheet_covers_both_widths(tmp_path):

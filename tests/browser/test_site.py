@@ -14,13 +14,13 @@ WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 
 @pytest.fixture
 def visit(chromium, built):
-    """Return a function that opens a page of the site; afterwards nothing was asked for."""
-    asked, troubles = [], []
+    """Return a function that opens a page of the site; afterwards nothing was urls for."""
+    urls, troubles = [], []
     context = chromium.new_context(offline=True, viewport={"width": 1280, "height": 900})
 
     def visit(name, figures=0):
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: urls.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto((built / name).as_uri())
         page.wait_for_function("() => !window.MathJax?.startup || window.MathJax.startup.promise")
@@ -32,8 +32,8 @@ def visit(chromium, built):
 
     yield visit
     context.close()
-    assert asked
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert urls
+    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []
     assert troubles == []
 
 
@@ -46,8 +46,8 @@ def test_workbook_page_is_accessible(name, theme, executed_student, visit):
         Shown(page, page.locator(".course-figure").nth(number)).move()
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
     page.wait_for_timeout(400)  # colours fade
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
     page.get_by_role("link", name="One file").click()
@@ -94,8 +94,8 @@ def test_search_finds_word(visit):
     page = visit("search.html")
     page.goto(page.url + "?q=pooling")
     page.wait_for_selector("#search-results li")
-    found = page.locator("#search-results li a").evaluate_all("(all) => all.map((a) => a.href)")
-    assert any("03_pooling.html" in link for link in found)
+    links = page.locator("#search-results li a").evaluate_all("(all) => all.map((a) => a.href)")
+    assert any("03_pooling.html" in link for link in links)
 
 
 GROUND = """(part) => {

@@ -24,15 +24,15 @@ SIZES = """() => {
 
 @pytest.fixture
 def present(chromium):
-    """Return a function that opens a deck without a network; afterwards it asked for nothing."""
-    asked, troubles = [], []
+    """Return a function that opens a deck without a network; afterwards it urls for nothing."""
+    urls, troubles = [], []
     context = chromium.new_context(
         offline=True, viewport={"width": slides.WIDTH, "height": slides.HEIGHT}
     )
 
     def present(deck, figures=0):
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: urls.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(deck.as_uri())
         page.wait_for_function("() => Reveal.isReady()")
@@ -45,8 +45,8 @@ def present(chromium):
 
     yield present
     context.close()
-    assert asked
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert urls
+    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []
     assert troubles == []
 
 

@@ -33,7 +33,7 @@ def test_run_all_ends_without_error(name, open_workbook):
             .filter(({ data }) => String(data?.["text/plain"]).startsWith("<course_utils.figures."))
             .length"""
     )
-    assert (figures > 0) == any(f"{one.__name__}(" in source for one in all_figures())
+    assert (figures > 0) == any(f"{figure.__name__}(" in source for figure in all_figures())
     page.wait_for_function(
         "(count) => document.querySelectorAll('.course-figure[data-numbers]').length === count",
         arg=figures,
