@@ -215,8 +215,8 @@ def ids(stopped: Stopped) -> tuple[str, ...]:
 
 
 def _meaning(stopped: Stopped) -> tuple[str, str]:
-    if words := _module_for_function(stopped):
-        return words
+    if layer := _module_for_function(stopped):
+        return layer
     raised = SUBCLASSES.get(stopped.kind, stopped.kind)
     for kind, pattern, name, words in MEANINGS:
         match = re.search(pattern, stopped.text, re.IGNORECASE | re.DOTALL)
