@@ -14,7 +14,7 @@ WORKBOOKS = [path.relative_to(NOTEBOOKS) for path in discover(NOTEBOOKS)]
 
 @pytest.fixture
 def visit(chromium, built):
-    """Return a function that opens a page of the site; afterwards nothing was urls for."""
+    """Return a function that opens a page of the site; afterwards nothing was asked for."""
     urls, troubles = [], []
     context = chromium.new_context(offline=True, viewport={"width": 1280, "height": 900})
 

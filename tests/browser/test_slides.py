@@ -24,7 +24,7 @@ SIZES = """() => {
 
 @pytest.fixture
 def present(chromium):
-    """Return a function that opens a deck without a network; afterwards it urls for nothing."""
+    """Return a function that opens a deck without a network; afterwards it asked for nothing."""
     urls, troubles = [], []
     context = chromium.new_context(
         offline=True, viewport={"width": slides.WIDTH, "height": slides.HEIGHT}
