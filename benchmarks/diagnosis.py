@@ -86,7 +86,7 @@ def define(answer: Answer, exercise: Exercise) -> object:
     changed[place].source = answer.code
     lesson = nbformat.v4.new_notebook(cells=cells)
     runs = cells_to_run(changed, lesson, [exercise])
-    positions = tuple(i for i in range(place) if runs[i] and not _is_other_exercise(cells[i]))
+    positions = tuple(i for i in range(place) if runs[i] and not _is_check(cells[i]))
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"
     linecache.cache[source] = (len(answer.code), None, answer.code.splitlines(True), source)
@@ -95,8 +95,8 @@ def define(answer: Answer, exercise: Exercise) -> object:
     return names.get(exercise.name)
 
 
-def _is_other_exercise(cell) -> bool:
-    return bool({"exercise", "check"} & set(cell.metadata.get("tags", [])))
+def _is_check(cell) -> bool:
+    return "check" in cell.metadata.get("tags", [])
 
 
 def judge(answer: Answer, exercise: Exercise, seed: int = 0):

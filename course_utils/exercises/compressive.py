@@ -5,6 +5,15 @@ import torch.nn.functional as F
 from scipy import fft
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.compressive_mistakes import (
+    OF_THE_ROW,
+    OF_THE_SOFT_THRESHOLD,
+    OF_THE_STEP,
+    ista_by,
+    shrink_by,
+)
+from course_utils.exercises.lasso_mistakes import OF_THE_LASSO, fitted, picture_by
 from course_utils.sensing.operators import Matrix
 
 
@@ -15,40 +24,13 @@ def _shortest_by_pseudoinverse():
     return tuple(found.tolist())
 
 
-def _five(row):
-    return isinstance(row, tuple | list) and len(row) == 5
-
-
 @exercise(
     "8.1",
     "The shortest row",
     minutes=3,
     kind="value",
     oracle=_shortest_by_pseudoinverse,
-    mistakes={
-        "row-agree-measurements": mistake(
-            "Your row does not agree with the measurements. "
-            "The first, third and fifth number are known: 7, 2 and 6.",
-            when=lambda row: _five(row) and [row[i] for i in (0, 2, 4)] != [7, 2, 6],
-            example=(0, 0, 0, 0, 0),
-        ),
-        "filled-gaps-mean": mistake(
-            "You filled the gaps with the mean of the neighbours: a blurry image. It looks better, "
-            "but the question asks for the smallest sum of squares.",
-            (7, 4.5, 2, 4, 6),
-        ),
-        "filled-gaps-mean-measured": mistake(
-            "You filled the gaps with the mean of what was measured. "
-            "Any number but one makes the sum of squares larger than it need be.",
-            (7, 5, 2, 5, 6),
-        ),
-        "gap-adds-own": mistake(
-            "Each gap adds its own square to the sum, whatever stands beside it. "
-            "Which number has the smallest square?",
-            when=lambda row: _five(row) and (row[1] != 0 or row[3] != 0),
-            example=(7, 7, 2, 2, 6),
-        ),
-    },
+    mistakes=OF_THE_ROW,
     hints=[
         "The three measured numbers are fixed; only the second and the fourth are free.",
         "The sum of squares is 49 + ?² + 4 + ?² + 36. Make it as small as it can be.",
@@ -61,10 +43,15 @@ def shortest_row():
 
 # --- 8.2 ----------------------------------------------------------------------------------------
 def _numbers_of_both_signs(rng):
-    for shape, threshold in (((4,), 0.5), ((3, 5), 0.8), ((2, 4, 3), 0.1)):
+    for shape, threshold in (((6,), 0.5), ((3, 5), 0.8), ((2, 4, 3), 1.5)):
         x = 2 * torch.randn(shape, generator=rng)
         x.view(-1)[:4] = threshold * torch.tensor([0.6, -1.7, -0.4, 2.5])  # both sides of both
+        x.view(-1)[4:6] = torch.tensor([0.0, -threshold])  # exactly on the corners
         yield x, threshold
+
+
+def _observe_threshold(answer, case):
+    return call_unchanged(answer, case, ("x", "threshold"))
 
 
 @exercise(
@@ -73,41 +60,10 @@ def _numbers_of_both_signs(rng):
     minutes=6,
     oracle=lambda x, threshold: F.softshrink(x, threshold),
     cases=_numbers_of_both_signs,
-    mistakes={
-        "hard-threshold-small": mistake(
-            "That is the *hard* threshold: small numbers become 0, large ones stay as they are. "
-            "The soft one also pulls the large ones in by the threshold.",
-            lambda x, threshold: F.hardshrink(x, threshold),
-        ),
-        "sign-gone-numbers": mistake(
-            "The sign is gone: your numbers are all 0 or more. "
-            "A negative number comes nearer to 0 from below.",
-            lambda x, threshold: (x.abs() - threshold).clamp(min=0),
-        ),
-        "treat-negative-numbers": mistake(
-            "You treat negative numbers as small ones. -3 is as far from 0 as 3 is: "
-            "compare the distance, x.abs().",
-            lambda x, threshold: (x - threshold).clamp(min=0),
-        ),
-        "small-numbers-jump": mistake(
-            "Small numbers jump over to the other side of 0. Each goes towards 0 and stops there.",
-            lambda x, threshold: x - threshold * x.sign(),
-        ),
-        "subtracted-threshold-negative": mistake(
-            "You subtracted the threshold from negative numbers too, so they move away from 0. "
-            "Those have to move up.",
-            lambda x, threshold: torch.where(x.abs() > threshold, x - threshold, 0),
-        ),
-        "subtracted-threshold-number": mistake(
-            "You subtracted the threshold from every number. That moves negative ones away from 0, "
-            "and small ones past it.",
-            lambda x, threshold: x - threshold,
-        ),
-        "soft-threshold-takes": mistake(
-            "That is what the soft threshold takes away, not what it leaves. Subtract it from x.",
-            lambda x, threshold: x.clamp(-threshold, threshold),
-        ),
-    },
+    observe=_observe_threshold,
+    argument_names=("x", "threshold"),
+    switches=shrink_by,
+    mistakes=OF_THE_SOFT_THRESHOLD,
     hints=[
         "Three cases: above the threshold, below its negative, and in between.",
         "How far is each number from 0, and how far after the threshold? No less than 0.",
@@ -134,7 +90,8 @@ def _problems(rng):
 
 def _take_step(answer, case):
     x, y, matrix, lam = case
-    return answer(x, y, Matrix(matrix), lam, _shrink)
+    arguments = x, y, Matrix(matrix), lam, _shrink
+    return call_unchanged(answer, arguments, ("x", "y", "A", "lam", "shrink"))
 
 
 def _step_by_autograd(x, y, A, lam, shrink):
@@ -144,30 +101,6 @@ def _step_by_autograd(x, y, A, lam, shrink):
     return F.softshrink(x - leaf.grad / top**2, lam / top**2)
 
 
-def _step(*, back=None, size=2, eta=1.0, down=1.0, threshold=None, start=1.0, first=False):
-    """One step that goes wrong in one place."""
-
-    def ista_step(x, y, A, lam, shrink):
-        step = eta / A.norm**size
-        gradient = down * (back or A.adjoint)(A(x) - y)
-        at = step * lam if threshold is None else threshold(step, lam)
-        if first:
-            return shrink(x, at) - step * gradient
-        return shrink(start * x - step * gradient, at)
-
-    return ista_step
-
-
-def _not_spread(x, y, A, lam, shrink):
-    step = 1 / A.norm**2
-    return shrink(x - step * (A(x) - y), step * lam)
-
-
-def _forwards_again(x, y, A, lam, shrink):
-    step = 1 / A.norm**2
-    return shrink(x - step * A(A(x) - y), step * lam)
-
-
 @exercise(
     "8.3",
     "Write one step of ISTA",
@@ -175,60 +108,9 @@ def _forwards_again(x, y, A, lam, shrink):
     oracle=_step_by_autograd,
     cases=_problems,
     observe=_take_step,
-    mistakes={
-        "measured-difference-instead": mistake(
-            "You measured the difference once more instead of spreading it back. A(x) − y lives "
-            "among measurements; A.adjoint leads back to where x lives.",
-            _forwards_again,
-        ),
-        "step-difference-x": mistake(
-            "Your step is the difference A(x) − y itself. It lives among measurements; A.adjoint "
-            "makes a gradient of it, which lives where x does.",
-            _not_spread,
-        ),
-        "threshold-step-times": mistake(
-            "Your threshold is λ. A step that is η times as long shrinks by η times as much: η·λ.",
-            _step(threshold=lambda step, lam: lam),
-        ),
-        "step-1-gradient": mistake(
-            "Your step is 1/‖A‖. The gradient changes by up to ‖A‖² for each unit of x, "
-            "so a safe step is 1/‖A‖².",
-            _step(size=1),
-        ),
-        "step-1-whatever": mistake(
-            "Your step is 1, whatever A is. That is more than 1/‖A‖² here, and the iteration "
-            "can run away.",
-            _step(size=0),
-        ),
-        "step-twice-long": mistake(
-            "Your step is twice too long: 2/‖A‖² is where the iteration stops converging.",
-            _step(eta=2),
-        ),
-        "walk-uphill-gradient": mistake(
-            "You walk uphill. The gradient is A.adjoint(A(x) − y), and you go against it.",
-            _step(down=-1),
-        ),
-        "doubled-gradient-front": mistake(
-            "You doubled the gradient. The ½ in front of the square takes the 2 away.",
-            _step(down=2, threshold=lambda step, lam: step * lam),
-        ),
-        "plain-gradient-descent": mistake(
-            "That is plain gradient descent: nothing shrinks. Shrink after the step.",
-            _step(threshold=lambda step, lam: 0.0),
-        ),
-        "shrank-first-stepped": mistake(
-            "You shrank first and stepped then, so zeros do not stay 0. "
-            "Step, then shrink where you arrive.",
-            _step(first=True),
-        ),
-        "shrank-step-forgot": mistake(
-            "You shrank the step and forgot x itself: start from x.", _step(start=0.0)
-        ),
-        "measurements-say-step": mistake(
-            "The measurements have no say in your step: go against the gradient before you shrink.",
-            _step(down=0.0),
-        ),
-    },
+    argument_names=("x", "y", "A", "lam"),
+    switches=ista_by,
+    mistakes=OF_THE_STEP,
     hints=[
         "Two halves: a step against the gradient of ½‖Ax − y‖², then the soft threshold.",
         "The gradient is A.adjoint(A(x) − y); the step η = 1 / A.norm**2.",
@@ -243,9 +125,6 @@ def ista_step(x, y, A, lam, shrink):
 
 
 # --- 8.4 ----------------------------------------------------------------------------------------
-ALPHA = 1e-4
-
-
 def cosine_pictures(side):
     """(side², side²) matrix, float64: each column is one cosine picture of the 2-D DCT."""
     line = torch.from_numpy(fft.idct(torch.eye(side).double().numpy(), norm="ortho", axis=0))
@@ -263,44 +142,18 @@ def _sampled_pictures(rng):
         yield cosines, mask, (cosines @ codes)[mask]
 
 
-def _by_sklearn(cosines, mask, measured, *, intercept=True, alpha=ALPHA):
-    """Coefficients and intercept of a Lasso."""
-    from sklearn.linear_model import Lasso
-
-    lasso = Lasso(alpha=alpha, fit_intercept=intercept).fit(cosines[mask], measured)
-    return torch.from_numpy(lasso.coef_), float(lasso.intercept_)
-
-
-def _without_intercept(cosines, mask, measured):
-    return cosines @ _by_sklearn(cosines, mask, measured, intercept=False)[0]
-
-
-def _combined(combine):
-    """Picture made by `combine` from (cosines, coefficients, intercept, measured)."""
-    return lambda cosines, mask, measured: combine(
-        cosines, *_by_sklearn(cosines, mask, measured), measured
-    )
-
-
-def _first_coefficient(cosines, codes, intercept, measured):
-    return cosines @ (codes + intercept * (torch.arange(len(codes)) == 0))
-
-
-def _pasted(cosines, mask, measured):
-    picture = cosines @ _by_sklearn(cosines, mask, measured)[0]
-    picture[mask] = measured
-    return picture
-
-
 def _pictured(answer, case):
     """The picture as a tensor of one form, however it was kept."""
     return torch.as_tensor(answer(*case)).double().flatten()
 
 
 def _either_way(seen, *case):
-    with_it = _combined(lambda cosines, codes, intercept, _: cosines @ codes + intercept)
-    rights = [way(*case) for way in (with_it, _without_intercept)]
-    return any(torch.allclose(seen, right, atol=2e-4) for right in rights)
+    cosines = case[0]
+    for with_intercept in (True, False):
+        codes, intercept = fitted(*case, fit_intercept=with_intercept)
+        if torch.allclose(seen, cosines @ codes + intercept, atol=2e-4):
+            return True
+    return False
 
 
 def _given(cosines, mask, measured):
@@ -320,43 +173,8 @@ def _given(cosines, mask, measured):
     observe=_pictured,
     accept=_either_way,
     exempt={"dtype": "any kind of float array is turned into the same tensor before judging"},
-    mistakes={
-        "added-intercept-coefficient": mistake(
-            "You added the intercept to every coefficient, so it multiplies every cosine. "
-            "It belongs to the pixels: add it to the picture.",
-            _combined(lambda cosines, codes, intercept, measured: cosines @ (codes + intercept)),
-        ),
-        "first-cosine-worth": mistake(
-            "The first cosine is worth only 1/side at each pixel, so adding the intercept to its "
-            "coefficient is too little. Add it to the picture.",
-            _combined(_first_coefficient),
-        ),
-        "added-mean-measured": mistake(
-            "You added the mean of the measured pixels. That is near, but not what was fitted: "
-            "the cosines you kept have a mean of their own there. "
-            "Take lasso.intercept_.",
-            _combined(
-                lambda cosines, codes, intercept, measured: cosines @ codes + measured.mean()
-            ),
-        ),
-        "wrote-measured-pixels": mistake(
-            "You wrote the measured pixels back; all others are as wrong as before. Something that "
-            "was fitted is missing everywhere.",
-            _pasted,
-        ),
-        "subtracted-intercept-fit": mistake(
-            "You subtracted the intercept. The fit is cosines @ coefficients *plus* it.",
-            _combined(lambda cosines, codes, intercept, measured: cosines @ codes - intercept),
-        ),
-        "picture-s-mean": mistake(
-            "The picture's mean is still lost. What the Lasso fits is coefficients *and* an "
-            "intercept, lasso.intercept_; the picture needs both.",
-            when=lambda picture: abs(picture.mean()) < 0.4,
-            example=_combined(
-                lambda cosines, codes, intercept, measured: cosines @ (0.999 * codes)
-            ),
-        ),
-    },
+    switches=picture_by,
+    mistakes=OF_THE_LASSO,
     hints=[
         "What is the mean of the picture that comes out, and what that of the measured pixels?",
         "print(lasso.intercept_): scikit-learn fits A @ coef_ + intercept_ unless told not to.",
@@ -384,17 +202,17 @@ def lasso_picture(cosines, mask, measured):
         "d": "Smaller in (I), larger in (II).",
     },
     mistakes={
-        "same-direction-two": mistake(
+        "larger-in-both": mistake(
             "Not the same direction: in one of the two λ multiplies the measurements' term. "
             "A larger λ there trusts the noisy data *more*.",
             "a",
         ),
-        "same-direction-two-multiplies": mistake(
+        "smaller-in-both": mistake(
             "Not the same direction: in one of the two λ multiplies the prior. "
             "A smaller λ there believes the prior *less*, just when it is needed.",
             "b",
         ),
-        "wrong-way-round": mistake(
+        "exchanged": mistake(
             "The wrong way round. Say aloud what each λ multiplies, and whether you trust that "
             "term more or less when the noise grows.",
             "c",
