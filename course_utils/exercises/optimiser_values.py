@@ -293,6 +293,11 @@ OF_FIRST_ADAM = {
         "at 1.",
         start=0.0,
     ),
+    "change-with-wrong-sign": mistake(
+        "That is the step alone, and with the wrong sign: against a negative gradient, w grows. "
+        "Asked is where it stands afterwards; it started at 1.",
+        first_adam_with(start=0.0, sign=1),
+    ),
     "root-missing": mistake("The root is missing: you divided by r̂, not by √r̂.", root=1.0),
     "rate-missing": mistake(
         "The learning rate is missing: you moved by a whole 1. The step is η times m̂/√r̂.", eta=1.0
