@@ -239,7 +239,8 @@ def timing(page: Page) -> Iterator[str]:
     if stated is None:  # `opening` reports it
         return
     work = sum(page.exercises[n].minutes for _, n in page.stands if n in page.exercises)
-    reading = sum(words(cell.source) for cell in page.prose) / READING + RUNNING * len(page.code)
+    runs = sum(fold_line(cell) is None for cell in page.code)  # a folded one draws what these made
+    reading = sum(words(cell.source) for cell in page.prose) / READING + RUNNING * runs
     if work + reading > stated:
         yield f"{work} minutes of exercises and {reading:.0f} of reading do not fit into {stated}"
     if not (page.is_start or page.is_further) and not SITTING[0] <= stated <= SITTING[1]:

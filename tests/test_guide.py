@@ -128,6 +128,28 @@ def test_guide_covers_tutor_commands():
             assert f"start.py {name}" in guide
 
 
+def start_cell(name):
+    """The text of a cell of workbook 00."""
+    cells = nbformat.read(CORE[0], as_version=4).cells
+    return next(cell.source for cell in cells if cell.id == name)
+
+
+def test_start_lists_the_workbooks_titles():
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|", start_cell("the-way-through"), re.MULTILINE)
+    assert rows == [(title(nbformat.read(path, as_version=4)), path.name) for path in CORE[1:]]
+
+
+def test_start_instructs_before_first_code():
+    cells = nbformat.read(CORE[0], as_version=4).cells
+    first = [cell.cell_type for cell in cells].index("code")
+    assert any("press **Shift + Enter**" in cell.source for cell in cells[:first])
+
+
+@pytest.mark.parametrize("message", ["NameError: name 'ex' is not defined", "model not found"])
+def test_start_knows_what_to_do(message):
+    assert message in start_cell("when-you-are-stuck")
+
+
 def test_guide_matches_progress_export():
     export = 'progress.export("progress.csv")'
     assert export in (DOCS / "tutors.md").read_text("utf-8")

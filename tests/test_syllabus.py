@@ -112,6 +112,62 @@ def test_view_scrambles_the_picture():
     assert not moved.is_contiguous()
 
 
+def test_regrouped_channels_look_grey():
+    from course_utils import datasets
+
+    images = datasets.load("shapes").train_images[:20].float()
+    for image in images:
+        swapped, regrouped = image.permute(1, 2, 0), image.reshape(32, 32, 3)
+        spread, spread_after = (
+            (picture.amax(-1) - picture.amin(-1)).mean() for picture in (swapped, regrouped)
+        )
+        assert spread_after < 50
+        assert spread_after < spread
+        assert torch.equal(regrouped[:30].reshape(3, 10, 32, 3)[0, 4, 3], image[0, 12, 9:12])
+
+
+def test_regrouped_picture_repeats_nine_times():
+    image = torch.zeros(3, 30, 30)
+    image[:, 9:15, 18:24] = 1  # one square in every plane
+    bright = image.reshape(30, 30, 3).mean(-1).reshape(3, 10, 3, 10)
+    assert torch.equal(bright.sum((1, 3)), torch.full((3, 3), 4.0))
+    assert torch.equal(bright[1, 3:5, 2, 6:8], torch.ones(2, 2))
+
+
+def test_numbers_without_axes_scale_columns():
+    scales = torch.tensor([1.0, 0.8, 0.5])
+    with pytest.raises(RuntimeError, match="must match"):
+        torch.ones(2, 3, 32, 32) * scales
+    scaled = torch.ones(2, 3, 4, 3) * scales
+    assert all(
+        torch.equal(scaled[..., column], scale.expand(2, 3, 4))
+        for column, scale in enumerate(scales)
+    )
+
+
+def test_mean_without_keepdim_meets_columns():
+    pictures = torch.tensor([[[1.0, 3.0], [5.0, 7.0]], [[0.0, 0.0], [4.0, 8.0]]])
+    means = pictures.mean((1, 2))
+    wrong = pictures - means
+    assert torch.equal(wrong[..., 0], pictures[..., 0] - 4)
+    assert torch.equal(wrong[..., 1], pictures[..., 1] - 3)
+
+
+def test_broadcast_channel_numbers_have_stride_0():
+    warm = torch.tensor([1.0, 0.8, 0.5]).reshape(3, 1, 1)
+    large, _ = torch.broadcast_tensors(warm, torch.zeros(16, 3, 32, 32))
+    assert large.stride() == (0, 1, 0, 0)
+    assert large.data_ptr() == warm.data_ptr()
+    assert torch.zeros(16, 3, 32, 32).stride() == (3072, 1024, 32, 1)
+
+
+def test_only_reshaped_transpose_copies():
+    table = torch.zeros(4, 3)
+    results = (table.T, table[::2], table.T.reshape(-1), table.reshape(-1))
+    table[0, 0] = 7
+    assert [result.any().item() for result in results] == [True, True, False, True]
+
+
 def test_channel_mean_runs_over_other_axes():
     batch = torch.rand(6, 3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     apart = batch.transpose(0, 1).flatten(1)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise
-from course_utils.exercises import channels_mistakes
+from course_utils.exercises import channels_mistakes, strides_mistakes
 from course_utils.exercises import tensors_mistakes as mistakes
 
 
@@ -135,3 +135,61 @@ def normalize_channels(images):
     """(N, C, H, W) -> same shape; every channel has mean 0 and standard deviation 1."""
     mean = images.mean((0, 2, 3), keepdim=True)
     return (images - mean) / images.std((0, 2, 3), keepdim=True)
+
+
+@exercise(
+    "1.6",
+    "Turn the letter upside down",
+    minutes=5,
+    kind="value",
+    parts=("row stride", "column stride", "offset"),
+    formula=("-width", "1", "(height - 1) * width"),
+    quantities={"height": 4, "width": 3},
+    mistakes=strides_mistakes.UPSIDE_DOWN,
+    hints=[
+        "Which number of the memory has to stand at the top left? Its position is the offset.",
+        "From there, how far is it to the number below, and to the number on the right?",
+    ],
+)
+def upside_down():
+    """Row stride, column stride and offset that show the letter upside down."""
+    return -3, 1, 9
+
+
+@exercise(
+    "1.7",
+    "Find the strides of a broadcast",
+    minutes=3,
+    kind="value",
+    parts=("images", "channels", "rows", "columns"),
+    mistakes=strides_mistakes.BROADCAST_STRIDES,
+    hints=[
+        "Three numbers lie in memory, side by side. Which axis has to walk from one to the next?",
+        "What does a step along an axis do that is only repeated?",
+    ],
+)
+def broadcast_strides():
+    """Strides of a tensor of shape (3, 1, 1), broadcast to (16, 3, 32, 32)."""
+    return 0, 1, 0, 0
+
+
+@exercise(
+    "1.8",
+    "Tell the copy from the views",
+    minutes=2,
+    kind="choice",
+    choices={
+        "a": "table.T",
+        "b": "table[::2]",
+        "c": "table.T.reshape(-1)",
+        "d": "table.reshape(-1)",
+    },
+    mistakes=strides_mistakes.COPY,
+    hints=[
+        "Strides can describe a transposed table and every second row. No number has to move.",
+        "For which of them is there no single stride that reads the memory in the order wanted?",
+    ],
+)
+def copied():
+    """The letter of the result that does not share memory with the table."""
+    return "c"

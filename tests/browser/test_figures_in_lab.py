@@ -141,6 +141,36 @@ def test_pixel_picker_writes_its_numbers(figure):
     assert figure.twin()["position"] == [0, 2, 4]
 
 
+@pytest.mark.parametrize("name", ["stride_dial"])
+def test_dial_buttons_keep_memory(figure):
+    root = figure.root
+    line = root.locator(".course-memory text")
+    memory = line.all_text_contents()
+    for button in ("transpose", "mirror", "broadcast", "every second", "diagonal", "windows of 3"):
+        root.get_by_role("button", name=button).press("Enter")
+        assert root.get_by_role("button", name=button).get_attribute("aria-pressed") == "true"
+        assert figure.read("numbers")["preset"] == button
+        assert figure.agrees()
+        assert line.all_text_contents() == memory
+    drawn = root.locator(".course-stage text").all_text_contents()
+    values = [value for row in figure.read("numbers")["values"] for value in row]
+    assert [float(text) for text in drawn if text] == values
+
+
+@pytest.mark.parametrize("name", ["stride_dial"])
+def test_dial_says_what_lies_outside(figure):
+    root = figure.root
+    for label, value in (("row stride", "-3"), ("offset", "9")):
+        before = root.locator(".course-status").inner_text()
+        root.get_by_label(label).fill(value)
+        root.get_by_label(label).press("Tab")
+        assert root.locator(".course-status").inner_text() != before
+        if label == "row stride":
+            assert "9 places lie outside the memory" in root.locator(".course-status").inner_text()
+    assert figure.read("numbers")["values"][0] == [97, 14, 15]
+    assert figure.agrees()
+
+
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
 def test_scrubber_controls_change_kernel_and_size(figure):
     root = figure.root
