@@ -28,7 +28,7 @@ import {
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
 const WINDOW = 3;
-const SIDE = 34; // of a cell, in CSS pixels
+const SIDE = 32; // of a cell, in CSS pixels
 /** @type {Record<keyof Reading, [number, number]>} */
 const LIMITS = {
   rows: [1, 12],
@@ -218,7 +218,8 @@ function build(view) {
   const sum = createElement("div", { class: "course-formula" });
   const line = createElement("div", { class: "course-line" });
   const panels = createElement("div", { class: "course-panels" }, view.stage, panel);
-  view.root.prepend(...controls(view), panels, sum, line);
+  // the line stands above what changes its height, so that it stays still on the screen
+  view.root.prepend(...controls(view), line, panels, sum);
   /** @type {{key: string, tables: ReturnType<typeof layTensor>} | undefined} */
   let latest;
   /** @type {{picture: number[][], draw: (numbers: Numbers) => void} | undefined} */
