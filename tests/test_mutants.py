@@ -23,13 +23,29 @@ SEEDS = (0, 1)
 CODE = [exercise for exercise in all_exercises() if not exercise.is_value]
 
 # exercise → pattern of the changed line → why it does what the answer does
+ROOM = "more room round the image than is needed changes no window that is read"
+ONLY_ONE = "the batch or channel that is taken is the only one"
+ANY_ORDER = "axes are reduced together, in whatever order they are named"
 SURVIVORS: dict[str, dict[str, str]] = {
-    "5.7": {r"hypot\(dy, dx\)": "the length of a gradient is the same in either order"},
-    "6.10": {
-        r"25000[01]|249999": "a share of the peak that differs by 4 in 10^12 is no other rate",
-        r"step < top": "at the step of the peak the way up and the way down both give the peak",
+    "1.5": {r"exchanged: .*\((2, 0, 3|0, 3, 2)\), keepdim": ANY_ORDER},
+    "2.5": {r"padded = image.new_zeros": ROOM},
+    "3.4": {
+        r"padded = image.new_full": "slices end at the edge, and -inf never wins: " + ROOM,
+        r"amax\(\(2, 1\)\)": ANY_ORDER,
     },
-    "6.11": {r"V\.mT \* back": "V has one row, so the matrix product is one number by number"},
+    "3.8": {r"\[-1\]$": ONLY_ONE},
+    "3.9": {r"\[-1, 0\]$|\[0, -1\]$": ONLY_ONE},
+    "3.10": {r"\[-1\]$": ONLY_ONE},
+    "4.7": {r"\(inputs / groups\)": "groups divide the channels, so / and // give the same number"},
+    "5.7": {r"hypot\(dy, dx\)": "a length does not depend on the order of its two sides"},
+    "6.10": {
+        r"25000[01]|249999": "a millionth of the start is below what a schedule is compared to",
+        r"step < top": "both halves give the peak where they meet",
+    },
+    "6.11": {r"V\.mT \* back": "the network has one output: a column times a row is their product"},
+    "7.3": {r"exchanged: .*nn\.ReLU\(\)": "a decoder bends wherever its ReLUs stand"},
+    "7.6": {r"mse_loss\(images, model": "a squared difference has no sign"},
+    "8.6": {r"solution\[:, -1\]": "there is one right-hand side"},
 }
 
 
