@@ -25,6 +25,7 @@ import nbformat
 
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
+from course_utils.judging import feedback
 
 ROOT = Path(__file__).resolve().parent.parent
 BANK = ROOT / "tests" / "students"
@@ -116,7 +117,7 @@ def kind_of(answer: Answer, verdict) -> str:
         return "generic"
     if verdict.status == "ok":
         return "passes"
-    words = verdict.message
+    words = feedback.headline(verdict)
     if all(re.search(pattern, words, re.IGNORECASE) for pattern in answer.says):
         return "named"
     if not words.strip():

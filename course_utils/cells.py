@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 CELL_WIDTH = 60  # characters of a cell's first line that are quoted
 MOST_RUNS = 400  # cells remembered; more than a notebook has
+CHOICES = ("a", "b", "c", "d", "e")  # the letters of an exercise with a choice
 ALL_ABOVE = "or all cells above this one at once: Run → Run All Above Selected Cell."
 
 
@@ -152,6 +153,8 @@ def explain_name(name: str, known: dict | None = None) -> str:
                 f"`{name}` is made in the cell that begins `{_first_line(_source(cell))}`. Run it "
                 f"first, {ALL_ABOVE}"
             )
+    if name in CHOICES:
+        return f'`{name}` is read as a name here. A letter as an answer stands in quotes: "{name}".'
     near = nearest_name(name, known or {})
     if near:
         return f"Nothing is called `{name}`. Is `{near}` meant?"

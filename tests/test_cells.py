@@ -66,6 +66,10 @@ def test_missing_name_tells_failed_cell(log):
     assert "stopped with an error (ZeroDivisionError: division by zero)" in words
 
 
+def test_letter_without_quotes_is_told():
+    assert 'stands in quotes: "c"' in cells.explain_name("c")
+
+
 def test_near_name_is_pointed_out():
     assert "`Pixels`" in cells.explain_name("pixels", {"Pixels": 1, "other": 2})
     assert "`feature_map`" in cells.explain_name("feature_mao", {"feature_map": 1})

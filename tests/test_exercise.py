@@ -73,6 +73,11 @@ def test_untouched_is_not_attempted(answer):
     assert make_scale().check(answer).status == "todo"
 
 
+def test_untouched_says_what_to_do():
+    assert "assign the value itself" in make_sizes().check(None).message
+    assert "still the code that was given" in make_scale(start=given).check(given).message
+
+
 def test_another_right_way_passes():
     def by_rows(picture, times):
         return torch.stack([torch.stack([x * times for x in row]) for row in picture])

@@ -65,7 +65,7 @@ def early_verdict(exercise: ExerciseSpec, answer: object) -> Verdict | None:
         words = "This is the course's own answer, so it is neither counted nor kept."
         return replace(verdict, status=Status.OWN, message=words)
     if _untouched(exercise, answer):
-        return verdict
+        return replace(verdict, message=_why_untouched(exercise, answer))
     if not exercise.is_value and not callable(answer):
         words = f"Hand over {exercise.name} itself, not its result"
         words += f"; this is of type {type(answer).__name__}."
@@ -74,6 +74,18 @@ def early_verdict(exercise: ExerciseSpec, answer: object) -> Verdict | None:
         words = "A part of your answer is still `...`."
         return replace(verdict, status=Status.TYPE, message=words)
     return None
+
+
+def _why_untouched(exercise: ExerciseSpec, answer: object) -> str:
+    """What to do about an answer that is not there yet; empty for the stub as it was."""
+    if answer is None:
+        return (
+            f"`{exercise.name}` is `None`. `print(…)` only shows a value: assign the value itself, "
+            "then run this cell again."
+        )
+    if exercise.start_source and answer is not ...:
+        return "This is still the code that was given. Change it, run its cell, then this one."
+    return ""
 
 
 def _untouched(exercise: ExerciseSpec, answer: object) -> bool:
