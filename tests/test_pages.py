@@ -1,6 +1,7 @@
 """Exported pages: what they keep, and that they ask nobody for anything."""
 
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -8,7 +9,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.errors import UserError
-from course_utils.publishing import browser_scripts, pages
+from course_utils.publishing import browser_scripts, pages, site
 
 PICTURE = '<figure><img alt="a &lt;grey&gt; square" src="data:image/png;base64,AAAA"></figure>'
 
@@ -137,3 +138,15 @@ def test_missing_script_names_remedy(tmp_path, scripts):
 def test_scripts_exist_after_npm():
     missing = [str(source) for source in browser_scripts.SCRIPTS.values() if not source.exists()]
     assert missing == []
+
+
+def test_site_folds_code_under_its_line(tmp_path):
+    folded = code(source="# Draws x as a picture\nx = 2")
+    folded.metadata |= {"jupyter": {"source_hidden": True}, "tags": ["some"]}
+    (tmp_path / "run").mkdir()
+    nbformat.write(new_notebook(cells=[folded, code()]), tmp_path / "run" / "01_some.ipynb")
+    site._write_source(tmp_path / "run", [Path("01_some.ipynb")], tmp_path / "source")
+    first, second, _ = nbformat.read(tmp_path / "source" / "01_some.ipynb", as_version=4).cells
+    assert first.metadata["tags"] == ["some", "hide-input"]
+    assert first.metadata["mystnb"]["code_prompt_show"] == "Draws x as a picture"
+    assert "mystnb" not in second.metadata
