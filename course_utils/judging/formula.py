@@ -40,12 +40,12 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
     formulas = exercise.formula
     if not formulas or (part is None) != (len(formulas) == 1):
         return None
-    found = align(evidence.expected[0], evidence.observed[0])
+    answer = align(evidence.expected[0], evidence.observed[0])
     if part is not None:
-        if not isinstance(found, tuple | list):
+        if not isinstance(answer, tuple | list):
             return None
-        found = found[part]
-    if not isinstance(found, int | float):
+        answer = answer[part]
+    if not isinstance(answer, int | float):
         return None
     text = formulas[part or 0]
     quantities = tuple(exercise.quantities.items())
@@ -53,7 +53,7 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
         words = {
             words
             for value, words in variants(text, quantities, depth)
-            if math.isclose(value, found, rel_tol=1e-4, abs_tol=exercise.tolerance)
+            if math.isclose(value, answer, rel_tol=1e-4, abs_tol=exercise.tolerance)
         }
         likely = sorted(w for w in words if LIKELY.search(w))
         ordered = likely or sorted(words)
@@ -70,28 +70,28 @@ def variants(text: str, quantities: tuple, depth: int) -> tuple[tuple[float, str
     values = dict(quantities)
     tree = ast.parse(text, mode="eval").body
     right = evaluate(tree, values)
-    found: dict[tuple[float, str], None] = {}
+    results: dict[tuple[float, str], None] = {}
     if depth == 1 and "**" in text:
         caret = ast.parse(text.replace("**", "^"), mode="eval").body
-        _note(found, caret, "`^` is written for a power, which in Python is `**`", values, right)
+        _note(results, caret, "`^` is written for a power, which in Python is `**`", values, right)
     for variant, words in edits(tree, tuple(values)):
         if depth == 1:
-            _note(found, variant, words, values, right)
+            _note(results, variant, words, values, right)
             continue
         for second, more in edits(variant, tuple(values)):
             if more != words:
                 both = " and ".join(sorted((words, more)))
-                _note(found, second, both, values, right)
-    return tuple(found)
+                _note(results, second, both, values, right)
+    return tuple(results)
 
 
-def _note(found: dict, tree: ast.expr, words: str, values: dict, right: float) -> None:
+def _note(results: dict, tree: ast.expr, words: str, values: dict, right: float) -> None:
     try:
         value = evaluate(tree, values)
     except (ArithmeticError, ValueError, TypeError):
         return
     if isinstance(value, int | float) and not same(value, right, 1e-9):
-        found[value, words] = None
+        results[value, words] = None
 
 
 def evaluate(node: ast.expr, values: dict) -> float:
