@@ -85,18 +85,18 @@ OF_THE_GROWN_SIZES = {
         (8, 8),
     ),
     "output-padding-at-both-ends": mistake(
-        "9 adds the output padding at both ends. It goes to one end only.", (7, 9)
+        "9 comes out if the output padding is added at both ends. It goes to one end only.", (7, 9)
     ),
     "output-padding-ignored": mistake(
-        "The output padding changed nothing in your answer. It adds that much to the output.",
+        "7 comes out without an output padding. It adds that much to the output, at one end.",
         (7, 7),
     ),
     "output-padding-subtracted": mistake(
-        "You took the output padding off. It is added, at one end.", (7, 6)
+        "6 comes out if the output padding is taken off. It is added, at one end.", (7, 6)
     ),
     "output-padding-times-stride": mistake(
-        "Your (b) grows by more than the output padding. It adds one place at one end; the stride "
-        "has nothing to do with it.",
+        "11 is four more than 7. An output padding of 1 adds one place at one end; the stride has "
+        "nothing to do with it.",
         (7, 11),
     ),
     "padding-added": mistake(
@@ -238,8 +238,9 @@ OF_THE_DECODER = {
         example=stack(32, 16, 8, 3, end=nn.Identity),
     ),
     "softmax": mistake(
-        "Red, green and blue add up to 1 in every pixel of yours: that is a softmax over the "
-        "channels, so there is neither black nor white. A sigmoid treats each number by itself.",
+        "Red, green and blue add up to 1 in every pixel of yours, as a softmax over the "
+        "channels makes them, so there is neither black nor white. A sigmoid treats each number "
+        "by itself.",
         when=_pictures(lambda seen: seen["colours add up to 1"]),
         example=stack(32, 16, 8, 3, end=lambda: nn.Softmax(1)),
     ),

@@ -43,6 +43,10 @@ def _on_first(codes, intercept):
     return codes + intercept * (torch.arange(len(codes)) == 0)
 
 
+def _without_intercept(cosines, mask, measured):
+    return cosines @ fitted(cosines, mask, measured, fit_intercept=False)[0]
+
+
 def _pasted(cosines, mask, measured):
     picture = cosines @ fitted(cosines, mask, measured)[0]
     picture[mask] = measured
@@ -118,6 +122,12 @@ OF_THE_LASSO = {
     "codes-negated": mistake(
         "The coefficients have the wrong sign in your picture.",
         codes=lambda codes, intercept: -codes,
+    ),
+    "fitted-without": mistake(
+        "You fit without an intercept, so the mean has to come from the first wave, and the "
+        "penalty shrinks it: every grey level is a little too low. Keep the fit as it is, and add "
+        "lasso.intercept_ to the picture.",
+        _without_intercept,
     ),
     "ridge": mistake(
         "You fitted a ridge regression, whose penalty has squares: nothing becomes 0, and what was "
