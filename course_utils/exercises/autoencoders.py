@@ -116,15 +116,15 @@ def _observe_decoder(build, case):
         return *facts, huge.min().item(), huge.max().item(), is_share, bends
 
 
-def _rebuilds(seen, wanted):
-    seen = facts_of_a_decoder(seen)
+def _rebuilds(observation, wanted):
+    facts = facts_of_a_decoder(observation)
     return (
-        seen["shape"] == (wanted[0], 3, 32, 32)
-        and not seen["shrinks"]
-        and 0 <= seen["smallest"] < 0.25
-        and 0.75 < seen["largest"] <= 1
-        and not seen["colours add up to 1"]
-        and seen["bends"] is True
+        facts["shape"] == (wanted[0], 3, 32, 32)
+        and not facts["shrinks"]
+        and 0 <= facts["smallest"] < 0.25
+        and 0.75 < facts["largest"] <= 1
+        and not facts["colours add up to 1"]
+        and facts["bends"] is True
     )
 
 

@@ -187,8 +187,10 @@ def _observe_sparse_loss(answer, case):
     """(loss, whether a gradient reaches the rebuilt image, and the code)."""
     x, rebuilt, h, weight = case
     leaves = [rebuilt.clone().requires_grad_(), h.clone().requires_grad_()]
-    made = [leaf * 1 for leaf in leaves]  # as behind a network: no leaves, which refuse abs_()
-    loss = call_unchanged(answer, (x, *made, weight), ("x", "rebuilt", "h", "weight"))
+    rebuilt, h = [
+        leaf * 1 for leaf in leaves
+    ]  # as behind a network: no leaves, which refuse abs_()
+    loss = call_unchanged(answer, (x, rebuilt, h, weight), ("x", "rebuilt", "h", "weight"))
     if loss is None or isinstance(loss, tuple | list):
         return loss
     gradients = [None, None]

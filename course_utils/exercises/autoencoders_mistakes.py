@@ -153,32 +153,34 @@ def _list_of_layers():
 
 
 def _stopped_with(words):
-    return lambda seen: isinstance(seen, Stopped) and words in seen.text
+    return lambda observation: isinstance(observation, Stopped) and words in observation.text
 
 
 FACTS = ("shape", "layers", "shrinks", "smallest", "largest", "colours add up to 1", "bends")
 
 
-def facts_of_a_decoder(seen):
+def facts_of_a_decoder(observation):
     """By name, what was observed of a decoder.
 
     Shape of what came out; number of convolutions; whether one is ordinary and has a stride; for
     huge codes the smallest and largest value, and whether the channels of every pixel add up to 1;
     whether the network is more than one linear map.
     """
-    return dict(zip(FACTS, seen, strict=False))
+    return dict(zip(FACTS, observation, strict=False))
 
 
 def _pictures(test):
     """A predicate on the facts of a decoder."""
-    return lambda seen: not isinstance(seen, Stopped) and test(facts_of_a_decoder(seen))
+    return lambda observation: (
+        not isinstance(observation, Stopped) and test(facts_of_a_decoder(observation))
+    )
 
 
 OF_THE_DECODER = {
     "ordinary-convolutions": mistake(
         "Your layers are ordinary convolutions, and with a stride they make maps smaller. To grow "
         "them, take `nn.ConvTranspose2d`.",
-        when=_pictures(lambda seen: seen["shrinks"]),
+        when=_pictures(lambda facts: facts["shrinks"]),
         example=stack(32, 16, 8, 3, up=nn.Conv2d),
     ),
     "list-of-layers": mistake(
@@ -201,65 +203,65 @@ OF_THE_DECODER = {
     "one-layer": mistake(
         "Your network has a single layer with weights, so the sides double only once. If you build "
         "it in a loop, `return` belongs behind the loop.",
-        when=_pictures(lambda seen: seen["layers"] == 1 and seen["shape"][-1] != 32),
+        when=_pictures(lambda facts: facts["layers"] == 1 and facts["shape"][-1] != 32),
         example=_one_layer,
     ),
     "off-by-one-25": mistake(
         "Your pictures are 25×25: each layer is off by one, 4 → 7 → 13 → 25. "
         "A kernel of 4 doubles exactly; so does a kernel of 3 with output_padding=1.",
-        when=_pictures(lambda seen: seen["shape"][-2:] == (25, 25)),
+        when=_pictures(lambda facts: facts["shape"][-2:] == (25, 25)),
         example=stack(32, 16, 8, 3, kernel=3),
     ),
     "nothing-cut-46": mistake(
         "Your pictures are 46×46: nothing is cut off, 4 → 10 → 22 → 46. Use padding=1.",
-        when=_pictures(lambda seen: seen["shape"][-2:] == (46, 46)),
+        when=_pictures(lambda facts: facts["shape"][-2:] == (46, 46)),
         example=stack(32, 16, 8, 3, padding=0),
     ),
     "not-32": mistake(
         "Your pictures are not 32×32. Each of three layers has to double both sides.",
-        when=_pictures(lambda seen: seen["shape"][-2:] != (32, 32)),
+        when=_pictures(lambda facts: facts["shape"][-2:] != (32, 32)),
         example=stack(32, 16, 3),
     ),
     "not-three-channels": mistake(
         "Your pictures do not have three channels. The last layer makes red, green and blue.",
-        when=_pictures(lambda seen: seen["shape"][1] != 3),
+        when=_pictures(lambda facts: facts["shape"][1] != 3),
         example=stack(32, 32, 16, 8),
     ),
     "above-1": mistake(
         "Values above 1 come out. A ReLU at the end stops at 0 only; "
         "a sigmoid (or a clamp) keeps both ends.",
-        when=_pictures(lambda seen: seen["smallest"] >= 0 and seen["largest"] > 1),
+        when=_pictures(lambda facts: facts["smallest"] >= 0 and facts["largest"] > 1),
         example=stack(32, 16, 8, 3, end=nn.ReLU),
     ),
     "below-0": mistake(
         "Values below 0 come out. Pixels lie between 0 and 1: end with a sigmoid "
         "(or a clamp) behind the last layer.",
-        when=_pictures(lambda seen: seen["smallest"] < 0),
+        when=_pictures(lambda facts: facts["smallest"] < 0),
         example=stack(32, 16, 8, 3, end=nn.Identity),
     ),
     "softmax": mistake(
         "Red, green and blue add up to 1 in every pixel of yours, as a softmax over the "
         "channels makes them, so there is neither black nor white. A sigmoid treats each number "
         "by itself.",
-        when=_pictures(lambda seen: seen["colours add up to 1"]),
+        when=_pictures(lambda facts: facts["colours add up to 1"]),
         example=stack(32, 16, 8, 3, end=lambda: nn.Softmax(1)),
     ),
     "never-dark": mistake(
         "Nothing darker than 0.5 can come out: whatever reaches your sigmoid is 0 or more, as "
         "behind a ReLU. Let the last layer's numbers go into the sigmoid as they are.",
-        when=_pictures(lambda seen: seen["smallest"] >= 0.5),
+        when=_pictures(lambda facts: facts["smallest"] >= 0.5),
         example=stack(32, 16, 8, 3, end=[nn.ReLU(), nn.Sigmoid()]),
     ),
     "never-bright": mistake(
         "Nothing brighter than about a half can come out of your network, whatever the code. Its "
         "numbers should reach from 0 to 1.",
-        when=_pictures(lambda seen: seen["largest"] < 0.75),
+        when=_pictures(lambda facts: facts["largest"] < 0.75),
         example=stack(32, 16, 8, 3, end=lambda: _Halved()),
     ),
     "nothing-bends": mistake(
         "There is nothing that bends between your layers, so they collapse into one. "
         "Put a ReLU behind each but the last.",
-        when=_pictures(lambda seen: seen["bends"] is False),
+        when=_pictures(lambda facts: facts["bends"] is False),
         example=stack(32, 16, 8, 3, between=nn.Identity),
     ),
 }

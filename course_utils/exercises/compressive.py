@@ -20,8 +20,8 @@ from course_utils.sensing.operators import Matrix
 # --- 8.1 ----------------------------------------------------------------------------------------
 def _shortest_by_pseudoinverse():
     measure = torch.eye(5, dtype=torch.float64)[[0, 2, 4]]
-    found = torch.linalg.pinv(measure) @ torch.tensor([7.0, 2, 6], dtype=torch.float64)
-    return tuple(found.tolist())
+    row = torch.linalg.pinv(measure) @ torch.tensor([7.0, 2, 6], dtype=torch.float64)
+    return tuple(row.tolist())
 
 
 @exercise(
@@ -154,7 +154,7 @@ def _by_predict(cosines, mask, measured):
     return torch.from_numpy(lasso.predict(cosines))
 
 
-def _given(cosines, mask, measured):
+def _first_lasso(cosines, mask, measured):
     """Cosine pictures (n, n), mask (n,), measured pixels (m,) -> all n pixels of the picture."""
     from sklearn.linear_model import Lasso
 
@@ -166,7 +166,7 @@ def _given(cosines, mask, measured):
     "8.4",
     "Repair the Lasso",
     minutes=6,
-    start=_given,
+    start=_first_lasso,
     cases=_sampled_pictures,
     observe=_pictured,
     oracle=_by_predict,

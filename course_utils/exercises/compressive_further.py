@@ -34,8 +34,8 @@ GOODFELLOW = torch.tensor(  # (7.47)
 # --- 8.6 ----------------------------------------------------------------------------------------
 def _by_sklearn(D, y, q):
     lengths = D.double().norm(dim=0)
-    found = orthogonal_mp((D / lengths).numpy(), y.double().numpy(), n_nonzero_coefs=q)
-    return (torch.from_numpy(found) / lengths).float()
+    weights = orthogonal_mp((D / lengths).numpy(), y.double().numpy(), n_nonzero_coefs=q)
+    return (torch.from_numpy(weights) / lengths).float()
 
 
 def _signals(rng):

@@ -17,8 +17,8 @@ def code_by(
     """An answer to 8.9: how the best atom is found, and which number it gets."""
 
     def gain_shape(D, x):
-        found = products(D, x)
-        return keep(pick(size(found)), value(found))
+        table = products(D, x)
+        return keep(pick(size(table)), value(table))
 
     return gain_shape
 
