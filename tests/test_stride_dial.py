@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -190,3 +191,23 @@ def test_smaller_shape_clamps_place():
     figure = StrideDial(LETTER, row=3, column=2)
     figure.set(rows=2, columns=1)
     assert (figure.row, figure.column) == (1, 0)
+
+
+def test_notebook_table_tells_the_presets():
+    cells = json.loads(select_workbooks(["01"], further=False)[0].read_text("utf-8"))["cells"]
+    (source,) = ("".join(c["source"]) for c in cells if c["id"] == "the-letter-turns")
+    rows = re.findall(
+        r"^\| ([\w ]+) \| `(.+?)`.*? \| (\(.+?\)) \| (\(.+?\)) \| (\d) \|$", source, re.M
+    )
+    assert {"as it is", *(name for name, *_ in rows)} == set(BUTTONS)
+    for name, code, *numbers in rows:
+        shape, strides, offset = (eval(text.replace("−", "-")) for text in numbers)
+        state, result = BUTTONS[name], eval(code, {"letter": torch.tensor(LETTER)})
+        figure = StrideDial(LETTER, **state)
+        assert result.reshape(figure.rows, figure.columns).tolist() == figure.numbers()["values"]
+        axes = slice(-len(shape), None)  # the diagonal is drawn as one row
+        assert tuple(result.shape) == shape == (state["rows"], state["columns"])[axes]
+        assert strides == (state["row_stride"], state["column_stride"])[axes]
+        assert offset == state["offset"]
+        if name != "mirror":
+            assert result.stride() == strides
