@@ -130,10 +130,12 @@ def _budgets(rng):
         (1, 5, 2),  # all of the classes' biases decide
         (7, 4, 11),  # nearly one unit more
         (3, 10, 8),  # rounding to the nearest would go over
+        (2, 2, 3),  # wider than the others
         (768, 10, 400),
         (768, 10, 0),
     ):
         hidden = draw(20, 24) if inputs > 100 else draw(3, 40)
+        hidden += 300 if over == 3 else 0
         yield (inputs + 1 + classes) * hidden + classes + over, inputs, classes
 
 

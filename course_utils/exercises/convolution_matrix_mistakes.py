@@ -7,6 +7,29 @@ from course_utils.exercise import mistake
 
 
 # --- 2.9 ------------------------------------------------------------------------------------------
+def _row_count(rows, kernel, size, dilation, gap) -> int:
+    """How many rows the matrix has, by the slip that is made."""
+    reach = gap * (len(kernel) - 1)
+    return {
+        "right": size - dilation * (len(kernel) - 1),
+        "own": size - reach,
+        "without dilation": size - len(kernel) + 1,
+        "one fewer": size - dilation * (len(kernel) - 1) - 1,
+        "by length": size - dilation * len(kernel),
+        "square": size,
+        "full": size + reach,
+        "strided": (size - reach - 1) // dilation + 1,
+    }[rows]
+
+
+def _first_column(i, step, outside, kernel, dilation, gap) -> int:
+    """Where the kernel begins in row i, by the slip that is made."""
+    first = {"one": i, "dilation": i * dilation, "none": 0, "back": -i, "kernel": i * len(kernel)}
+    middle, reach = len(kernel) // 2 * gap, gap * (len(kernel) - 1)
+    before = {"centred": middle, "centred left": reach - middle, "full": reach}
+    return first[step] - before.get(str(outside), 0)
+
+
 def built(
     flipped=False, transposed=False, spacing="dilation", rows="right", step="one", outside=None,
     weights="all", sign=1,
@@ -16,25 +39,9 @@ def built(
     def convolution_matrix(kernel, size, dilation=1):
         kernel = sign * (kernel.flip(0) if flipped else kernel)
         gap = {"dilation": dilation, "one": 1, "plus one": dilation + 1}[spacing]
-        reach = gap * (len(kernel) - 1)
-        count = {
-            "right": size - dilation * (len(kernel) - 1),
-            "own": size - reach,
-            "without dilation": size - len(kernel) + 1,
-            "one fewer": size - dilation * (len(kernel) - 1) - 1,
-            "by length": size - dilation * len(kernel),
-            "square": size,
-            "full": size + reach,
-            "strided": (size - reach - 1) // dilation + 1,
-        }[rows]
-        matrix = torch.zeros(count, size)
-        for i in range(count):
-            first = {"one": i, "dilation": i * dilation, "none": 0, "back": -i,
-                     "kernel": i * len(kernel)}[step]  # fmt: skip
-            middle = len(kernel) // 2 * gap
-            first -= {"centred": middle, "centred left": reach - middle, "full": reach}.get(
-                str(outside), 0
-            )
+        matrix = torch.zeros(_row_count(rows, kernel, size, dilation, gap), size)
+        for i in range(len(matrix)):
+            first = _first_column(i, step, outside, kernel, dilation, gap)
             for a, weight in enumerate(kernel):
                 place = first + a * gap
                 if outside == "wrap":

@@ -143,6 +143,7 @@ def _stacks(rng):
 
     inputs, filters, more, kernel = draw(2, 5), draw(6, 9), draw(10, 20), draw(2, 5)
     yield ([("flatten",), ("dense", inputs, filters), ("relu",)],)
+    yield ([("dense", inputs, inputs), ("relu",), ("dense", inputs, inputs)],)  # two equal layers
     yield ([("conv", inputs, filters, kernel), ("pool", 3), ("relu",), ("pool", 4)],)
     yield (
         [

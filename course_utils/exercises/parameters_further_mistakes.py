@@ -8,7 +8,9 @@ from course_utils.judging.observation import numbers
 # --- 4.8 ----------------------------------------------------------------------------------------
 SEPARABLE = {
     "ordinary": mistake(
-        "147,456 is the ordinary 3×3 convolution that you want to replace.", 128 * 128 * 9
+        "147,456 is the ordinary 3×3 convolution that you want to replace; the two parts "
+        "multiplied give it too. Add them.",
+        128 * 128 * 9,
     ),
     "depthwise-only": mistake(
         "1,152 is the depthwise part alone. Add the 1×1 convolution that mixes the channels.",

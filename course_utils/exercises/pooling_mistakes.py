@@ -118,7 +118,9 @@ POOLED_SIZE = {
         example=4.33,
     ),
     "unchanged": mistake(
-        "13 is the length that goes in. The window moves by 2, so fewer come out.", 13
+        "13 is the length that goes in, and also 13 − 3 // 2 + 1 without brackets. The window "
+        "moves by 2, so fewer come out.",
+        13,
     ),
     "not-divided": mistake(
         "10 is how far the window can move, in pixels. Divide by the stride for the number of "

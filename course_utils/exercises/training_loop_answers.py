@@ -6,6 +6,29 @@ from torch import nn
 
 
 # --- 5.1 ----------------------------------------------------------------------------------------
+class _Steps:
+    """The calls of a training loop by name, on the batch at hand."""
+
+    def __init__(self, model, optimizer, loss):
+        self.model, self.optimizer, self.loss = model, optimizer, loss
+        self.batch = self.value = None
+
+    def do(self, names):
+        """Make these calls, one after the other."""
+        for name in names.split():
+            if name == "loss":
+                x, y = self.batch
+                self.value = self.loss(self.model(x), y)
+            elif name == "backward":
+                self.value.backward()
+            elif name in ("train", "eval"):
+                self.model.train(name == "train")
+            elif name == "clip":
+                nn.utils.clip_grad_norm_(self.model.parameters(), 0.1)
+            else:
+                {"zero": self.optimizer.zero_grad, "step": self.optimizer.step}[name]()
+
+
 def epoch_with(
     order="zero loss backward step",
     before="",
@@ -34,28 +57,14 @@ def epoch_with(
 
     def train_and_test(model, optimizer, batches, images, labels):
         optimizer = make(model.parameters()) if make else optimizer
-        value = x = y = None
-
-        def call(names):
-            nonlocal value
-            for name in names.split():
-                if name == "loss":
-                    value = loss(model(x), y)
-                elif name == "backward":
-                    value.backward()
-                elif name in ("train", "eval"):
-                    model.train(name == "train")
-                elif name == "clip":
-                    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
-                else:
-                    {"zero": optimizer.zero_grad, "step": optimizer.step}[name]()
-
+        run = _Steps(model, optimizer, loss)
         if train is not None:
             model.train(train)
-        call(before)
-        for x, y in pick(batches, (images, labels)):  # noqa: B007  (read by `call`)
-            call(order)
-        call(after)
+        run.do(before)
+        for batch in pick(batches, (images, labels)):
+            run.batch = batch
+            run.do(order)
+        run.do(after)
         if evaluate is not None:
             model.train(not evaluate)
         x, y = test(images, labels, batches[-1])

@@ -149,7 +149,9 @@ def listed_mistakes(evidence: Evidence) -> list[Finding]:
 
 
 def _predicate_holds(predicate, evidence: Evidence) -> bool:
-    """Whether a predicate holds in every failing case, and in none that is right."""
+    """Whether a predicate holds in every failing case, on something it can read."""
+    if evidence.exercise.is_value and not evidence.exercise.accept and _has_no_numbers(evidence):
+        return False
     for observed, is_right in zip(evidence.aligned, evidence.correct, strict=True):
         if is_right:
             continue
@@ -159,6 +161,12 @@ def _predicate_holds(predicate, evidence: Evidence) -> bool:
         except Exception:  # an observation of another form than the predicate reads
             return False
     return True
+
+
+def _has_no_numbers(evidence: Evidence) -> bool:
+    """Whether numbers are wanted and something else, such as None, is among what was given."""
+    wanted, given = numbers(evidence.expected[0]), numbers(evidence.aligned[0])
+    return wanted is not None and given is None
 
 
 def mistakes_together(evidence: Evidence) -> list[Finding]:

@@ -39,15 +39,15 @@ class ControlGroup:
     processes : and threads
     processors : how many it may keep busy
 
-    Raises
-    ------
-    OSError
-        On entering, if there is no such group to be had.
-
     Attributes
     ----------
     command : list of str
         What a program's command line begins with so that it runs in the group.
+
+    Raises
+    ------
+    OSError
+        On entering, if there is no such group to be had.
     """
 
     def __init__(self, kind: str, memory: int, processes: int, processors: float):
