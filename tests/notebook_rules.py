@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
+from cell_runner import run_cell
+
 from course_utils.publishing import tidy
 from course_utils.workbooks import NBVAL_TAG, NOTEBOOKS, exercise_number, fold_line, tags
 
@@ -337,7 +339,7 @@ def stub_problems(page: Page, position: int, exercise) -> Iterator[str]:
             imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
             others = [node for node in imports if "course_utils" not in ast.unparse(node)]
             exec(compile(ast.Module(others, []), cell.id, "exec"), namespace)
-    exec(page.cells[position].source, namespace)
+    run_cell(page.cells[position].source, namespace)
     status = exercise.judge(namespace[exercise.name]).status
     if status != "todo":
         yield f"{exercise.number}: its stub is judged {status!r}, not 'todo'"

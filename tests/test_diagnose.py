@@ -1,11 +1,11 @@
 """What is said of an answer that nobody listed: probes, edits, formulas, errors, and facts."""
 
-import linecache
 import math
 import textwrap
 
 import pytest
 import torch
+from cell_runner import run_cell
 
 from course_utils.exercise import exercise, mistake
 from course_utils.judging import edits, formula, plain_errors, source_notes
@@ -50,11 +50,8 @@ def right(image, factor, power=1):
 
 def typed(code, name="scale", **names):
     """A function as a student types it in a cell."""
-    code = textwrap.dedent(code)
-    file = f"<cell {hash(code)}>"
-    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
     scope = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional} | names
-    exec(compile(code, file, "exec"), scope)
+    run_cell(textwrap.dedent(code), scope)
     return scope[name]
 
 

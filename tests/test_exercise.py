@@ -2,7 +2,6 @@
 
 import builtins
 import json
-import linecache
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from cell_runner import run_cell
 from torch import nn
 
 from course_utils import progress
@@ -158,7 +158,7 @@ def test_error_names_kind_and_line():
 
 
 def test_student_line_is_quoted():
-    names = typed("def scale(image, factor):\n    return image.nonsense\n")
+    names = run_cell("def scale(image, factor):\n    return image.nonsense\n")
     assert "`return image.nonsense`" in make_scale().check(names["scale"]).message
 
 
@@ -281,14 +281,6 @@ def test_choices_need_every_mistake():
         exercise("99.9", "Choose", mistakes={}, **CHOICE)(make_choice().model)
 
 
-def typed(code, **names):
-    """The names that a student's cell makes, with its source at hand as in a notebook."""
-    file = f"<cell {hash(code)}>"
-    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
-    exec(compile(code, file, "exec"), names)
-    return names
-
-
 def given(image, factor):
     return image + factor  # to be repaired
 
@@ -298,7 +290,7 @@ def test_repair_is_not_attempted_while_unchanged():
     assert scale.check(given).status == "todo"
     assert scale.stub_source().startswith("def scale(image, factor):")
     assert "to be repaired" in scale.stub_source()
-    same = typed("def scale(image, factor):\n    # a comment\n    return (image + factor)\n")
+    same = run_cell("def scale(image, factor):\n    # a comment\n    return (image + factor)\n")
     assert scale.check(same["scale"]).status == "todo"
     assert scale.check(lambda image, factor: image * factor).status == "ok"
 
@@ -325,9 +317,9 @@ class Given(nn.Module):
 @pytest.mark.parametrize("lead", ["", "from torch import nn\n\n"])
 def test_same_code_ignores_imports(lead):
     text = source.definition(Given, "Mine")
-    assert source.same_code(typed(lead + text, nn=nn)["Mine"], text)
+    assert source.same_code(run_cell(lead + text, {"nn": nn})["Mine"], text)
     changed = lead + text.replace("Linear(2, 2)", "Linear(2, 3)")
-    assert not source.same_code(typed(changed, nn=nn)["Mine"], text)
+    assert not source.same_code(run_cell(changed, {"nn": nn})["Mine"], text)
 
 
 def test_accept_takes_many_answers():

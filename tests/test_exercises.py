@@ -1,10 +1,9 @@
 """The proof of exercises: every one in the registry, so a new one is proved by being declared."""
 
-import linecache
-
 import numpy as np
 import pytest
 import torch
+from cell_runner import run_cell
 
 from course_utils.exercises import all_exercises
 from course_utils.judging import judge
@@ -29,9 +28,7 @@ def as_answer(exercise, function_or_value):
 
 def stub(exercise):
     names = {"torch": torch, "nn": torch.nn, "np": np}
-    text, file = exercise.stub_source(), f"<stub {exercise.number}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    exec(compile(text, file, "exec"), names)
+    run_cell(exercise.stub_source(), names)
     return names[exercise.name]
 
 
