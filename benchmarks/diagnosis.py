@@ -14,6 +14,7 @@ import linecache
 import re
 import sys
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def _cells(workbook: str) -> tuple:
 def _names_before(workbook: str, positions: tuple[int, ...]) -> dict:
     """The names that these cells of a workbook make."""
     names: dict = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a lesson's cells warn as they do for a student
         for i in positions:
             exec(compile(_cells(workbook)[i].source, f"<{workbook} cell {i}>", "exec"), names)
     return names
@@ -91,7 +93,8 @@ def define(answer: Answer, exercise: Exercise) -> object:
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"
     linecache.cache[source] = (len(answer.code), None, answer.code.splitlines(True), source)
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         exec(compile(answer.code, source, "exec"), names)
     return names.get(exercise.name)
 

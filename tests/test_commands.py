@@ -34,7 +34,7 @@ def run_with_fault(request, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(student, "ROOT", tmp_path)
     for module in ("developer", "publishing.slides", "publishing.site"):
-        monkeypatch.setattr(f"course_utils.{module}.fetch_browser_scripts", lambda: None)
+        monkeypatch.setattr(f"course_utils.{module}.fetch_browser_scripts", lambda **_: None)
     notebook = NOTEBOOKS / "00_start_here.ipynb"
     for folder in ("notebooks", "submitted/ada/00"):
         (tmp_path / folder).mkdir(parents=True)

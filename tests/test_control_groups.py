@@ -10,6 +10,15 @@ from course_utils.marking import control_groups, jail
 from course_utils.marking.control_groups import ControlGroup
 
 MEGABYTE = 2**20
+FIND = control_groups.available
+
+
+@pytest.fixture(autouse=True)
+def _found_anew():
+    """Groups are looked for anew, whatever another test has made of the machine."""
+    FIND.cache_clear()
+    yield
+    FIND.cache_clear()
 
 
 @pytest.fixture

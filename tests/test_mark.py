@@ -424,7 +424,8 @@ def test_failing_answers_get_verdicts():
         "blurred_pixel = 3 + None",
     )
     verdicts = graded(*sources, numbers=("2.2", "2.5"))
-    assert verdicts["2.2"].status == "todo"
+    assert verdicts["2.2"].status == "error"
+    assert "TypeError" in verdicts["2.2"].message
     assert verdicts["2.5"].status == "error"
     assert "IndexError" in verdicts["2.5"].message
     assert verdicts["2.5"].printed.startswith("hello")

@@ -31,7 +31,8 @@ def _convolutions(rng):
     yield draw(2, 5), draw(6, 9), 5, draw(20, 30), 1, 2
     yield draw(2, 5), draw(6, 9), 3, 2 * draw(9, 14), 2, 1
     yield 4, 4 * draw(2, 5), 3, draw(14, 20), 2, 1, 4
-    yield 6, 10, 2, 13, 3, 0, 2  # a stride that leaves a rest
+    yield 6, 10, 2, 13, 3, 0, 2  # a stride that leaves a rest of all but one
+    yield 6, 4, 2, 14, 3, 0, 2  # and one that leaves none
 
 
 @exercise(

@@ -234,18 +234,20 @@ def _alarm(seconds: float):
 
 @contextlib.contextmanager
 def _signal_alarm(seconds: float):
-    rings = 0
+    rings, is_ringing = 0, False
     trace = sys.gettrace()
 
     def on_alarm(_signum, frame):
-        nonlocal rings
-        if not _is_inside(frame):
+        nonlocal rings, is_ringing
+        if is_ringing or not _is_inside(frame):  # an alarm within an alarm would pile up frames
             return
+        is_ringing = True
         rings += 1
         if rings > 3:  # it swallows exceptions: raise on its every line as well
             _raise_on_every_line(frame)
         if rings == 10:  # and from nested handlers too: ring faster than they can hide
             signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
+        is_ringing = False
         raise TimeLimit
 
     handler = signal.signal(signal.SIGALRM, on_alarm)

@@ -137,6 +137,8 @@ def _own_group(controller: str) -> Path:
                 own = mount
             if controller or _hands_down(own):
                 return own
+            if own == MOUNT:
+                break
             return own.parent  # version 2: a group with processes has none below it
     raise FileNotFoundError(f"no control group {controller}")
 

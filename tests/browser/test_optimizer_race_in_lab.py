@@ -30,8 +30,9 @@ def wait_for_step(figure, condition, value):  # noqa: F811
 def test_play_runs_without_kernel(figure):  # noqa: F811
     figure.page.wait_for_timeout(300)
     assert figure.read("state")["step"] == 40
-    press(figure, "Play")
+    press(figure, "Reset")
     figure.wait_for_python("optimizer_race.step", 0)
+    press(figure, "Play")
     wait_for_step(figure, ">", 0)
     assert figure.read("state")["step"] < STEPS
     assert figure.root.locator(".course-status").get_attribute("aria-live") == "off"
