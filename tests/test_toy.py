@@ -52,11 +52,13 @@ def outcome(course: Path, files: list[str], about: str) -> tuple[set[str], int]:
 
 @pytest.fixture(scope="module")
 def alone(course) -> Path:
-    """The copy, once its other workbooks are gone: running them proves nothing about the toy."""
-    for path in discover(course / "notebooks"):
+    """Another copy without other workbooks: running them proves nothing about the toy."""
+    copy = course.with_name("alone")
+    shutil.copytree(course, copy)
+    for path in discover(copy / "notebooks"):
         if path.name != toy_workbook.NAME:
             path.unlink()
-    return course
+    return copy
 
 
 def test_own_tests_accept_toy(course):
@@ -73,7 +75,8 @@ def test_nbval_runs_both_toy_editions(alone):
 
 
 @pytest.mark.executed
-def test_broken_toy_is_refused(alone):
+def test_broken_toy_is_refused(alone, tmp_path):
+    alone = shutil.copytree(alone, tmp_path / "broken")  # the other tests need theirs whole
     package = alone / "course_utils"
     broken = {
         package / "exercises" / "toy.py": ("return 2 * 24", "return 2 + 24"),
