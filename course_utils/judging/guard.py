@@ -242,12 +242,14 @@ def _signal_alarm(seconds: float):
         if is_ringing or not _is_inside(frame):  # an alarm within an alarm would pile up frames
             return
         is_ringing = True
-        rings += 1
-        if rings > 3:  # it swallows exceptions: raise on its every line as well
-            _raise_on_every_line(frame)
-        if rings == 10:  # and from nested handlers too: ring faster than they can hide
-            signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
-        is_ringing = False
+        try:
+            rings += 1
+            if rings > 3:  # it swallows exceptions: raise on its every line as well
+                _raise_on_every_line(frame)
+            if rings == 10:  # and from nested handlers too: ring faster than they can hide
+                signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
+        finally:
+            is_ringing = False
         raise TimeLimit
 
     handler = signal.signal(signal.SIGALRM, on_alarm)
@@ -265,8 +267,8 @@ def _signal_alarm(seconds: float):
 
 
 def _raise_on_every_line(frame):
-    def trace(_frame, event, _arg):
-        if event in ("call", "line"):
+    def trace(frame, event, _arg):
+        if event in ("call", "line") and _is_inside(frame):  # not while the alarm is taken away
             raise TimeLimit  # which also ends tracing, until the next ring
         return trace
 
