@@ -234,22 +234,18 @@ def _alarm(seconds: float):
 
 @contextlib.contextmanager
 def _signal_alarm(seconds: float):
-    rings, is_ringing = 0, False
+    rings = 0
     trace = sys.gettrace()
 
     def on_alarm(_signum, frame):
-        nonlocal rings, is_ringing
-        if is_ringing or not _is_inside(frame):  # an alarm within an alarm would pile up frames
+        nonlocal rings
+        if not _is_inside(frame):
             return
-        is_ringing = True
-        try:
-            rings += 1
-            if rings > 3:  # it swallows exceptions: raise on its every line as well
-                _raise_on_every_line(frame)
-            if rings == 10:  # and from nested handlers too: ring faster than they can hide
-                signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
-        finally:
-            is_ringing = False
+        rings += 1
+        if rings > 3:  # it swallows exceptions: raise on its every line as well
+            _raise_on_every_line(frame)
+        if rings == 10:  # and from nested handlers too: ring faster than they can hide
+            signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
         raise TimeLimit
 
     handler = signal.signal(signal.SIGALRM, on_alarm)
@@ -267,8 +263,8 @@ def _signal_alarm(seconds: float):
 
 
 def _raise_on_every_line(frame):
-    def trace(frame, event, _arg):
-        if event in ("call", "line") and _is_inside(frame):  # not while the alarm is taken away
+    def trace(_frame, event, _arg):
+        if event in ("call", "line"):
             raise TimeLimit  # which also ends tracing, until the next ring
         return trace
 
