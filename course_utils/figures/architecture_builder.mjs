@@ -24,7 +24,6 @@ import { createElement, memoize, setText } from "./drawing.mjs";
 /** @typedef {ReturnType<typeof numbers>} Numbers */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
-const OWN = "your own";
 /** @type {(keyof State & string)[]} */
 const GEOMETRY = ["size", "channels", "convolutions", "dense", "classes", "head", "bias"];
 /** @type {import("./architecture_ledger.mjs").Convolution} */
@@ -92,36 +91,23 @@ const presetNames = memoize(
 );
 
 /** @param {State} state */
-const presetOf = (state) => presetNames(state.presets, "names").get(geometryKey(state)) ?? OWN;
+const presetOf = (state) => presetNames(state.presets, "names").get(geometryKey(state));
 
 /** @param {View} view */
 function mainControls(view) {
-  /** @type {(label: string, name: "size" | "channels" | "classes") => HTMLElement} */
-  const number = (label, name) =>
-    view.numberInput(
-      label,
-      LIMITS[name],
-      (state) => state[name],
-      (value) => ({ [name]: value }),
-    );
   return createElement(
     "div",
     { class: "course-controls" },
-    view.select(
+    view.presetSelect(
       "architecture",
-      (state) => [...Object.keys(state.presets), OWN],
+      ({ presets }) => presets,
       presetOf,
-      (name, { presets }) => presets[name],
+      (preset) => preset,
     ),
-    number("input size", "size"),
-    number("channels", "channels"),
-    view.select(
-      "head",
-      () => HEADS,
-      ({ head }) => head,
-      (head) => ({ head }),
-    ),
-    number("classes", "classes"),
+    view.traitInput("input size", "size"),
+    view.traitInput("channels", "channels"),
+    view.traitSelect("head", "head"),
+    view.traitInput("classes", "classes"),
     view.select(
       "biases",
       () => ["with", "without"],

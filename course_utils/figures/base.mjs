@@ -50,6 +50,8 @@ import { clamp, createElement, formatNumber, setText } from "./drawing.mjs";
  * @property {(value: number) => string} [words]
  */
 
+export const OWN = "your own"; // in a menu of presets, where none of them is shown
+
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -220,6 +222,55 @@ export class FigureView {
       this.drawLater();
     });
     return this.control(label, input, (state) => setValue(input, value(state)));
+  }
+
+  /**
+   * A field for one of the traits with `limits`.
+   * @param {string} label
+   * @param {keyof State & string} name
+   */
+  traitInput(label, name) {
+    const limits = this.spec.limits?.[name];
+    if (!limits) throw new Error(`${name} has no limits`);
+    return this.numberInput(
+      label,
+      limits,
+      (state) => /** @type {number} */ (state[name]),
+      (value) => /** @type {any} */ ({ [name]: value }),
+    );
+  }
+
+  /**
+   * A menu for one of the traits with `choices`.
+   * @param {string} label
+   * @param {keyof State & string} name
+   */
+  traitSelect(label, name) {
+    const choices = /** @type {readonly string[] | undefined} */ (this.spec.choices?.[name]);
+    if (!choices) throw new Error(`${name} has no choices`);
+    return this.select(
+      label,
+      () => choices,
+      (state) => /** @type {string} */ (state[name]),
+      (value) => /** @type {any} */ ({ [name]: value }),
+    );
+  }
+
+  /**
+   * A menu of named presets; it says OWN where the state is none of them.
+   * @template Preset
+   * @param {string} label
+   * @param {(state: State) => Record<string, Preset>} presets
+   * @param {(state: State) => string | undefined} nameOf
+   * @param {(preset: Preset) => Changes<State>} changes
+   */
+  presetSelect(label, presets, nameOf, changes) {
+    return this.select(
+      label,
+      (state) => [...Object.keys(presets(state)), OWN],
+      (state) => nameOf(state) ?? OWN,
+      (name, state) => (name in presets(state) ? changes(presets(state)[name]) : undefined),
+    );
   }
 
   /**

@@ -16,7 +16,6 @@ import { kernelPanel, photoPanels, tablePanels } from "./kernel_panels.mjs";
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 /** @typedef {import("./kernel_panels.mjs").Draw} Draw */
 
-const OWN = "your own";
 /** @type {("kernel" | "stride" | "padding" | "dilation")[]} */
 const GEOMETRY = ["kernel", "stride", "padding", "dilation"];
 /** @type {Record<"stride" | "padding" | "dilation", [number, number]>} */
@@ -47,8 +46,7 @@ const resizeKernel = (kernel, side) => makeMatrix(side, side, (i, j) => kernel[i
 
 /** @param {State} state */
 const presetOf = ({ kernel, presets }) =>
-  Object.keys(presets).find((name) => JSON.stringify(presets[name]) === JSON.stringify(kernel)) ??
-  OWN;
+  Object.keys(presets).find((name) => JSON.stringify(presets[name]) === JSON.stringify(kernel));
 
 /**
  * @param {State} next
@@ -110,22 +108,14 @@ function summary({ kernel, row, column }, { products, window, sum }) {
 
 /** @param {View} view */
 function mainControls(view) {
-  /** @type {(label: string, name: "stride" | "padding" | "dilation") => HTMLElement} */
-  const geometry = (label, name) =>
-    view.numberInput(
-      label,
-      LIMITS[name],
-      (state) => state[name],
-      (value) => ({ [name]: value }),
-    );
   return createElement(
     "div",
     { class: "course-controls" },
-    view.select(
+    view.presetSelect(
       "kernel",
-      (state) => [...Object.keys(state.presets), OWN],
+      ({ presets }) => presets,
       presetOf,
-      (name, { presets }) => presets[name] && { kernel: presets[name] },
+      (kernel) => ({ kernel }),
     ),
     view.numberInput(
       "size k",
@@ -133,9 +123,9 @@ function mainControls(view) {
       ({ kernel }) => kernel.length,
       (side, { kernel }) => ({ kernel: resizeKernel(kernel, side) }),
     ),
-    geometry("stride s", "stride"),
-    geometry("padding p", "padding"),
-    geometry("dilation d", "dilation"),
+    view.traitInput("stride s", "stride"),
+    view.traitInput("padding p", "padding"),
+    view.traitInput("dilation d", "dilation"),
   );
 }
 
