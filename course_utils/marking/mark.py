@@ -35,6 +35,8 @@ TEMPLATE = Path(__file__).with_name("feedback.html.j2")
 UNSAFE_WARNING = (
     "--unsafe: students' code runs without a jail and can read, change and send what you can."
 )
+STOPPED = (Status.ERROR, Status.LIMIT)
+MAX_REASON = 300  # characters of why an answer stopped
 STATUS_WORDS = {
     "ok": "right",
     "todo": "not attempted",
@@ -116,7 +118,9 @@ def mark_table(graded: list[GradedSubmission], assignments: Assignments) -> list
             misconception = verdict.message if verdict.status == Status.MISTAKE else ""
             findings = " ".join(verdict.findings) if misconception else ""
             status = UNREADABLE if problem else verdict.status
-            result = points, maximum, status, misconception, findings
+            told = problem or (verdict.message if verdict.status in STOPPED else "")
+            reason = " ".join(told.split())[:MAX_REASON]
+            result = points, maximum, status, misconception, findings, reason
             rows.append(Mark(student, name, number, *result))
     return rows
 

@@ -11,7 +11,9 @@ from course_utils.errors import UserError
 
 FILENAME = "marks.csv"
 RIGHT = "ok"  # the one status that earns points
-UNREADABLE = "unreadable"  # the status where there was no notebook that can be read
+MISSING = "missing"  # the status where nothing was handed in
+UNREADABLE = "unreadable"  # the status where what was handed in cannot be read
+OPTIONAL = {"findings", "reason"}  # columns that a report can do without
 
 
 class Mark(NamedTuple):
@@ -22,9 +24,10 @@ class Mark(NamedTuple):
     student, assignment : as the submission's folders are named, such as "ada" and "02"
     exercise : its number, such as "2.5"
     points, maximum : reached, and to be reached
-    status : a verdict's (see `course_utils.judging.verdict`), or "unreadable"
+    status : a verdict's (see `course_utils.judging.verdict`), "missing" or "unreadable"
     misconception : what is said of the mistake that the answer makes, else ""
     findings : the ids of the mistakes that these words name, with spaces between
+    reason : why an answer stopped, or why there was nothing to judge, else ""
     """
 
     student: str
@@ -35,6 +38,7 @@ class Mark(NamedTuple):
     status: str
     misconception: str = ""
     findings: str = ""
+    reason: str = ""
 
 
 def score(status: str, maximum: float) -> float:

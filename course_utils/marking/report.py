@@ -36,7 +36,7 @@ FALLBACK_MESSAGES = {  # what is said of those who are stuck without a known mis
     "type": "The numbers may be right; the type or the shape is not.",
     "error": "The code stops with an error.",
     "limit": "The code runs too long or needs too much memory.",
-    marks.UNREADABLE: "There is no notebook that can be read.",
+    marks.UNREADABLE: "What was handed in cannot be read.",
     "own": "It is the course's own answer.",
 }
 UNKNOWN_MISTAKE = "None of the usual mistakes."
@@ -59,7 +59,8 @@ class Outcome:
         """One of "passed", "stuck" and "absent", which is not attempted."""
         if self.passed:
             return "passed"
-        return "absent" if self.status in ("todo", "") and not self.mistakes else "stuck"
+        is_blank = self.status in ("todo", marks.MISSING, "") and not self.mistakes
+        return "absent" if is_blank else "stuck"
 
 
 NOT_TRIED = Outcome("todo", False, ())
@@ -206,7 +207,7 @@ def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
     head = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
     columns = set(table.fieldnames or ())
-    if columns >= set(marks.Mark._fields) - {"findings"}:
+    if columns >= set(marks.Mark._fields) - marks.OPTIONAL:
         for row in table:
             if exercise := _find_exercise(row["exercise"], ""):
                 findings = (row.get("findings") or "").split()
