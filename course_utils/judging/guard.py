@@ -35,6 +35,9 @@ from course_utils.judging.observation import Stopped, freeze
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
 ALARM_INTERVAL = 0.02  # seconds between two alarms, for code that swallows the first
+# Seconds to a ring that falls into the handlers of such code. It rings once, not again and again:
+# rings that come faster than they are handled would pile up on the stack until it overflows.
+NEXT_RING = ALARM_INTERVAL / 200
 
 
 class TimeLimit(BaseException):
@@ -234,18 +237,18 @@ def _alarm(seconds: float):
 
 @contextlib.contextmanager
 def _signal_alarm(seconds: float):
-    rings = 0
+    rings, ended = 0, False
     trace = sys.gettrace()
 
     def on_alarm(_signum, frame):
         nonlocal rings
-        if not _is_inside(frame):
+        if ended or not _is_inside(frame):
             return
         rings += 1
         if rings > 3:  # it swallows exceptions: raise on its every line as well
             _raise_on_every_line(frame)
-        if rings == 10:  # and from nested handlers too: ring faster than they can hide
-            signal.setitimer(signal.ITIMER_REAL, ALARM_INTERVAL / 200, ALARM_INTERVAL / 200)
+        if rings >= 10:  # and from nested handlers too: ring sooner than they can hide
+            signal.setitimer(signal.ITIMER_REAL, NEXT_RING, ALARM_INTERVAL)
         raise TimeLimit
 
     handler = signal.signal(signal.SIGALRM, on_alarm)
@@ -254,6 +257,7 @@ def _signal_alarm(seconds: float):
     try:
         yield
     finally:
+        ended = True  # a ring under way must not wind the alarm again
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(trace)
         signal.signal(signal.SIGALRM, handler)
@@ -263,8 +267,8 @@ def _signal_alarm(seconds: float):
 
 
 def _raise_on_every_line(frame):
-    def trace(_frame, event, _arg):
-        if event in ("call", "line"):
+    def trace(traced, event, _arg):
+        if event in ("call", "line") and _is_inside(traced):
             raise TimeLimit  # which also ends tracing, until the next ring
         return trace
 
@@ -293,13 +297,19 @@ def _thread_alarm(seconds: float):
     try:
         yield
     finally:
-        while watcher.is_alive():
+        while True:
             try:
                 done.set()
                 watcher.join()
-                raise_in(ctypes.c_ulong(thread), None)  # one that is still under way
+                # A ring may still be under way: another takes its place, and is caught here. To
+                # take it back (None) leaves Python 3.11 believing that an exception is pending,
+                # and with that belief a traced function never gets beyond its first line.
+                raise_in(ctypes.c_ulong(thread), ctypes.py_object(TimeLimit))
+                while True:
+                    time.sleep(0)
             except TimeLimit:
-                continue
+                if not watcher.is_alive():
+                    break
 
 
 # Python and PyTorch as they were ------------------------------------------------------------------
