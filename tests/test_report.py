@@ -3,15 +3,18 @@
 import json
 import random
 import re
+from dataclasses import replace
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils import progress
 from course_utils.__main__ import COMMANDS, load
 from course_utils.__main__ import main as run_command
 from course_utils.exercises import all_exercises, convolution, tensors
-from course_utils.marking import marks, report
+from course_utils.marking import answer_samples, class_results, class_summary, marks, report, roster
 
 KNOWN_WORDS = {mistake.words: name for name, mistake in convolution.conv2d.mistakes.items()}
 FLIPPED, SWAPPED = list(KNOWN_WORDS)[:2]
@@ -58,11 +61,11 @@ def handed_in(tmp_path):
 
 
 def row_of(students, number):
-    return next(row for row in report.summarize(students) if row.exercise.number == number)
+    return next(row for row in class_summary.summarize(students) if row.exercise.number == number)
 
 
 def counts(row):
-    return {mistake.message: (len(mistake.students), mistake.since) for mistake in row.mistakes}
+    return {mistake.message: (len(mistake.students), mistake.since) for mistake in row.kinds}
 
 
 def said(html):
@@ -70,30 +73,47 @@ def said(html):
 
 
 def test_summarize_counts_planted_mistakes(handed_in):
-    students, left_out = report.read([handed_in])
+    students, left_out = class_results.read([handed_in])
     row = row_of(students, "2.5")
     assert (len(students), left_out) == (30, [])
     assert [len(names) for names in (row.passed, row.stuck, row.absent)] == [13, 13, 4]
     assert counts(row) == {
         FLIPPED: (11, 4),
         SWAPPED: (5, 4),
-        report.FALLBACK_MESSAGES["error"]: (3, 0),
-        report.UNKNOWN_MISTAKE: (2, 0),
+        class_summary.FALLBACK_MESSAGES["error"]: (3, 0),
+        class_summary.UNKNOWN_MISTAKE: (2, 0),
     }
 
 
-def test_page_lists_counts_and_top_mistakes(handed_in):
-    text = said(report.render(report.read([handed_in])[0]))
+def test_page_lists_counts(handed_in):
+    text = said(report.render(class_results.read([handed_in])[0]))
     assert f"11 of 30 (4 passed since) {FLIPPED}" in text
     assert "✓ 13 passed ✗ 13 stuck ○ 4 not tried" in text
-    first = text.partition("Talk about these first")[2].partition("All exercises")[0]
-    assert first.split(" of 30")[0].strip() == "11"
-    assert f"in 2.5 Write conv2d: {FLIPPED}" in first
-    assert report.UNKNOWN_MISTAKE not in first  # there is no lesson in that
+
+
+def first_of(html):
+    """What the page says under its first heading, one exercise a line."""
+    page = BeautifulSoup(html, "html.parser")
+    return [re.sub(r"\s+", " ", item.text).strip() for item in page.select("ol.first > li")]
+
+
+def test_page_ranks_exercises_by_how_many_are_stuck(tmp_path):
+    for i in range(9):
+        fate = ("wrong", []) if i < 5 else ("mistake", [FLIPPED]) if i < 7 else ("ok", [])
+        hand_in(tmp_path, f"a{i}", "2.5", "conv2d", fate[0], fate[0] == "ok", fate[1])
+    for i in range(6):
+        hand_in(tmp_path, f"b{i}", "2.2", "blurred_pixel", "mistake", False, ["x"])
+    first, second, *others = first_of(report.render(class_results.read([tmp_path])[0]))
+    assert first.startswith("7of 15 stuck 2.5 Write conv2d 5 × None of the usual mistakes")
+    assert f"2 × {FLIPPED}" in first
+    assert second.startswith("6of 15 stuck 2.2 ")
+    assert others == []  # where nobody is stuck there is nothing to talk about
 
 
 def test_page_shows_tried_parts_only(handed_in):
-    shown = [row.exercise.number for row in report.summarize(report.read([handed_in])[0])]
+    shown = [
+        row.exercise.number for row in class_summary.summarize(class_results.read([handed_in])[0])
+    ]
     core = [
         exercise.number
         for exercise in all_exercises()
@@ -117,10 +137,11 @@ def test_marks_count_like_progress(tmp_path):
     marks.write(rows, tmp_path / marks.FILENAME)
     (tmp_path / "roster.csv").write_text("a table of something else")
     for source in (tmp_path, tmp_path / marks.FILENAME):
-        row = row_of(report.read([source])[0], "2.5")
-        assert [len(names) for names in (row.passed, row.stuck, row.absent)] == [12, 13, 5]
-        other = {report.FALLBACK_MESSAGES[fate]: (1, 0) for fate in ("limit", marks.UNREADABLE)}
-        assert counts(row) == {FLIPPED: (11, 0)} | other
+        row = row_of(class_results.read([source])[0], "2.5")
+        by_state = row.passed, row.stuck, row.absent, row.missing
+        assert [len(names) for names in by_state] == [12, 12, 5, 1]
+        stopped = class_summary.FALLBACK_MESSAGES["limit"]
+        assert counts(row) == {FLIPPED: (11, 0), stopped: (1, 0)}
 
 
 def test_progress_json_equals_its_export(tmp_path):
@@ -131,7 +152,7 @@ def test_progress_json_equals_its_export(tmp_path):
         table = hand_in(tmp_path / "json", name, "2.5", "conv2d", verdict, passed, mistakes)
         table.rename(tmp_path / "csv" / table.name)
     folders = [tmp_path / kind for kind in ("json", "csv")]
-    (first, _), (second, _) = (report.read(sorted(folder.iterdir())) for folder in folders)
+    (first, _), (second, _) = (class_results.read(sorted(folder.iterdir())) for folder in folders)
     assert first.keys() == second.keys()
     assert report.render(first) == report.render(second)
 
@@ -142,10 +163,20 @@ def test_progress_json_equals_its_export(tmp_path):
         ("Ada A.csv", "Ada A"),
         ("Ada A/progress.csv", "Ada A"),
         ("Ada A/my_work/progress.json", "Ada A"),
+        ("Ada A/progress (1).csv", "Ada A"),
+        ("Ada A/my_progress-copy.csv", "Ada A"),
+        ("progress_Ada A.csv", "Ada A"),
+        ("s123456_progress.json", "s123456"),
+        ("progress-123456.csv", "123456"),
+        ("student-01.csv", "student-01"),
+        ("Ada A_123_assignsubmission_file_/progress.csv", "Ada A (123)"),
+        ("aada_123_456_progress-2.csv", "aada (123)"),
+        ("aada_LATE_123_456_progress.csv", "aada (123)"),
+        ("123-456 - Ada A - Nov 3, 2026 1159 PM/progress.csv", "Ada A (123)"),
     ],
 )
 def test_student_is_named_by_path(tmp_path, place, student):
-    assert report._student(tmp_path / place) == student
+    assert class_results._student(tmp_path / place) == student
 
 
 def test_folder_counts_progress_once(tmp_path):
@@ -155,7 +186,7 @@ def test_folder_counts_progress_once(tmp_path):
     (work / ".ipynb_checkpoints").mkdir()
     (work / "progress.csv").rename(work / ".ipynb_checkpoints" / "progress-checkpoint.csv")
     hand_in(work, "progress", "2.5", "conv2d", "mistake", False, [FLIPPED])
-    students, left_out = report.read([tmp_path])
+    students, left_out = class_results.read([tmp_path])
     assert (list(students), left_out) == (["Ada A"], [])
 
 
@@ -164,12 +195,12 @@ def test_read_accepts_spreadsheet_csv(tmp_path):
     text = (tmp_path / "Ada A.csv").read_text("utf-8")
     changed = text.replace("2.10,", "2.1,").replace("False", "FALSE").replace(",", ";")
     (tmp_path / "Ada A.csv").write_text("\ufeff" + changed, encoding="utf-8")
-    students, _ = report.read([tmp_path / "Ada A.csv"])
+    students, _ = class_results.read([tmp_path / "Ada A.csv"])
     assert students["Ada A"]["2.10"].state == "stuck"
 
 
 def test_page_is_anonymous_by_default(handed_in):
-    students, _ = report.read([handed_in])
+    students, _ = class_results.read([handed_in])
     anonymous, named = report.render(students), report.render(students, names=True)
     for name in NAMES:
         assert name not in anonymous
@@ -184,20 +215,20 @@ def test_page_omits_unknown_text(tmp_path):
     entry["tries"] = [{"digest": "1", "verdict": "mistake", "message": "<script>Ada</script>"}]
     other = {"Ada 9.9": entry | {"name": "<b>Ada</b>"}, "2.5": entry}
     (tmp_path / "a.json").write_text(json.dumps(other))
-    students, _ = report.read([tmp_path / "a.json"])
+    students, _ = class_results.read([tmp_path / "a.json"])
     for html in (report.render(students), report.render(students, names=True)):
         assert "Ada" not in html
         assert "<script" not in html
-    assert counts(row_of(students, "2.5")) == {report.UNKNOWN_MISTAKE: (1, 0)}
+    assert counts(row_of(students, "2.5")) == {class_summary.UNKNOWN_MISTAKE: (1, 0)}
 
 
 def test_page_escapes_names():
-    outcome = report.Outcome("mistake", False, (FLIPPED,))
+    outcome = class_results.Outcome("mistake", False, (FLIPPED,))
     assert "<b>" not in report.render({"<b>Ada</b>": {"2.5": outcome}}, names=True)
 
 
 def test_page_loads_no_script(handed_in):
-    html = report.render(report.read([handed_in])[0])
+    html = report.render(class_results.read([handed_in])[0])
     page = BeautifulSoup(html, "html.parser")
     assert page.find("script") is None
     links = [tag["href"] for tag in page.find_all(href=True)]
@@ -213,7 +244,7 @@ def test_page_loads_no_script(handed_in):
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.number)
 def test_separator_is_in_no_message(exercise):
-    assert not any(report.SEPARATOR in message for message in exercise.mistakes)
+    assert not any(class_results.SEPARATOR in message for message in exercise.mistakes)
 
 
 def test_exercise_names_are_unique():
@@ -231,7 +262,7 @@ BAD = {
     "broken.json": '{"2.5": {"name": "conv2d"',
     "deep.json": "[" * 100_000,
     "bytes.csv": b"\xff\xfe\x00\x01",
-    "huge.csv": b"x" * (report.MAX_BYTES + 1),
+    "huge.csv": b"x" * (class_results.MAX_BYTES + 1),
 }
 
 
@@ -248,7 +279,9 @@ def test_bad_file_is_named_and_skipped(tmp_path, name, capsys, handed_in):
     assert report.main([str(handed_in), "--out", str(tmp_path / "r.html")]) == 1
     assert f"Left out: {inside}" in capsys.readouterr().err
     shown = sum(e.model.__module__ in PARTS for e in all_exercises())
-    assert f"30 students, {shown} exercises" in said((tmp_path / "r.html").read_text("utf-8"))
+    assert f"30 of 30 students handed in. On average they have 0.6 of {shown} exercises" in said(
+        (tmp_path / "r.html").read_text("utf-8")
+    )
 
 
 def test_report_explains_wrong_arguments(tmp_path, capsys):
@@ -284,3 +317,189 @@ def test_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         report.write_report(tmp_path / "r.html", "half\ud800")
     assert list(tmp_path.iterdir()) == []
+
+
+# A class that was marked --------------------------------------------------------------------------
+ANSWER = '''# {student} was here
+import torch
+
+def conv2d(image, kernel, stride=1, padding=0):
+    """By {student}."""
+    {student}_rows = image.shape[0]
+    note = "{student}"
+    return image[:{crop}] * 3
+
+print(conv2d(torch.eye(3), torch.eye(2)))'''
+ALIKE = {"Emmy": 4, "Sofja": 4, "Karen": 4, "Hypatia": 7, "Grace": 7, "Sophie": 5}
+
+
+@pytest.fixture
+def marked(tmp_path):
+    """Marks of ten: six are wrong in ways nobody knows, one did not hand in, one is unreadable."""
+    folder = tmp_path / "marks"
+    rows = [
+        marks.Mark(name, "02", "2.5", 0, 15, "wrong", signature=f"crop {crop}")
+        for name, crop in ALIKE.items()
+    ]
+    rows += [marks.Mark("Ada", "02", "2.5", 15, 15, "ok")]
+    rows += [marks.Mark("Mary", "02", "2.5", 0, 15, marks.MISSING)]
+    rows += [marks.Mark("Rosa", "02", "2.5", 0, 15, marks.UNREADABLE)]
+    rows += [marks.Mark("Ida", "01", "1.1", 3, 3, "ok")]  # nothing of 02
+    folder.mkdir()
+    marks.write(rows, folder / marks.FILENAME)
+    for name, crop in ALIKE.items():
+        cell = new_code_cell(ANSWER.format(student=name, crop=crop))
+        cell.metadata = {"nbgrader": {"grade_id": "exercise-2-5"}}
+        path = folder / "submitted" / name / "02" / "02_convolution.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(new_notebook(cells=[cell]), path)
+    return folder
+
+
+def test_page_names_kinds_of_errors(tmp_path):
+    reasons = [
+        "NameError: name 'ada' is not defined",
+        "It stopped: IndexError",
+        "Adas: x",
+    ]
+    rows = [
+        marks.Mark(str(i), "02", "2.5", 0, 15, "error", reason=reason)
+        for i, reason in enumerate(reasons * 2)
+    ]
+    marks.write(rows, tmp_path / marks.FILENAME)
+    students, _ = class_results.read([tmp_path])
+    assert counts(row_of(students, "2.5")) == {
+        "The code stops with this error: NameError.": (2, 0),
+        "The code stops with this error: IndexError.": (2, 0),
+        class_summary.FALLBACK_MESSAGES["error"]: (2, 0),
+    }
+    assert "ada" not in report.render(students).lower()
+
+
+def test_page_of_marks_leads_with_totals(marked):
+    students, _ = class_results.read([marked])
+    totals = class_summary.total(students)
+    assert (totals.students, totals.handed_in, totals.missing, totals.unreadable) == (10, 8, 1, 1)
+    assert totals.points == pytest.approx((15 + 3) / 8)
+    row = row_of(students, "2.5")
+    assert (row.missing, row.points) == (["Ida", "Mary", "Rosa"], pytest.approx(15 / 7))
+    text = said(report.render(students))
+    assert "8 of 10 students handed in, 1 did not, 1 cannot be read. Mean: 2.2 of" in text
+
+
+def test_equal_wrong_answers_are_grouped_largest_first(marked, tmp_path):
+    assert report.main([str(marked), "--out", str(tmp_path / "r.html")]) == 0
+    page = BeautifulSoup((tmp_path / "r.html").read_text("utf-8"), "html.parser")
+    heads = [head.text for head in page.find_all("h3") if " × in " in head.text]
+    assert heads == ["3 × in 2.5 Write conv2d", "2 × in 2.5 Write conv2d"]
+    shown = page.find("h3", string=heads[0]).find_next("pre").text
+    assert "return image[:4] * 3" in shown
+    assert "6of 8 stuck 2.5 Write conv2d 3 ×" in said(page.decode())
+    for name in [*ALIKE, "print", "was here"]:
+        assert name not in page.text
+
+
+def test_new_mistakes_name_the_other_answers_of_the_group(marked, tmp_path, capsys):
+    out, other = tmp_path / "new.py", str(tmp_path / "r.html")
+    assert report.main([str(marked), "--out", other, "--new-mistakes", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    names = {}
+    exec(out.read_text("utf-8"), names)
+    known = {"an-id": names["mistake"]("You cropped it.", names["new_mistake_1"]())}
+    exercise = replace(convolution.conv2d, mistakes=known)
+    answer = {}
+    exec(ANSWER.format(student="Karen", crop=4).partition("print")[0], answer)
+    assert exercise.judge(answer["conv2d"]).findings == ("an-id",)
+    assert "new_mistake_2" in names
+    assert "new_mistake_3" not in names  # one alone is nobody's usual mistake
+
+
+def test_new_mistakes_says_when_there_are_none(handed_in, tmp_path, capsys):
+    arguments = [str(handed_in), "--out", str(tmp_path / "r.html"), "--new-mistakes"]
+    assert run_command(["report", *arguments, str(tmp_path / "new.py")]) == 2
+    assert "nothing to write" in capsys.readouterr().err
+    assert not (tmp_path / "new.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "anonymous"),
+    [
+        ("conv2d = 1  # Ada", "conv2d = 1"),
+        ("ada_kernel = 2\nconv2d = ada_kernel", "x_kernel = 2\nconv2d = x_kernel"),
+        ("conv2d = adapt(2)", "conv2d = adapt(2)"),  # a word that only begins like a name
+        ("conv2d = max(2, 3)", "conv2d = max(2, 3)"),  # Max is in the class, but made no `max`
+        ("conv2d = 'by Ada'", "conv2d = '...'"),
+        ("from ada import lovelace\nconv2d = 2", "from ada import lovelace\nconv2d = 2"),
+        ("def image(kernel):\n    'Ada'", "def image(kernel):\n    pass"),
+        ("conv2d = (28", ""),
+        ("-" * 3000 + "1", ""),
+        ("conv2d = '\ud800'", ""),
+    ],
+)
+def test_anonymize_removes_names_only(source, anonymous):
+    students = ["Ada Lovelace", "Max Image", "Li"]
+    assert answer_samples.anonymize(source, convolution.conv2d, students) == anonymous
+
+
+# Who belongs to the class -------------------------------------------------------------------------
+ROSTERS = {
+    "moodle": "First name,Last name,ID number\nAda,Löve,123\nEmmy,No,7\n",
+    "worksheet": "Identifier,Full name\nParticipant 123,Ada Löve\nParticipant 7,Emmy No\n",
+    "canvas": 'Student,ID\n    Points Possible,\n"Löve, Ada",123\n"No, Emmy",7\n',
+    "brightspace": "OrgDefinedId,Last Name,First Name\n#123,Löve,Ada\n#7,No,Emmy\n",
+    "semicolons": "Name;Matrikel\nAda Löve;123\nEmmy No;7\n",
+    "names": "Ada Löve\nEmmy No\n",
+}
+
+
+@pytest.mark.parametrize("kind", ROSTERS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_roster_finds_student(tmp_path, kind, encoding):
+    (tmp_path / "list.csv").write_bytes(ROSTERS[kind].encode(encoding))
+    people = roster.read(tmp_path / "list.csv")
+    assert [person.name for person in people.people] == ["Ada Löve", "Emmy No"]
+    for student in ("Ada Löve", "Ada Löve (123)", "loveada (123)", "ada-love"):
+        assert people.find(student) is people.people[0]
+    assert people.find("Karen Uhlenbeck") is None
+
+
+def test_roster_does_not_guess_between_namesakes(tmp_path):
+    (tmp_path / "list.csv").write_text("Full name,ID\nAda Love,1\nAda Love,2\n")
+    people = roster.read(tmp_path / "list.csv")
+    assert people.find("Ada Love") is None
+    assert people.find("Ada Love (2)").row["ID"] == "2"
+
+
+def test_report_counts_missing_students_of_roster(tmp_path, capsys):
+    hand_in(tmp_path, "Ada Love", "2.5", "conv2d", "mistake", False, [FLIPPED])
+    hand_in(tmp_path, "A Stranger", "2.5", "conv2d", "ok", True, [])
+    (tmp_path / "list.txt").write_text("Ada Love\nEmmy No\n")
+    files = [str(path) for path in tmp_path.glob("*.csv")]
+    out = tmp_path / "r.html"
+    arguments = [*files, "--roster", str(tmp_path / "list.txt"), "--out", str(out), "--names"]
+    assert report.main(arguments) == 0
+    assert "Not on the class list: A Stranger" in capsys.readouterr().err
+    text = said(out.read_text("utf-8"))
+    assert "2 of 3 students handed in, 1 did not." in text
+    assert "– 1 not handed in Emmy No" in text
+
+
+def test_report_keeps_chosen_workbooks(tmp_path):
+    hand_in(tmp_path, "Ada", "2.5", "conv2d", "mistake", False, [FLIPPED])  # no other of 1.1
+    hand_in(tmp_path, "Emmy", "2.5", "conv2d", "todo", False, None)  # only 1.1
+    students, _ = class_results.read([tmp_path])
+    assert {n for o in report.select(students, ["2"]).values() for n in o} == {"2.5"}
+    assert {n for o in report.select(students, ["01", "2"]).values() for n in o} == {"1.1", "2.5"}
+    with pytest.raises(class_results.ReportError, match="Nobody has tried"):
+        report.select(students, ["further/02"])
+
+
+def test_table_counts_tries(tmp_path):
+    hand_in(tmp_path, "Ada", "2.5", "conv2d", "ok", True, [FLIPPED, SWAPPED])
+    hand_in(tmp_path, "Emmy", "2.5", "conv2d", "todo", False, [FLIPPED])
+    students, _ = class_results.read([tmp_path])
+    for names, heads in ((True, ["Ada", "Emmy"]), (False, ["1", "2"])):
+        page = BeautifulSoup(report.render(students, names), "html.parser")
+        rows = page.select(".scroll tbody tr")
+        assert [row.th.text for row in rows] == heads
+        assert [{cell.text for cell in row("td")} for row in rows] == [{"○", "✓ 2"}, {"○", "✗ 1"}]

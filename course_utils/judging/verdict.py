@@ -38,6 +38,7 @@ class Verdict:
     hints : those unlocked so far
     notes : remarks that do not decide, such as an input changed in place
     printed : the beginning of what the answer printed
+    signature : the same for answers that do the same (`observation.signature`); set by marking
     """
 
     status: Status
@@ -53,6 +54,7 @@ class Verdict:
     hints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     printed: str = ""
+    signature: str = ""
 
     def __str__(self):
         return feedback.as_text(self)

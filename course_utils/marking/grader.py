@@ -16,6 +16,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from course_utils.exercise import Exercise
+from course_utils.judging.observation import signature
 from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import jail, redacted_package, serialization, worker
@@ -139,6 +140,7 @@ class SubmissionGrader:
         try:
             observations = list(message["observations"])
             verdict = exercise.compare(observations, self.seed)
+            verdict = replace(verdict, signature=signature(observations))
         except Exception as error:  # data of a form that no honest observation has
             words = f"What your answer gave cannot be read ({type(error).__name__})."
             return Verdict(Status.ERROR, exercise.heading, words)

@@ -120,7 +120,8 @@ def mark_table(graded: list[GradedSubmission], assignments: Assignments) -> list
             status = UNREADABLE if problem else verdict.status
             told = problem or (verdict.message if verdict.status in STOPPED else "")
             reason = " ".join(told.split())[:MAX_REASON]
-            result = points, maximum, status, misconception, findings, reason
+            signature = "" if status == marks.RIGHT else verdict.signature
+            result = points, maximum, status, misconception, findings, reason, signature
             rows.append(Mark(student, name, number, *result))
     return rows
 

@@ -13,7 +13,7 @@ FILENAME = "marks.csv"
 RIGHT = "ok"  # the one status that earns points
 MISSING = "missing"  # the status where nothing was handed in
 UNREADABLE = "unreadable"  # the status where what was handed in cannot be read
-OPTIONAL = {"findings", "reason"}  # columns that a report can do without
+OPTIONAL = {"findings", "reason", "signature"}  # columns that a report can do without
 
 
 class Mark(NamedTuple):
@@ -28,6 +28,7 @@ class Mark(NamedTuple):
     misconception : what is said of the mistake that the answer makes, else ""
     findings : the ids of the mistakes that these words name, with spaces between
     reason : why an answer stopped, or why there was nothing to judge, else ""
+    signature : the same for wrong answers that do the same, in one table
     """
 
     student: str
@@ -39,6 +40,7 @@ class Mark(NamedTuple):
     misconception: str = ""
     findings: str = ""
     reason: str = ""
+    signature: str = ""
 
 
 def score(status: str, maximum: float) -> float:

@@ -4,7 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_utils.exercises import convolution, pooling_further
-from course_utils.marking import report
+from course_utils.marking import class_summary, report
+from course_utils.marking.class_results import Outcome
 
 
 def a_class():
@@ -18,11 +19,9 @@ def a_class():
             fate = (number + shift) % 7
             if fate < 4:
                 mistakes = (messages[fate % 3], messages[-1])[: 1 + fate % 2]
-                tries[exercise.number] = report.Outcome("mistake", fate == 0, mistakes)
+                tries[exercise.number] = Outcome("mistake", fate == 0, mistakes)
             elif fate < 6:
-                tries[exercise.number] = report.Outcome(
-                    "ok" if fate == 4 else "error", fate == 4, ()
-                )
+                tries[exercise.number] = Outcome("ok" if fate == 4 else "error", fate == 4, ())
         students[f"Ada-Wilhelmina Karoline von Lovelace-Kowalewskaja {number}"] = tries
     return students
 
@@ -54,7 +53,9 @@ def test_bar_lengths_match_counts(chromium, tmp_path):
     report.write_report(tmp_path / "report.html", report.render(a_class()))
     page = chromium.new_page(viewport={"width": 1100, "height": 900})
     page.goto((tmp_path / "report.html").as_uri())
-    row = next(row for row in report.summarize(a_class()) if row.exercise is convolution.conv2d)
+    row = next(
+        row for row in class_summary.summarize(a_class()) if row.exercise is convolution.conv2d
+    )
     section = page.locator("h3", has_text="2.5 Write conv2d")
     widths = section.evaluate(
         "(head) => [...head.nextElementSibling.children].map((part) => [part.className, "

@@ -1,0 +1,288 @@
+"""What became of each exercise in each student's hands, from progress files or tables of marks.
+
+Files come from students: of what they hold, only exercises and mistakes that this course knows are
+taken, and fingerprints that tell equal answers.
+"""
+
+from __future__ import annotations
+
+import builtins
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from course_utils.errors import UserError
+from course_utils.exercise import Exercise
+from course_utils.exercises import all_exercises
+from course_utils.marking import downloads, marks
+from course_utils.marking.roster import Roster
+
+PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
+SEPARATOR = " | "  # stands between the mistakes of an exported progress
+MAX_BYTES = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
+# in the name of a file of progress, what does not name a student: "my_progress-copy (1)"
+NO_NAME = re.compile(r"progress|export|(?<![^\W_])(?:my|copy)(?![^\W_])|\(\d+\)", re.IGNORECASE)
+A_NAME = re.compile(r"[^\W\d_]|\d{4}")  # letters, or a student's number
+
+
+class ReportError(UserError):
+    """A file that cannot be read, or a result that may not be written, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one exercise in one student's hands.
+
+    Attributes
+    ----------
+    status : of the last try: "ok", "todo", "mistake", …
+    passed : whether it ever was right
+    mistakes : ids of all that were made, also before passing
+    tries : distinct wrong answers, where they are counted
+    signature : the same for answers that do the same; "" where it is not known
+    points, maximum : reached and to be reached; None where nothing was marked
+    error : the kind of error that stopped the answer, such as "NameError", where it is known
+    """
+
+    status: str
+    passed: bool
+    mistakes: tuple[str, ...]
+    tries: int = 0
+    signature: str = ""
+    points: float | None = None
+    maximum: float | None = None
+    error: str = ""
+
+    @property
+    def state(self) -> str:
+        """One of "passed", "stuck", "absent" (not attempted) and "missing" (nothing to be read)."""
+        if self.passed:
+            return "passed"
+        if self.status in (marks.MISSING, marks.UNREADABLE):
+            return "missing"
+        return "absent" if self.status in ("todo", "") and not self.mistakes else "stuck"
+
+
+NOT_TRIED = Outcome("todo", False, ())
+NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
+ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
+
+
+def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
+    """Read progress files, tables of marks, and folders of them.
+
+    Returns
+    -------
+    (dict, list of str)
+        The class; and a line for each file of a folder that had to be left out.
+
+    Raises
+    ------
+    ReportError
+        If a source is missing, is named itself and cannot be read, or holds nothing; or if two
+        files tell about the same student and exercise.
+    """
+    students: ClassResults = {}
+    origins: dict[tuple[str, str], Path] = {}
+    left_out = []
+    for path, is_explicit in _files(sources):
+        try:
+            outcomes = _read_file(path)
+        except ReportError as error:
+            if is_explicit:
+                raise
+            left_out.append(str(error))
+            continue
+        for student, number, outcome in outcomes:
+            other = origins.setdefault((student, number), path)
+            if other != path:
+                raise ReportError(
+                    f"{other} and {path} both tell about exercise {number} of {student!r}. Leave "
+                    "one of them out or, if these are two people, rename one file."
+                )
+            students.setdefault(student, {})[number] = outcome
+    if not students:
+        raise ReportError("\n".join([*left_out, "No file holds a try: nothing to report."]))
+    return students, left_out
+
+
+def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, list[str]]:
+    """Add those of the class list who handed in nothing; also return who is not on it."""
+    people = {student: roster.find(student) for student in students}
+    handed_in = {id(person) for person in people.values()}
+    numbers = {number for outcomes in students.values() for number in outcomes}
+    added: ClassResults = {}
+    for person in roster.people:
+        if id(person) not in handed_in:
+            name, count = person.name, 2
+            while name in added or name in students:
+                name, count = f"{person.name} ({count})", count + 1
+            added[name] = dict.fromkeys(numbers, NOT_HANDED_IN)
+    return students | added, [student for student, person in people.items() if person is None]
+
+
+def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield (file, whether it was named itself); a folder's marks come before all else in it."""
+    for source in sources:
+        if not source.exists():
+            raise ReportError(f"There is no file or folder {source}.")
+        if source.is_file():
+            yield source, True
+            continue
+        table = source / marks.FILENAME
+        files = [table] if table.exists() else _progress_files(source)
+        if not files:
+            raise ReportError(
+                f"{source} holds neither {marks.FILENAME} nor progress files (.csv). If these are "
+                "submissions, run `mark` first and name the folder it writes."
+            )
+        yield from ((path, False) for path in files)
+
+
+def _progress_files(folder: Path) -> list[Path]:
+    """List what may be progress below a folder; of progress.csv and progress.json the latter."""
+    files = sorted([*folder.rglob("*.csv"), *folder.rglob("*.json")])
+    by_stem = {path.with_suffix(""): path for path in files if path.is_file()}
+    names = {path.relative_to(folder): path for path in by_stem.values()}
+    return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
+
+
+def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
+    """Read a file of any of the three forms: (student, number of the exercise, what became of it).
+
+    Raises
+    ------
+    ReportError
+        If it has none of them.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ReportError(f"{path} is too large for a progress file.")
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".json":
+            rows = list(_from_json(json.loads(text), _student(path)))
+        else:
+            rows = list(_from_table(text, _student(path)))
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
+    # a student's file may hold anything at any place: whatever its reader stumbles over
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
+        raise ReportError(
+            f"{path} is neither a progress file nor a table of marks. Students write theirs with "
+            '`progress.export("progress.csv")`, see workbook 0.'
+        ) from None
+    for (student, number), times in Counter(row[:2] for row in rows).items():
+        if times > 1:
+            raise ReportError(f"{path} holds exercise {number} of {student!r} twice.")
+    return rows
+
+
+def _student(path: Path) -> str:
+    """The student whose file this is: by its name or, if that is "progress", by its folder's."""
+    if owner := downloads.file_owner(path.resolve()):
+        return str(owner)
+    name = path.stem
+    if "progress" in name.lower():
+        name = NO_NAME.sub(" ", name).strip(" _.-")
+    if A_NAME.search(name):
+        return name
+    folders = [folder.name for folder in path.resolve().parents]
+    return next((name for name in folders if name not in ("my_work", "")), path.stem)
+
+
+def _from_json(progress: dict, student: str) -> Iterator[tuple[str, str, Outcome]]:
+    """Read `my_work/progress.json` as it is."""
+    for number, entry in progress.items():
+        status, tries = entry["verdict"], entry["tries"]
+        if status == "todo" and tries:
+            status = tries[-1]["verdict"]  # tried, then emptied again
+        if exercise := _find_exercise(number, entry["name"]):
+            known = [attempt for attempt in tries if attempt["verdict"] == "mistake"]
+            findings = tuple(id_ for attempt in known for id_ in exercise.findings_of(attempt))
+            latest = str(tries[-1]["digest"]) if tries else ""
+            outcome = Outcome(status, entry["passed"] is True, findings, len(tries), latest)
+            yield student, exercise.number, outcome
+
+
+def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
+    """Read an exported progress or a table of marks, also if a spreadsheet has saved it anew."""
+    head = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
+    columns = set(table.fieldnames or ())
+    if columns >= set(marks.Mark._fields) - marks.OPTIONAL:
+        yield from _from_marks(list(table))
+    elif columns >= PROGRESS_COLUMNS:
+        for row in table:
+            if exercise := _find_exercise(row["exercise"], row["name"]):
+                messages = filter(None, row["misconceptions"].split(SEPARATOR))
+                by_words = (f for m in messages for f in exercise.findings_of({"message": m}))
+                mistakes = tuple((row.get("findings") or "").split() or by_words)
+                tries = int(row.get("distinct_tries") or 0)
+                emptied = tries > 0 and row["verdict"] == "todo"
+                status = "wrong" if emptied else row["verdict"].strip()
+                passed = row["passed"].strip().lower() == "true"
+                yield student, exercise.number, Outcome(status, passed, mistakes, tries)
+    else:
+        raise ValueError("other columns")
+
+
+def _from_marks(rows: list[dict[str, str]]) -> Iterator[tuple[str, str, Outcome]]:
+    """Read marks; who has none in an assignment of the table has not handed it in."""
+    assignments: dict[str, set[str]] = {}
+    handed_in = set()
+    for row in rows:
+        if exercise := _find_exercise(row["exercise"], ""):
+            student = row["student"].strip()
+            findings = (row.get("findings") or "").split()
+            attempt = {"message": row["misconception"], "findings": findings}
+            status = row["status"].strip()
+            yield (
+                student,
+                exercise.number,
+                Outcome(
+                    status,
+                    status == marks.RIGHT,
+                    exercise.findings_of(attempt),
+                    signature=row.get("signature") or "",
+                    points=_number(row["points"]),
+                    maximum=_number(row["maximum"]),
+                    error=_kind_of_error(row.get("reason") or ""),
+                ),
+            )
+            assignments.setdefault(row["assignment"], set()).add(exercise.number)
+            handed_in.add((student, row["assignment"]))
+    for student in sorted({student for student, _ in handed_in}):
+        for assignment, numbers in assignments.items():
+            if (student, assignment) not in handed_in:
+                yield from ((student, number, NOT_HANDED_IN) for number in sorted(numbers))
+
+
+def _kind_of_error(reason: str) -> str:
+    """The first of Python's own errors that is named; the rest may be a student's words."""
+    words = re.findall(r"[A-Z]\w+", reason)
+    kinds = (getattr(builtins, word, None) for word in words)
+    return next((k.__name__ for k in kinds if isinstance(k, type) and issubclass(k, Exception)), "")
+
+
+def _number(cell: str) -> float:
+    """A number as a spreadsheet of any language writes it."""
+    return float(cell.replace(",", "."))
+
+
+@cache
+def exercises_by_key() -> dict[str, Exercise]:
+    """Every exercise, by its number and by its name."""
+    exercises = all_exercises()
+    by_number = {exercise.number: exercise for exercise in exercises}
+    return by_number | {exercise.name: exercise for exercise in exercises}
+
+
+def _find_exercise(number: str, name: str) -> Exercise | None:
+    """Find an exercise, by its name where there is one: spreadsheets make 2.1 of 2.10."""
+    return exercises_by_key().get(name or number.strip())
