@@ -16,7 +16,6 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
 from course_utils.publishing import run_notebooks
 from course_utils.publishing.browser_scripts import (
@@ -30,7 +29,9 @@ from course_utils.publishing.pages import render
 from course_utils.workbooks import BUILD, exercise_number, parse_args
 
 TEMPLATE = Path(__file__).with_name("slides.html.j2")
+PAGING = Path(__file__).with_name("slides.mjs")
 WIDTH, HEIGHT, MARGIN = 1280, 720, 24  # of a slide, in pixels
+SMALLEST = 22  # pixels of text that can be read from the last row
 REVEAL = MODULES / "reveal.js"
 REVEAL_SCRIPTS = {
     "reveal.js": REVEAL / "dist" / "reveal.js",
@@ -43,8 +44,11 @@ HEADING = re.compile(r"^#{1,3} ", re.MULTILINE)
 def prepare(notebook: NotebookNode) -> None:
     """Split cells at headings and add the notes on exercises, in place."""
     exercises = {exercise.number: exercise for exercise in all_exercises()}
+    has_slide_types = any("slideshow" in cell.metadata for cell in notebook.cells)
     cells, notebook.cells = notebook.cells, []
     for cell in cells:
+        if not has_slide_types:
+            cell.metadata["slideshow"] = {"slide_type": _slide_type(cell, cells)}
         heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
         if heading and heading.start():
             before = cell.source[: heading.start()]
@@ -59,6 +63,15 @@ def prepare(notebook: NotebookNode) -> None:
             slug = number.replace(".", "-")
             notebook.cells.append(_notes(answer, f"answer-{slug}"))
             notebook.cells.append(usual_mistakes(exercise))
+
+
+def _slide_type(cell: NotebookNode, cells: list[NotebookNode]) -> str:
+    """What a cell is on slides where its notebook does not say it."""
+    is_setup = cell is next((other for other in cells if other.cell_type == "code"), None)
+    if is_setup or exercise_number(cell, "check"):
+        return "skip"
+    begins = cell.cell_type == "markdown" and re.search(r"^#{1,2} ", cell.source, re.MULTILINE)
+    return "slide" if begins else "-"
 
 
 def _notes(text: str, name: str) -> NotebookNode:
@@ -76,14 +89,11 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
         If a browser script is missing; the message says how to get it.
     """
     notebook = nbformat.read(notebook_path, as_version=4)
-    if not any("slideshow" in cell.metadata for cell in notebook.cells):
-        raise UserError(
-            f"{notebook_path.name} holds no slides: give its cells a slide type in JupyterLab."
-        )
     prepare(notebook)
     exporter = SlidesExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
-    size = {"width": WIDTH, "height": HEIGHT, "margin": MARGIN}
-    html = render(exporter, notebook, notebook_path, **size)
+    size = {"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "smallest": SMALLEST}
+    paging = PAGING.read_text(encoding="utf-8")
+    html = render(exporter, notebook, notebook_path, paging=paging, **size)
     copy_scripts(SCRIPTS | REVEAL_SCRIPTS, out_dir)
     deck = out_dir / f"{notebook_path.stem}.slides.html"
     deck.write_text(html, encoding="utf-8")

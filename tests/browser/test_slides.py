@@ -1,24 +1,38 @@
 """Slides in Chromium, one by one: none runs over, none is dead, none asks the network."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from conftest import Shown, figures_of
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.__main__ import main as run_command
-from course_utils.errors import UserError
 from course_utils.publishing import slides
-from course_utils.workbooks import NOTEBOOKS, select_workbooks
+from course_utils.workbooks import NOTEBOOKS, discover
 
-CORE = [path.relative_to(NOTEBOOKS).as_posix() for path in select_workbooks([], further=False)]
-SMALLEST = 0.7  # of the size meant: code of 12 px on 720
-SIZES = """() => {
+WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover()]
+MEASURE = """() => {
     const slide = Reveal.getCurrentSlide(), content = slide.querySelector(":scope > .fit");
-    const { height } = content.getBoundingClientRect(), scale = Reveal.getScale();
+    const scale = Reveal.getScale(), height = content.getBoundingClientRect().height / scale;
     const right = [...content.querySelectorAll("pre, table, img, .course-figure")]
         .map((part) => part.getBoundingClientRect().right / scale);
-    return { zoom: Number(content.style.zoom), height: height / scale, right: Math.max(0, ...right),
-        scroll: slide.scrollHeight, text: content.innerText.trim() };
+    const zoomOf = (part) => part ? Number(part.style?.zoom || 1) * zoomOf(part.parentElement) : 1;
+    const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT), small = [];
+    for (let text; (text = walker.nextNode()); ) {
+        const parent = text.parentElement;
+        if (!text.textContent.trim() || !parent.checkVisibility()) continue;
+        if (parent.closest("aside, style, script, .course-figure, mjx-assistive-mml")) continue;
+        const size = parseFloat(getComputedStyle(parent).fontSize) * zoomOf(parent);
+        if (size < 22) small.push([size, text.textContent.trim()]);
+    }
+    return { height, right: Math.max(0, ...right), scroll: slide.scrollHeight, small,
+        heading: content.querySelector(":scope > :is(h1, h2, h3)")?.innerText ?? "",
+        figures: [...content.querySelectorAll(".course-figure")].map((figure) => {
+            const { width, height } = figure.getBoundingClientRect();
+            return Math.max(width / scale / 1184, height / scale / 560);
+        }),
+        text: content.innerText.trim() };
 }"""
 
 
@@ -56,21 +70,24 @@ def walk(page):
         if number:
             page.keyboard.press("Space")
         assert page.evaluate("() => Reveal.getSlidePastCount()") == number
-        yield page.evaluate(SIZES)
+        yield page.evaluate(MEASURE)
 
 
-def too_large(size):
-    """Tell what does not fit on a slide, or is too small to read."""
+def faults(size):
+    """Name what a slide does wrong."""
     room = slides.HEIGHT - 2 * slides.MARGIN
-    over = (
-        size["height"] > room + 1
+    wrong = {
+        "runs over": size["height"] > room + 1
         or size["scroll"] > slides.HEIGHT + 1
-        or size["right"] > slides.WIDTH
-    )
-    return over or size["zoom"] < SMALLEST
+        or size["right"] > slides.WIDTH,
+        "too small to read": size["small"],
+        "no heading": not size["heading"],
+        "a figure that fills nothing": any(share < 0.85 for share in size["figures"]),
+    }
+    return [fault for fault, holds in wrong.items() if holds]
 
 
-@pytest.mark.parametrize("name", CORE)
+@pytest.mark.parametrize("name", WORKBOOKS)
 def test_slides_fit_and_figures_respond(name, executed_student, present, tmp_path):
     notebook = nbformat.read(executed_student / name, as_version=4)
     notebook.cells = [
@@ -89,9 +106,9 @@ def test_slides_fit_and_figures_respond(name, executed_student, present, tmp_pat
             alive += 1
             page.evaluate("() => document.activeElement.blur()")
     assert alive == figures
-    assert [size["text"][:60] for size in sizes if too_large(size)] == []
-    assert all(size["text"] for size in sizes)
-    assert sizes[0]["text"].startswith(f"{int(name[:2])} ·")
+    assert [(size["text"][:60], faults(size)) for size in sizes if faults(size)] == []
+    assert all(size["text"] != size["heading"] or size["figures"] for size in sizes)
+    assert f"{int(Path(name).name[:2])} ·" in sizes[0]["heading"]
 
 
 def deck(tmp_path, *cells):
@@ -106,15 +123,49 @@ def cell(text, kind="slide", **metadata):
     return new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}} | metadata)
 
 
-@pytest.mark.parametrize(
-    ("lines", "fits"), [(10, True), (30, True), (200, False)], ids=["small", "shrunk", "too long"]
-)
-def test_overlong_slide_is_reported(lines, fits, present, tmp_path):
-    output = new_output("stream", text="line\n" * lines)
+def test_overlong_output_is_reported(present, tmp_path):
+    output = new_output("stream", text="line\n" * 200)
     code = new_code_cell("x", outputs=[output], execution_count=1)
     (size,) = walk(present(deck(tmp_path, cell("# 1 · A"), code)))
-    assert too_large(size) != fits
-    assert (size["zoom"] < 1) == (lines > 10)
+    assert faults(size) == ["runs over"]
+
+
+def test_long_list_goes_on_overleaf(present, tmp_path):
+    items = "\n".join(f"- thing {number}" for number in range(20))
+    sizes = list(walk(present(deck(tmp_path, cell(f"# 1 · A\n\n{items}")))))
+    assert [faults(size) for size in sizes] == [[], []]
+    assert [size["heading"] for size in sizes] == ["1 · A", "1 · A"]
+    told = [line for size in sizes for line in size["text"].split("\n") if "thing" in line]
+    assert told == [f"thing {number}" for number in range(20)]
+    assert 8 <= sizes[0]["text"].count("thing") <= 12  # not nineteen and one
+
+
+def test_question_stays_with_its_stub(present, tmp_path):
+    words = "\n\n".join(["Many words to fill a slide before the question is put. " * 3] * 4)
+    stub = new_code_cell("flat_index = ...", metadata={"tags": ["exercise", "ex-1.2"]})
+    question = cell(f"# 1 · A\n\n{words}\n\n**Exercise 1.2 · Find it.** Where?")
+    *_, last = walk(present(deck(tmp_path, question, stub)))
+    assert "Exercise 1.2" in last["text"]
+    assert "flat_index" in last["text"]
+
+
+def test_long_code_is_folded(present, tmp_path):
+    code = "\n".join(f"number_{line} = {line}" for line in range(30))
+    output = new_output("stream", text="the end\n")
+    page = present(
+        deck(tmp_path, cell("# 1 · A"), new_code_cell(code, outputs=[output], execution_count=1))
+    )
+    (size,) = walk(page)
+    assert faults(size) == []
+    assert "the end" in size["text"]
+    assert "number_7" not in size["text"]
+
+
+def test_every_page_begins_with_last_heading(present, tmp_path):
+    words = "\n\n".join(["Many words, so that one slide is not enough for them. " * 4] * 4)
+    text = f"# 1 · A\n\n## B\n\n{words}\n\n### C\n\n{words}"
+    headings = [size["heading"] for size in walk(present(deck(tmp_path, cell(text))))]
+    assert headings == ["1 · A", "B", "B", "C", "C"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +181,7 @@ def test_picture_fills_free_space(lines, least, most, present, tmp_path):
     code = new_code_cell("x", outputs=outputs, execution_count=1)
     page = present(deck(tmp_path, cell("# 1 · A"), code))
     (size,) = walk(page)
-    assert not too_large(size)
+    assert faults(size) == []
     width = page.locator("section.present img").evaluate(
         "(img) => img.getBoundingClientRect().width / Reveal.getScale()"
     )
@@ -178,9 +229,12 @@ def test_plot_code_is_folded(present, tmp_path):
     assert page.locator("section").get_by_text("drawn").is_visible()
 
 
-def test_export_refuses_missing_slide_types(tmp_path):
-    with pytest.raises(UserError, match=r"01_some\.ipynb holds no slides"):
-        deck(tmp_path, new_markdown_cell("# 1 · A"))
+def test_notebook_without_slide_types_is_shown(present, tmp_path):
+    setup = new_code_cell("import torch")
+    page = present(
+        deck(tmp_path, new_markdown_cell("# 1 · A"), setup, new_markdown_cell("## B\n\nNew."))
+    )
+    assert [size["text"] for size in walk(page)] == ["1 · A", "B\n\nNew."]
 
 
 def test_slides_refuses_full_folder(tmp_path, capsys):
