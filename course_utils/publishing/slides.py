@@ -1,7 +1,8 @@
 """Workbooks as reveal.js slides that need no network: figures alive, speaker's notes included.
 
-What goes on a slide is said by the notebooks' own slide metadata (JupyterLab shows it under
-"Slide Type"). In addition, a heading within a cell begins a slide, and what the cell says before it
+Where a stack of slides begins is said by the notebooks' own slide metadata (JupyterLab shows it
+under "Slide Type"), or by their headings; `slides.mjs` cuts it into pages in the browser, which
+knows how tall things are. A heading within a cell begins a slide, and what the cell says before it
 becomes notes; after each exercise the notes hold its answer and the usual mistakes.
 """
 
@@ -102,7 +103,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
 
 def main(argv: list[str]) -> int:
     """Write decks of slides; 1 where a notebook shows an error."""
-    notebooks, out = parse_args("slides", __doc__, argv, BUILD / "slides", further=False)
+    notebooks, out = parse_args("slides", __doc__, argv, BUILD / "slides")
     fetch_browser_scripts()  # before anything long runs
     with tempfile.TemporaryDirectory() as scratch:
         folder = run_notebooks.run("student", notebooks, out=Path(scratch), show=True)

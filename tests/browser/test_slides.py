@@ -162,14 +162,14 @@ def test_long_code_is_folded(present, tmp_path):
 
 
 def test_every_page_begins_with_last_heading(present, tmp_path):
-    words = "\n\n".join(["Many words, so that one slide is not enough for them. " * 4] * 4)
+    words = "\n\n".join(["Many words, so that one slide is not enough for them. " * 8] * 4)
     text = f"# 1 · A\n\n## B\n\n{words}\n\n### C\n\n{words}"
     headings = [size["heading"] for size in walk(present(deck(tmp_path, cell(text))))]
     assert headings == ["1 · A", "B", "B", "C", "C"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "least", "most"), [(1, 530, 550), (12, 310, 530), (20, 200, 300)]
+    ("lines", "least", "most"), [(1, 530, 700), (12, 250, 330), (14, 160, 300)]
 )
 def test_picture_fills_free_space(lines, least, most, present, tmp_path):
     drawn = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"

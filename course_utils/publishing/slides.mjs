@@ -1,0 +1,285 @@
+/**
+ * A deck's pages: what belongs together stands on one slide, every slide has a heading, and no text
+ * shrinks. A chapter (a heading and what follows) is cut into pages so that they are evenly filled;
+ * pictures give way or grow, and a figure gets a slide of its own, as large as the slide.
+ */
+
+/**
+ * @typedef {{ node: Element, begins: boolean }} Block
+ * @typedef {{ nodes: Element[], begins: boolean }} Group
+ * Nodes that stay together; whether a slide began here in the notebook.
+ *
+ * @typedef {Group & { height: number, least: number, figure: boolean }} Unit
+ * Also its height in pixels, the least with its pictures made smaller, and whether it is a figure.
+ */
+
+const PAGE_COST = 0.3; // a slide more must leave at least this much less emptiness, squared
+const NOTEBOOK_BREAK = 0.1; // what a cut saves where the notebook has one too
+const SMALLEST_PICTURE = 0.55; // of a picture's size, where a slide is crowded
+const LARGEST_PICTURE = 1.8;
+const LARGEST_TEXT = 1.3; // where a slide says little
+const LARGEST_FIGURE = 3;
+
+/** @param {Element} node */
+const isFigure = (node) =>
+  node.querySelector('script[type$="widget-view+json"], .widget-subarea') !== null;
+
+/** @param {Element} node A heading that begins a chapter. */
+const isChapter = (node) => node.matches("h1, h2");
+
+/** @param {Element} node */
+const isCode = (node) => node.querySelector(":scope > .input, :scope > details > .input") !== null;
+
+/** @param {Element} node What announces the next: a heading, or a paragraph with a colon. */
+const isLeadIn = (node) =>
+  node.tagName === "H3" || (node.tagName === "P" && (node.textContent ?? "").trim().endsWith(":"));
+
+/** @param {Element} node The question of an exercise. */
+const isQuestion = (node) =>
+  node.matches("h3, p") && /^Exercise \d/.test((node.textContent ?? "").trim());
+
+/**
+ * What a slide's content consists of, from top to bottom; a cell of prose is taken apart.
+ *
+ * @param {Element} content
+ * @returns {Element[]}
+ */
+export const blocksOf = (content) =>
+  [...content.children].flatMap((child) => {
+    if (!child.matches(".cell") || isCode(child) || child.querySelector(":scope > .output"))
+      return [child];
+    return [...child.children];
+  });
+
+/**
+ * Put together what must stay together: a lead-in and what it announces, a question and its stub,
+ * notes and what they are about.
+ *
+ * @param {Block[]} blocks
+ * @returns {Group[]}
+ */
+export const group = (blocks) => {
+  /** @type {Group[]} */
+  const groups = [];
+  let open = false;
+  let asked = false;
+  for (const { node, begins } of blocks) {
+    const isNote = node.matches("aside");
+    if (groups.length && (open || isNote)) groups[groups.length - 1].nodes.push(node);
+    else groups.push({ nodes: [node], begins });
+    if (isNote) continue;
+    asked = isQuestion(node) || (asked && !isCode(node));
+    open = asked || isLeadIn(node);
+  }
+  return groups;
+};
+
+/**
+ * Where to cut a chapter into pages.
+ *
+ * @param {Unit[]} units
+ * @param {number} room Height of a page, in pixels.
+ * @returns {Unit[][]} The pages: as few and as evenly filled as the units allow.
+ */
+export const paginate = (units, room) => {
+  /** @type {{ cost: number, from: number }[]} */
+  const best = [{ cost: 0, from: 0 }];
+  for (let end = 1; end <= units.length; end++) {
+    best[end] = { cost: Infinity, from: end - 1 };
+    let [height, least] = [0, 0];
+    for (let from = end - 1; from >= 0; from--) {
+      const alone = end - from === 1;
+      height += units[from].height;
+      least += units[from].least;
+      if (!alone && (least > room || units.slice(from, end).some((unit) => unit.figure))) break;
+      const empty = units[from].figure ? 0 : Math.max(0, 1 - height / room);
+      const saved = units[from].begins ? NOTEBOOK_BREAK : 0;
+      const cost = best[from].cost + PAGE_COST + empty * empty - saved;
+      if (cost < best[end].cost) best[end] = { cost, from };
+    }
+  }
+  /** @type {Unit[][]} */
+  const pages = [];
+  for (let end = units.length; end > 0; end = best[end].from)
+    pages.unshift(units.slice(best[end].from, end));
+  return pages;
+};
+
+/**
+ * Put the code of a cell behind a word; false where there is none to be put away.
+ *
+ * @param {Element} cell
+ */
+const foldCode = (cell) => {
+  const code = cell.querySelector(":scope > .input");
+  if (!code) return false;
+  const details = document.createElement("details");
+  details.innerHTML = "<summary>Code</summary>";
+  code.replaceWith(details);
+  details.append(code);
+  return true;
+};
+
+/**
+ * What is too long for a page in pieces: a cell's code and outputs, a list, a table.
+ *
+ * @param {Element} node
+ * @returns {Element[]}
+ */
+const piecesOf = (node) => {
+  if (node.matches(".cell"))
+    return node.querySelectorAll(":scope > .output").length > 1 ? [...node.children] : [];
+  const rows = node.matches("ul, ol")
+    ? [...node.children]
+    : [...node.querySelectorAll(":scope > tbody > tr")];
+  return rows.map((row, index) => {
+    const piece = /** @type {Element} */ (node.cloneNode(false));
+    piece.classList.add("piece");
+    if (node.matches("ol")) piece.setAttribute("start", String(index + 1));
+    const head = node.querySelector(":scope > thead");
+    if (head && index === 0) piece.append(head.cloneNode(true));
+    piece.append(row);
+    return piece;
+  });
+};
+
+/**
+ * Measure groups of nodes, in a place as wide as a slide.
+ *
+ * @param {Group[]} groups
+ * @param {HTMLElement} place
+ * @returns {Unit[]}
+ */
+const measure = (groups, place) =>
+  groups.map(({ nodes, begins }) => {
+    place.replaceChildren(...nodes);
+    const height = place.getBoundingClientRect().height;
+    let pictures = 0;
+    for (const picture of place.querySelectorAll("img"))
+      pictures += picture.getBoundingClientRect().height;
+    const least = height - (1 - SMALLEST_PICTURE) * pictures;
+    return { nodes, height, least, figure: nodes.some(isFigure), begins };
+  });
+
+/**
+ * Units that fit on a page each, where they can be taken apart.
+ *
+ * @param {Group[]} groups
+ * @param {HTMLElement} place
+ * @param {number} room
+ * @returns {Unit[]}
+ */
+const unitsThatFit = (groups, place, room) =>
+  measure(groups, place).flatMap((unit) => {
+    if (unit.least <= room || unit.figure) return [unit];
+    const isAlone = unit.nodes.length === 1;
+    if (isAlone && foldCode(unit.nodes[0])) return unitsThatFit([unit], place, room);
+    const parts = isAlone ? piecesOf(unit.nodes[0]) : unit.nodes;
+    if (parts.length < 2) return [unit];
+    const apart = parts.map((node, index) => ({
+      nodes: [node],
+      begins: unit.begins && index === 0,
+    }));
+    return unitsThatFit(apart, place, room);
+  });
+
+/**
+ * The chapters of a stack of slides: each heading with what follows it.
+ *
+ * @param {Element} stack
+ */
+const chaptersOf = (stack) => {
+  /** @type {{ title: Element | null, blocks: Block[] }[]} */
+  const chapters = [];
+  for (const content of stack.querySelectorAll(":scope > section > .fit")) {
+    let begins = true;
+    for (const node of blocksOf(content)) {
+      if (isChapter(node) || !chapters.length)
+        chapters.push({ title: isChapter(node) ? node : null, blocks: [] });
+      if (!isChapter(node)) chapters[chapters.length - 1].blocks.push({ node, begins });
+      begins = false;
+    }
+  }
+  return chapters;
+};
+
+/**
+ * The pages of a chapter. Each begins with a heading: its own, or the last before it.
+ *
+ * @param {Element | null} title
+ * @param {Unit[][]} pages
+ */
+const makePages = (title, pages) =>
+  (pages.length ? pages : [[]]).map((units) => {
+    const page = document.createElement("section");
+    const content = document.createElement("div");
+    content.className = "fit";
+    const hasOwn = units[0]?.nodes[0].tagName === "H3";
+    if (title && !hasOwn) content.append(title.cloneNode(true));
+    for (const { nodes } of units) {
+      content.append(...nodes);
+      if (nodes[0].tagName === "H3" && !isQuestion(nodes[0])) title = nodes[0];
+    }
+    page.append(content);
+    return page;
+  });
+
+/**
+ * Cut every stack of a deck into pages. Formulas must be set and pictures loaded before.
+ *
+ * @param {HTMLElement} deck The element that holds the stacks.
+ * @param {number} room Height of a page, in pixels.
+ */
+export const cutIntoPages = (deck, room) => {
+  const place = document.createElement("div");
+  place.className = "measure";
+  deck.after(place);
+  /** @type {Element | null} */
+  let title = null;
+  for (const stack of [...deck.children]) {
+    const pages = [];
+    for (const chapter of chaptersOf(stack)) {
+      title = chapter.title ?? title;
+      place.replaceChildren(...(title ? [title.cloneNode(true)] : []));
+      const free = room - place.getBoundingClientRect().height;
+      const units = unitsThatFit(group(chapter.blocks), place, free);
+      pages.push(...makePages(title, paginate(units, free)));
+    }
+    stack.replaceChildren(...pages);
+  }
+  place.remove();
+};
+
+/**
+ * Let a figure fill its slide; let pictures give way or grow, and text grow where there is room.
+ *
+ * @param {HTMLElement} content
+ * @param {number} width In pixels, as `room`.
+ * @param {number} room
+ * @param {number} scale Of the whole deck on this screen.
+ */
+export const fillPage = (content, width, room, scale) => {
+  const figure = /** @type {HTMLElement | null} */ (content.querySelector(".course-figure"));
+  const pictures = [...content.querySelectorAll("img")];
+  content.style.zoom = "1";
+  const lines = [...content.querySelectorAll("pre")];
+  const unbroken = lines.map((line) => line.offsetHeight);
+  const fits = () =>
+    content.getBoundingClientRect().height / scale <= room &&
+    lines.every((line, index) => line.offsetHeight <= unbroken[index] + 1) &&
+    (!figure || figure.getBoundingClientRect().width / scale <= width + 1);
+  /**
+   * @param {HTMLElement[]} parts
+   * @param {number} from
+   * @param {number} to
+   */
+  const shrink = (parts, from, to) => {
+    for (let size = from; size > to - 0.01; size -= 0.05) {
+      for (const part of parts) part.style.zoom = String(size);
+      if (fits()) return;
+    }
+  };
+  if (figure) return shrink([figure], LARGEST_FIGURE, 0.5);
+  shrink(pictures, LARGEST_PICTURE, SMALLEST_PICTURE);
+  shrink([content], LARGEST_TEXT, 1);
+};
