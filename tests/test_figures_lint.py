@@ -68,7 +68,8 @@ def said(result: subprocess.CompletedProcess) -> str:
 
 
 def scripts() -> list:
-    return [*FIGURES.glob("*.mjs"), *TOY.glob("*.mjs")]
+    folders = (FIGURES, FIGURES.parent / "publishing", TOY)
+    return [path for folder in folders for path in folder.glob("*.mjs")]
 
 
 @pytest.fixture
