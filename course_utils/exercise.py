@@ -97,6 +97,7 @@ class Exercise:
     hints : from gentle to plain; one unlocks per distinct wrong answer
     observe : (answer, case) → what is compared; by default the answer called on the case
     accept : (observation, *case) → True, where many answers are right
+    weights : of a grid, where its weighted sum decides what is said of it; pages ask for it
     start : a function or class given to be completed or repaired
     choices : letter → text, for kind "choice"
     parts : names of the parts of a result that is a tuple
@@ -119,6 +120,7 @@ class Exercise:
     hints: Sequence[str] = ()
     observe: Callable[[Any, Any], object] = _call
     accept: Callable[..., bool] | None = None
+    weights: torch.Tensor | None = None
     start: object = None
     choices: dict[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
@@ -301,9 +303,16 @@ class Exercise:
         return judging.passes(self, observations, judging.expected(self, seed), seed)
 
     def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
-        """What the listed mistake `name` gives on the cases of a seed; kept for the next answer."""
+        """What the listed mistake `name` gives on the cases of a seed; kept for the next answer.
+
+        Two names joined by "+" are two settings of `switches` made together.
+        """
         if (name, seed) not in self._mistaken:
-            self._mistaken[name, seed] = observe_trusted(self, self.mistakes[name].answer, cases)
+            made = [self.mistakes[each] for each in name.split("+")]
+            answer = made[0].answer
+            if len(made) > 1:
+                answer = self.switches(**{k: v for each in made for k, v in each.switch.items()})
+            self._mistaken[name, seed] = observe_trusted(self, answer, cases)
         return self._mistaken[name, seed]
 
     def findings_of(self, attempt: dict) -> tuple[str, ...]:

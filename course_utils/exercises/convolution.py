@@ -82,6 +82,7 @@ def _fools_the_kernel(patch):
     oracle=lambda: torch.tensor([[1, 0, 1], [1, 1, 0], [1, 1, 1]]),
     observe=_as_numbers,
     accept=_fools_the_kernel,
+    weights=output_size_mistakes.X_KERNEL,
     mistakes=output_size_mistakes.IMPOSTOR,
     hints=[
         "Which of the patch's nine numbers are multiplied by 0?",

@@ -178,8 +178,7 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
     for (first, earlier), (second, later) in combinations(switches.items(), 2):
         if set(earlier.switch) & set(later.switch):
             continue
-        answer = exercise.switches(**earlier.switch, **later.switch)
-        predicted = _predict(evidence, answer)
+        predicted = _predict_pair(evidence, first, second)
         if predicted is not None and evidence.explains(predicted):
             words = f"Two slips at once. First: {earlier.words} Second: {later.words}"
             return [Finding(f"{first}+{second}", words)]
@@ -192,6 +191,15 @@ def _explained_by_one_probe(evidence: Evidence) -> bool:
         return False
     findings = probes.first_findings(evidence.columns[0], evidence)
     return bool(findings) and findings[0].id != "constant"
+
+
+def _predict_pair(evidence: Evidence, first: str, second: str) -> list | None:
+    """What two mistakes make together; of a value it is computed once for all answers."""
+    exercise = evidence.exercise
+    if exercise.is_value and evidence.seed is not None:
+        return exercise.mistaken_observations(f"{first}+{second}", evidence.cases, evidence.seed)
+    earlier, later = exercise.mistakes[first], exercise.mistakes[second]
+    return _predict(evidence, exercise.switches(**earlier.switch, **later.switch))
 
 
 def _predict(evidence: Evidence, answer: object) -> list | None:

@@ -55,7 +55,7 @@ def arrangements(column: Column, _evidence: Evidence) -> Iterator[Finding]:
     if len(ranks) != 1 or not 1 <= min(ranks) <= 4:
         return
     rank = ranks.pop()
-    for name, words, move in (*_moves(rank), *_reshapes(rank)):
+    for name, words, move in moves(rank):
         if _predicts(column, pairs, move):
             yield Finding(name, words)
             return
@@ -76,6 +76,12 @@ def _same_multiset(wanted: Array, got: Array, tolerance: float) -> bool:
 
 
 Move = tuple[str, str, Callable[[Array], Array]]
+
+
+def moves(rank: int) -> Iterator[Move]:
+    """(id, words, what it does) of every way to put an array's numbers into other places."""
+    yield from _moves(rank)
+    yield from _reshapes(rank)
 
 
 def _moves(rank: int) -> Iterator[Move]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 
+from course_utils.publishing import page_forms
 from course_utils.publishing.browser_scripts import SCRIPTS, find_script
 from course_utils.workbooks import fold_line
 
@@ -37,7 +38,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
         If a browser script is missing; the message says how to get it.
     """
     notebook_path, out_dir = Path(notebook_path), Path(out_dir)
-    notebook = nbformat.read(notebook_path, as_version=4)
+    notebook = page_forms.with_forms(nbformat.read(notebook_path, as_version=4))
     exporter = HTMLExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
     html = SCRIPT.sub(_inline, render(exporter, notebook, notebook_path))
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -54,8 +55,10 @@ def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
         elif line := fold_line(cell):
             cell.metadata["fold_line"] = line
     resources |= {
+        "forms_style": page_forms.STYLESHEET.read_text(encoding="utf-8"),
         "title": title(notebook) or path.stem,
         "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
+        "has_forms": any("<form " in cell.source for cell in notebook.cells),
         "metadata": {"path": str(path.parent)},
     }
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
@@ -80,7 +83,11 @@ def _inline(tag: re.Match) -> str:
 
 def _script(name: str) -> str:
     """Return a script's text, fit to stand in a page."""
-    return find_script(SCRIPTS[name]).read_text(encoding="utf-8").replace("</script", "<\\/script")
+    if name == page_forms.SCRIPT:
+        text = page_forms.script()
+    else:
+        text = find_script(SCRIPTS[name]).read_text(encoding="utf-8")
+    return text.replace("</script", "<\\/script")
 
 
 def title(notebook) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.publishing import api_pages, pages, run_notebooks
+from course_utils.publishing import api_pages, page_forms, pages, run_notebooks
 from course_utils.publishing.browser_scripts import SCRIPTS, copy_scripts, fetch_browser_scripts
 from course_utils.workbooks import BUILD, NOTEBOOKS, ROOT, discover, fold_line, parse_args, tags
 
@@ -33,7 +33,8 @@ SETTINGS = {
         "footer_content_items": ["copyright.html"],
     },
     "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
-    "html_css_files": [STYLESHEET.name],
+    "html_css_files": [STYLESHEET.name, page_forms.STYLESHEET.name],
+    "html_js_files": [(page_forms.SCRIPT, {"defer": "defer"})],
     "html_copy_source": False,
     "html_show_sphinx": False,
     "html_show_search_summary": False,  # they are fetched, which a page from disk may not
@@ -106,7 +107,9 @@ def build(folder: Path, out: Path, status=None) -> Path:
                 index.write(PACKAGE.format(titles="\n".join(titles)))
         for place in {name.parent for name in names}:  # the page asks for it beside itself
             copy_scripts({"anywidget.js": SCRIPTS["anywidget.js"]}, extra / place)
-        copy_scripts(SCRIPTS | {STYLESHEET.name: STYLESHEET}, static)
+        styles = {style.name: style for style in (STYLESHEET, page_forms.STYLESHEET)}
+        copy_scripts(SCRIPTS | styles, static)
+        (static / page_forms.SCRIPT).write_text(page_forms.script(), encoding="utf-8")
         settings = SETTINGS | partial
         settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
         html = Path(scratch) / "html"
@@ -145,7 +148,7 @@ def repository() -> str:
 def _write_source(folder: Path, names: list[Path], source: Path) -> None:
     """Copy the notebooks for Sphinx, each with a link to its one file, and write the first page."""
     for name in names:
-        notebook = nbformat.read(folder / name, as_version=4)
+        notebook = page_forms.with_forms(nbformat.read(folder / name, as_version=4))
         link = "../" * len(name.parent.parts) + f"one_file/{name.with_suffix('.html').as_posix()}"
         for cell in notebook.cells:
             if line := fold_line(cell):
