@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from course_utils import surroundings
+
 CELL_WIDTH = 60  # characters of a cell's first line that are quoted
 MOST_RUNS = 400  # cells remembered; more than a notebook has
 CHOICES = ("a", "b", "c", "d", "e")  # the letters of an exercise with a choice
@@ -70,6 +72,7 @@ def load_ipython_extension(shell: Any) -> None:
     if getattr(shell, "_course_cells", None) is LOG or not hasattr(shell, "set_custom_exc"):
         return
     shell._course_cells = LOG
+    surroundings.put_own_folder_last()
     shell.events.register("post_run_cell", LOG.post_run_cell)
     shell.set_custom_exc((NameError,), _on_name_error)
 

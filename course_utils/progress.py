@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from filelock import FileLock
+
 from course_utils.workbooks import ROOT, write_atomic
+
+LOCK_SECONDS = 5  # longer than another kernel needs to write a small file
 
 
 class Try(TypedDict):
@@ -49,7 +53,7 @@ def load() -> dict[str, Entry]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         return {number: entry for number, entry in entries.items() if _is_entry(entry)}
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return {}
     except (ValueError, AttributeError):
         file.replace(file.with_name("progress.damaged.json"))
@@ -83,7 +87,26 @@ def record(
     findings : iterable of str
         The ids of the mistakes that the message names.
     """
-    entries = load()
+    file = path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):
+        entries = load()
+        entry = _with_try(entries, number, name, verdict, message, digest, list(findings))
+        # in one step, so that a crash or a full disk leaves the old file whole
+        write_atomic(file, json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
+    return entry
+
+
+def _with_try(
+    entries: dict[str, Entry],
+    number: str,
+    name: str,
+    verdict: str,
+    message: str,
+    digest: str,
+    findings: list[str],
+) -> Entry:
+    """Put a try into the entry of its exercise."""
     new: Entry = {"name": name, "verdict": "todo", "passed": False, "tries": []}
     entry = entries.setdefault(number, new)
     entry["verdict"] = verdict
@@ -91,10 +114,8 @@ def record(
         entry["passed"] = True
     elif verdict != "todo" and digest not in [earlier["digest"] for earlier in entry["tries"]]:
         entry["tries"].append(
-            {"digest": digest, "verdict": verdict, "message": message, "findings": list(findings)}
+            {"digest": digest, "verdict": verdict, "message": message, "findings": findings}
         )
-    # in one step, so that a crash or a full disk leaves the old file whole
-    write_atomic(path(), json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
     return entry
 
 

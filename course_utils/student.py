@@ -6,8 +6,11 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from course_utils import surroundings
 from course_utils.errors import UserError
 from course_utils.workbooks import ROOT, select_workbooks, workbook_name, write_atomic
 
@@ -40,7 +43,17 @@ class Workbooks:
         )
 
     def copy_absent(self) -> tuple[list[Path], list[Path]]:
-        """Copy what is not there yet; return the new copies and the notebooks that have changed."""
+        """Copy what is not there yet; return the new copies and the notebooks that have changed.
+
+        Raises
+        ------
+        UserError
+            If they cannot be written.
+        """
+        with self._writing():
+            return self._copy_absent()
+
+    def _copy_absent(self) -> tuple[list[Path], list[Path]]:
         copied = self._read_record()
         absent = [name for name in self.names() if not (self.work / name).exists()]
         for name in absent:
@@ -61,14 +74,33 @@ class Workbooks:
         while target.exists():
             number += 1
             target = self.work / name.with_stem(f"{name.stem}_{number}")
-        write_atomic(target, (self.source / name).read_bytes())
-        self._write_record(self._read_record() | {name.as_posix(): sha256(self.source / name)})
+        with self._writing():
+            write_atomic(target, (self.source / name).read_bytes())
+            self._write_record(self._read_record() | {name.as_posix(): sha256(self.source / name)})
         return target
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in one sentence why the copies cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            folders = (self.work, *(self.work / name.parent for name in self.names()))
+            blocked = next((path for path in folders if path.exists() and not path.is_dir()), None)
+            if blocked is not None:
+                raise UserError(
+                    f"{blocked} is a file, and your workbooks need a folder of that name. Move "
+                    "the file elsewhere or rename it, and start again."
+                ) from None
+            raise UserError(
+                f"Your workbooks cannot be written to {self.work} ({error.strerror or error}). "
+                "Make room there, or the folder yours, and start again."
+            ) from None
 
     def _read_record(self) -> dict[str, str]:
         try:
             record = json.loads(self.record.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError):
             record = None
         return record if isinstance(record, dict) else {}  # none yet, or damaged: begin again
 
@@ -123,6 +155,8 @@ def check_port(argv: list[str]) -> None:
 
 def serve(argv: list[str]) -> None:
     """Run JupyterLab until it is stopped. It asks nothing of the network."""
+    if not surroundings.prepare(Workbooks().work / ".jupyter"):
+        print("Your home folder cannot be written to; settings are kept in my_work/.jupyter.")
     settings = Path(__file__).parent / "jupyter"
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
         [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
@@ -161,6 +195,7 @@ def install_kernel_spec(folder: Path | None = None) -> Path:
         "argv": [sys.executable, *module, extension],
         "display_name": "Python 3",
         "language": "python",
+        "env": surroundings.KERNEL_SWITCHES,
         "metadata": {"debugger": True},
     }
     target = folder / "kernels" / "python3" / "kernel.json"

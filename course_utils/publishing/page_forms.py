@@ -68,13 +68,13 @@ def _table(number: str) -> str:
 
 
 def form(exercise: Exercise) -> str:
-    """The form of a value or choice exercise; no line of it is empty, so Markdown keeps it whole."""
+    """The form of a value or choice exercise, without empty lines: Markdown keeps it whole."""
     boxes = _choices(exercise) if exercise.is_choice else _boxes(exercise)
     legend = html.escape(f"Your answer to {exercise.number}")
     data = f'<script type="application/json">{_table(exercise.number)}</script>'
     return (
         f'<form class="course-form" data-exercise="{exercise.number}" autocomplete="off" '
-        f'novalidate>\n<fieldset><legend>{legend}</legend>\n{boxes}\n</fieldset>\n'
+        f"novalidate>\n<fieldset><legend>{legend}</legend>\n{boxes}\n</fieldset>\n"
         '<button type="submit">Check</button>\n'
         f'<div class="course-says" role="status"></div>\n{data}\n</form>'
     )

@@ -29,11 +29,22 @@ def of_part(judged: Judged, part: int) -> list[float]:
     values += [right + 1, right - 1, 1 - right, math.floor(right), math.ceil(right)]
     if right:
         values += [1 / right, *(float(f"{right:.{digits}g}") for digits in range(1, 7))]
-    for holds in judged.predicates.values():
-        named = [right, *judged.exercise.quantities.values(), *named_numbers(holds)]
-        values += [m * base for m in MULTIPLES for base in named]
+    if len(judged.right) == 1:
+        values += alone_known(judged)
     known = {normal(value): None for value in values if math.isfinite(value)}
     return list(known)
+
+
+def alone_known(judged: Judged) -> list[float]:
+    """Multiples of named numbers, as far as predicates tell them from their neighbours."""
+    named = {judged.right[0], *judged.exercise.quantities.values()}
+    named = named.union(*map(named_numbers, judged.predicates.values()))
+    multiples = {normal(m * base) for m in MULTIPLES for base in named}
+    return [
+        value
+        for value in sorted(multiples)
+        if judged.predicate((value,)) != judged.predicate((value + 1,))
+    ]
 
 
 def formula_values(judged: Judged, part: int) -> list[float]:

@@ -56,7 +56,7 @@ class GridTable(Table):
 class WeightedTable(Table):
     """The table of a grid of which many are right: its weighted sum decides, but for a few grids.
 
-    What `whole` says is of the sum's class; `exact` holds the grids of which something else is said.
+    What `whole` says is of the sum's class; `exact` holds grids of which something else is said.
     """
 
     kind = "weighted"

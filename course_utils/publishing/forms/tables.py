@@ -1,8 +1,8 @@
 """What a page needs to answer as `check` does: made by asking `check`, and without any answer.
 
 A page recognises each number by digests (see `cells`) and gives it a class: 0 is right, -1 is
-unknown. What it says then depends on the classes alone: `whole` where an answer is known as a whole,
-else what explains its parts, else `masks`, which of them are right.
+unknown. What it says then depends on the classes alone: `whole` where an answer is known as a
+whole, else what explains its parts, else `masks`, which of them are right.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class PartsTable(Table):
                     continue
                 number = self.class_of(part, value)
                 if finding.id == "formula":  # known to a ten-thousandth
-                    self.lexicon.add(part, within(value, FORMULA * abs(value) + self.exercise.tolerance), number)
+                    reach = FORMULA * abs(value) + self.exercise.tolerance
+                    self.lexicon.add(part, within(value, reach), number)
                 if self.count > 1:
                     self.causes[part][number] = [finding.id, finding.words]
 
