@@ -310,7 +310,7 @@ class Exercise:
         if (name, seed) not in self._mistaken:
             made = [self.mistakes[each] for each in name.split("+")]
             answer = made[0].answer
-            if len(made) > 1:
+            if len(made) > 1 and self.switches is not None:
                 answer = self.switches(**{k: v for each in made for k, v in each.switch.items()})
             self._mistaken[name, seed] = observe_trusted(self, answer, cases)
         return self._mistaken[name, seed]

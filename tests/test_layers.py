@@ -17,7 +17,8 @@ from course_utils.workbooks import ROOT, discover
 PACKAGE = ROOT / "course_utils"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [  # a module imports from its own part of the package and from the layers before
-    {"errors", "cells", "_torchvision"},
+    {"errors", "surroundings", "_torchvision"},
+    {"cells"},
     {"workbooks"},
     {"datasets", "plotting", "progress"},
     {"models", "sensing"},
@@ -31,7 +32,7 @@ LAYERS = [  # a module imports from its own part of the package and from the lay
 ]
 NOT_FOR_NOTEBOOKS = {"marking", "publishing", "student", "developer", "__main__"}
 # judging is how, and not what, is checked; the others set up, start, mark and publish
-SET_UP = {"errors", "workbooks", "cells"}
+SET_UP = {"errors", "surroundings", "workbooks", "cells"}
 NOT_FOR_READING = NOT_FOR_NOTEBOOKS | SET_UP | {"exercises", "figures", "judging"}
 MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2400
 HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy")

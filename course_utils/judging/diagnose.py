@@ -199,6 +199,7 @@ def _predict_pair(evidence: Evidence, first: str, second: str) -> list | None:
     if exercise.is_value and evidence.seed is not None:
         return exercise.mistaken_observations(f"{first}+{second}", evidence.cases, evidence.seed)
     earlier, later = exercise.mistakes[first], exercise.mistakes[second]
+    assert exercise.switches is not None  # `mistakes_together` asks only then
     return _predict(evidence, exercise.switches(**earlier.switch, **later.switch))
 
 

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_utils.judging import formula, probes
 from course_utils.publishing.forms.cells import normal
@@ -66,7 +66,7 @@ def roundings(value: float) -> list[float]:
     return [value, *(float(f"{value:.{digits}g}") for digits in range(2, 7))]
 
 
-def named_numbers(function: Callable, depth: int = 2) -> set[float]:
+def named_numbers(function: Any, depth: int = 2) -> set[float]:
     """The numbers that a function's code names: its constants, and those that it reads."""
     code = function.__code__
     used = [vars(inspect.getmodule(function)).get(name) for name in code.co_names]

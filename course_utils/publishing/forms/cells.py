@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 DIGITS = 10  # of a digest: 40 bits, so that none of a page's look-ups is right by chance
@@ -78,7 +78,7 @@ class Lexicon:
     classes: dict[str, int] = field(default_factory=dict)
     levels: dict[str, set[int]] = field(default_factory=lambda: {"w": set(), "r": set()})
 
-    def add(self, entry: int, cells: Iterator[Cell], known_as: int) -> None:
+    def add(self, entry: int, cells: Iterable[Cell], known_as: int) -> None:
         """Note the class of the numbers in some cells, where they are the answer's `entry`."""
         for kind, level, place in cells:
             key = digest(self.salt, entry, kind, level, place)

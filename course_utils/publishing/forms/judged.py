@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Judged:
     def weights(self) -> Values:
         """Where the answer's weighted sum decides: the weights, else none."""
         weights = self.exercise.weights
-        return () if weights is None else self._flat(numbers(weights))
+        return () if weights is None else self._flat(weights.numpy())
 
     def answer(self, values: Values) -> object:
         """The answer as a notebook would hold it."""
@@ -74,7 +75,8 @@ class Judged:
         return observe_trusted(self.exercise, answer, [()])
 
     def _evidence(self, observed: list) -> Evidence:
-        return Evidence(self.exercise, [()], observed, self.expected)
+        judged: Any = self.exercise  # its fields are narrower than those of the protocol
+        return Evidence(judged, [()], observed, self.expected)
 
     def verdict(self, values: Values) -> Verdict:
         """What the exercise says to these numbers."""
@@ -98,7 +100,7 @@ class Judged:
     # Listed mistakes ------------------------------------------------------------------------------
 
     @cached_property
-    def predicates(self) -> dict[str, object]:
+    def predicates(self) -> dict[str, Callable]:
         """The mistakes that are known by a predicate, by their id."""
         return {
             name: mistake.when
@@ -112,7 +114,7 @@ class Judged:
         observed = align(self.expected[0], plain)
         for name, holds in self.predicates.items():
             try:
-                if holds(observed):  # type: ignore[operator]
+                if holds(observed):
                     return name
             except Exception:  # the predicate reads another form of answer
                 continue

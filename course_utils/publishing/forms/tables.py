@@ -150,7 +150,8 @@ class PartsTable(Table):
                 if run.low == run.high and run.low in self.known[part]:
                     continue
                 if self.usual[part] != {run.holds} and self._is_telling(run, kind):
-                    self.add_class(part, self._middle(part, run), kind(run.low, run.high))
+                    cells = kind(run.low, run.high)  # type: ignore[arg-type]
+                    self.add_class(part, self._middle(part, run), cells)
 
     def _is_telling(self, run: Run, kind) -> bool:
         return any(run.holds) and (kind is whole or run.low < run.high)  # type: ignore[arg-type]
