@@ -69,7 +69,11 @@ def said(result: subprocess.CompletedProcess) -> str:
 
 def scripts() -> list:
     folders = (FIGURES, FIGURES.parent / "publishing", TOY)
-    return [path for folder in folders for path in folder.glob("*.mjs")]
+    return [path for folder in folders for path in folder.rglob("*.mjs")]
+
+
+def styles() -> list:
+    return [*FIGURES.glob("*.css"), *(FIGURES.parent / "publishing" / "forms").glob("*.css")]
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_biome_finds_nothing():
     result = check("biome")
     assert result.returncode == 0, said(result)
     settings = 2
-    files = len(scripts()) + len([*FIGURES.glob("*.css")]) + settings
+    files = len(scripts()) + len(styles()) + settings
     assert f"Checked {files} files" in said(result)
 
 
