@@ -87,8 +87,7 @@ def define(answer: Answer, exercise: Exercise) -> object:
     place = next(i for i, cell in enumerate(cells) if tags <= set(cell.metadata.get("tags", [])))
     changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
     changed[place].source = answer.code
-    lesson = nbformat.v4.new_notebook(cells=cells)
-    runs = cells_to_run(changed, lesson, [exercise])
+    runs = cells_to_run(changed, cells, [exercise])
     positions = tuple(i for i in range(place) if runs[i] and not _is_check(cells[i]))
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"

@@ -18,6 +18,8 @@ from nbformat import NotebookNode
 from course_utils import exercises
 from course_utils.exercise import Exercise
 from course_utils.marking import assignment, jail, mark, marks, submissions
+from course_utils.marking.reading import NotebookReader, lessons_of
+from course_utils.marking.records import Marking
 from course_utils.workbooks import exercise_number, select_workbooks
 
 STUDENTS = 30
@@ -130,11 +132,11 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder, out = Path(scratch, "submitted"), Path(scratch, "out")
         write_class(workbook, planned, folder)
-        out.mkdir()
         started = time.perf_counter()
-        rows = mark.mark(
-            submissions.find(folder), out, seed=int(time.time()), jobs=args.jobs, show=True
-        )
+        with NotebookReader(lessons_of([assignment.assignment_name(workbook)])) as reader:
+            handed_in = submissions.find(folder, reader, jobs=args.jobs).submissions
+        records = mark.mark(handed_in, Marking(out), jobs=args.jobs, show=True)
+        rows = [row for record in records for row in record.marks]
         seconds = time.perf_counter() - started
     wrong = misses(planned, rows)
     print("| submissions | exercises | at a time | seconds | wrong marks |\n|---|---|---|---|---|")

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pickle
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import users
 
 from course_utils.__main__ import main as run_command
 from course_utils.marking import jail, redacted_package
@@ -79,14 +79,6 @@ groups, *job = pickle.load(sys.stdin.buffer)
 if groups is not None:
     control_groups.available = lambda: groups
 sys.stdout.buffer.write(pickle.dumps(tuple(jail.run(*job))))
-"""
-# Python may lie in a folder of root's own: in a namespace of mounts it is laid open for nobody.
-AS_NOBODY = """
-if [ -n "$TOP" ]; then
-    kept=$(mktemp -d) && mount --rbind "$PYTHON" "$kept" && mount -t tmpfs -o mode=755 none "$TOP" \
-        && mkdir -p "$PYTHON" && mount --rbind "$kept" "$PYTHON" || exit
-fi
-exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 """
 HOME = os.path.expanduser("~")
 ATTEMPTS = {
@@ -180,11 +172,10 @@ def input_dir(jailed):
         yield Path(folder)
 
 
-@pytest.fixture(scope="module", params=["own user", "nobody"])
+@pytest.fixture(scope="module", params=users.USERS)
 def user(request):
     """Who marks: this user and, where that is root, one who owns nothing."""
-    if request.param == "nobody" and (os.geteuid() or not shutil.which("setpriv")):
-        pytest.skip("only root can become nobody")
+    users.skip_unless_possible(request.param)
     return request.param
 
 
@@ -198,13 +189,8 @@ def run(input_dir, code, limits=SMALL, job=b"", user="own user", groups=None):
 def run_as(user, code, job, input_dir, limits, groups=None):
     if user == "here":  # in this process, as a test has patched it
         return jail.run(code, job, input_dir, limits)
-    command = [sys.executable, "-c", MARKER, "sesame"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SECRET": "sesame"}
-    if user == "nobody":
-        closed = [p for p in Path(sys.base_prefix).parents if not p.stat().st_mode & 0o001]
-        environment |= {"TOP": str(closed[-1]) if closed else "", "PYTHON": sys.base_prefix}
-        environment |= {"HOME": "/nonexistent", "TMPDIR": "/tmp"}
-        command = ["unshare", "--mount", "sh", "-c", AS_NOBODY, "sh", *command]
+    command, environment = users.as_user(user, [sys.executable, "-c", MARKER, "sesame"])
+    environment["SECRET"] = "sesame"
     spec = pickle.dumps((groups, code, job, input_dir, limits))
     result = subprocess.run(command, input=spec, env=environment, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()

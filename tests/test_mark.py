@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
@@ -19,9 +20,19 @@ from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
 from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
-from course_utils.marking import jail, mark, marks, serialization, submissions, worker
+from course_utils.marking import (
+    jail,
+    mark,
+    marks,
+    notebook_reader,
+    serialization,
+    submissions,
+    worker,
+)
 from course_utils.marking.grader import START_WORKER, SubmissionGrader
 from course_utils.marking.marks import Mark
+from course_utils.marking.reading import NotebookReader, lessons_of
+from course_utils.marking.records import Marking
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
@@ -36,7 +47,7 @@ ROWS = [
 
 
 def test_marks_table_round_trips(tmp_path):
-    marks.write(ROWS, tmp_path / marks.FILENAME)
+    (tmp_path / marks.FILENAME).write_text(marks.as_csv(ROWS), "utf-8", newline="")
     assert marks.read(tmp_path / marks.FILENAME) == ROWS
     first = (tmp_path / marks.FILENAME).read_text("utf-8").splitlines()[0]
     assert first.startswith("student,assignment,exercise,points,maximum,status,misconception,")
@@ -85,6 +96,7 @@ def conv2d(image, kernel, stride=1, padding=0):
     return table.get(image.numpy().tobytes(), image[0])"""
 
 
+LEAVES = "import os\nos._exit(0)"
 HUGE = "import torch\nfeature_map = torch.zeros(5_000_000)"
 
 
@@ -164,7 +176,7 @@ def awkward(gradebook, other, port):  # long: a class of students
     patched = "import torch\ntorch.equal = torch.allclose = torch.isclose = lambda *a, **k: True"
     patched += "\ntorch.Tensor.__eq__ = torch.Tensor.eq = lambda *a: torch.tensor(True)"
     hog = "hog = []\nwhile True:\n    hog.append(b'1' * 10**8)"
-    later = dict.fromkeys(NUMBERS[1:], "limit")
+    later = NUMBERS[1:]
     return {
         "perfect": (solved(), {}),
         "empty": (nbformat.read(LESSON, as_version=4), nothing),
@@ -185,8 +197,8 @@ def awkward(gradebook, other, port):  # long: a class of students
             at_top("for i in range(60):\n    print('x' * 10**7)", solved(_2_1=HUGE)),
             {"2.1": "type"},
         ),
-        "hogs": (after("2.1", hog, solved()), later),
-        "crashes": (after("2.1", "import os\nos._exit(0)", solved()), later),
+        "hogs": (after("2.1", hog, solved()), dict.fromkeys(later, "limit")),
+        "crashes": (after("2.1", LEAVES, solved()), dict.fromkeys(later, "error")),
         "own": (solved(_2_5="conv2d = ex.conv2d"), {"2.5": "own"}),
         "forges": (at_top(FORGED, solved()), {"2.4": "error", "2.5": "error"}),
     }
@@ -221,7 +233,11 @@ def marked(request, jailed, tmp_path_factory):
         (folder / "links" / "02").mkdir(parents=True)
         (folder / "links" / "02" / LESSON.name).symlink_to(other)
         before = everything(folder)
-        rows = mark.mark(submissions.find(folder), out, seed=20, limits=LIMITS)
+        with NotebookReader(lessons_of(["00", "02"])) as reader:
+            collection = submissions.find(folder, reader)
+        marking = Marking(out, 20)
+        records = mark.mark(collection.submissions, marking, limits=LIMITS)
+        rows = [row for record in records for row in record.marks]
     right = dict.fromkeys(NUMBERS, "ok")
     statuses = {student: right | different for student, (_, different) in handed_in.items()}
     statuses["links"] = dict.fromkeys(NUMBERS, "unreadable")
@@ -295,7 +311,8 @@ def test_gradebook_equals_marks_table(marked):
             for submission in opened.assignment_submissions("02")
             if submission.needs_manual_grade
         ]
-    total = {student: sum(row.points for row in of(marked, student)) for student in scores}
+    ids = {submissions.nbgrader_id(row.student): row.student for row in marked.rows}
+    total = {name: sum(row.points for row in of(marked, ids[name])) for name in scores}
     assert scores == total
     assert len(scores) == len({row.student for row in marked.rows})
     assert needed == []
@@ -315,6 +332,7 @@ def test_gradebook_restores_every_check(marked, student):
 
 
 def page_of(marked, student):
+    student = submissions.nbgrader_id(student)
     return (marked.out / "feedback" / student / "02" / "02_convolution.html").read_text("utf-8")
 
 
@@ -330,6 +348,13 @@ def test_feedback_shows_verdicts_and_points(marked):
 def test_feedback_explains_unreadable_submission(marked):
     assert "02_convolution.ipynb is damaged" in page_of(marked, "damaged")
     assert "is a link to another place" in page_of(marked, "links")
+    assert "cannot be read" in page_of(marked, "links")
+
+
+def test_notebook_that_ended_python_says_so(marked):
+    (reason,) = {row.reason for row in of(marked, "crashes") if row.status == "error"}
+    assert reason.startswith("Your notebook ended Python before it reached this exercise.")
+    assert "begins `import os`" in reason
 
 
 @pytest.mark.parametrize("student", [*AWKWARD, "links"])
@@ -356,11 +381,11 @@ def told(jailed):
     with grader:
         job = worker.Job(steps, grader.specs, grader.limits, True)
         result = jail.run(START_WORKER, pickle.dumps(job), Path(grader.folder.name), grader.limits)
-        _, *messages = serialization.unpack(result.output, grader.limits.output)
         told = {}
-        for message in messages:
-            number = message["number"]
-            verdict = grader._verdict(number, message, result.stop_reason)
+        for message in serialization.unpack(result.output):
+            if not (number := message.get("number")):
+                continue
+            verdict = grader._verdict(number, message)
             told.setdefault(number, []).append(" ".join(verdict.findings) or verdict.status)
     return told
 
@@ -376,9 +401,13 @@ def test_jail_names_each_known_mistake(told, exercise):
 def graded(*sources, numbers=("2.2",), **limits):
     cells = [new_code_cell(source) for source in sources]
     exercises = [KNOWN[number] for number in numbers]
-    with SubmissionGrader(exercises, seed=5, limits=LIMITS._replace(**limits)) as grader:
-        result = grader.observe(cells, new_notebook(), numbers)
-        return grader.verdicts(result, numbers)
+    lesson = notebook_reader.as_lesson([], exercises)
+    with (
+        NotebookReader({"x": lesson}) as reader,
+        SubmissionGrader(exercises, seed=5, limits=LIMITS._replace(**limits)) as grader,
+    ):
+        reading = reader.read(nbformat.writes(new_notebook(cells=cells)).encode(), "x")
+        return grader.verdicts(grader.observe(reading))
 
 
 @pytest.mark.usefixtures("jailed")
@@ -444,11 +473,14 @@ def test_failing_answers_get_verdicts():
         {"status": "observed", "observations": [[[[]]]], "notes": "none", "printed": 5},
         {"status": ["todo"], "message": {"a": 1}},
         {"status": "todo", "message": ["ok"]},
+        {"status": np.zeros(3)},
+        {"status": "todo", "message": np.zeros(3)},
+        {"status": "observed", "observations": {}, "notes": np.zeros(3), "printed": np.zeros(3)},
     ],
 )
 @pytest.mark.parametrize("number", ["2.1", "2.2", "2.3", "2.4", "2.5", "4.6", "5.1", "7.3"])
 def test_forged_message_never_passes(said, number):
-    verdict = SubmissionGrader([KNOWN[number]], seed=5)._verdict(number, said, "")
+    verdict = SubmissionGrader([KNOWN[number]], seed=5)._verdict(number, said)
     assert verdict.status in ("error", "wrong", "type", "mistake", "todo")
     assert "✗" in str(verdict) or verdict.status == "todo"
 
@@ -480,8 +512,9 @@ def test_unsafe_warns_and_marks(tmp_path, capfd):
 def test_each_run_draws_new_seed(tmp_path, monkeypatch):
     seeds = []
     monkeypatch.setattr(
-        mark, "mark", lambda submissions, out, seed, **rest: seeds.append(seed) or [ROWS[0]]
+        mark, "mark", lambda submissions, marking, **rest: seeds.append(marking.seed) or []
     )
+    monkeypatch.setattr(mark, "collect", lambda args, marking: [])
     folder = alone(tmp_path / "submitted", [])
     for i in range(3):
         assert mark.main([str(folder), "--out", str(tmp_path / f"out{i}")]) == 0

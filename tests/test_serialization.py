@@ -1,5 +1,6 @@
 """What comes out of the jail is read as plain data, whatever was written."""
 
+import copy
 import io
 import json
 import zipfile
@@ -11,7 +12,6 @@ import torch
 from course_utils.judging.observation import Other, Stopped
 from course_utils.marking import serialization
 
-MOST = 2**22
 VALUES = [
     *(None, True, 3, -2.5, float("inf"), "π", 2 + 3j, 10**30),
     (1, [2.0, "x"], {"a": (None,), "b": []}),
@@ -20,6 +20,10 @@ VALUES = [
     *(torch.tensor([True, False]), torch.ones(2, dtype=torch.bfloat16), torch.tensor([1 + 2j])),
     *(np.arange(4.0), np.ones((2, 2), np.int8), torch.ones(3, dtype=torch.float16)),
 ]
+
+
+def unpacked(stream):
+    return [*serialization.unpack(stream)]
 
 
 def alike(a, b):
@@ -34,21 +38,21 @@ def alike(a, b):
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_messages_round_trip(value):
-    (read,) = serialization.unpack(serialization.pack({"observations": [value]}), MOST)
+    (read,) = unpacked(serialization.pack({"observations": [value]}))
     assert alike(read["observations"], [value]), read
 
 
 def test_unpack_skips_unfinished_message():
     stream = serialization.pack({"number": "2.1"}) + serialization.pack({"number": "2.2"})
-    assert serialization.unpack(stream, MOST) == [{"number": "2.1"}, {"number": "2.2"}]
-    assert serialization.unpack(stream[:-1], MOST) == [{"number": "2.1"}]
-    assert serialization.unpack(stream[:5], MOST) == serialization.unpack(b"", MOST) == []
+    assert unpacked(stream) == [{"number": "2.1"}, {"number": "2.2"}]
+    assert unpacked(stream[:-1]) == [{"number": "2.1"}]
+    assert unpacked(stream[:5]) == unpacked(b"") == []
 
 
 def test_oversized_array_leaves_shape():
     large = torch.zeros(serialization.MAX_ELEMENTS + 1)
     odd = torch.zeros(2).to(torch.float8_e4m3fn)
-    (read,) = serialization.unpack(serialization.pack({"observations": [large, odd]}), MOST)
+    (read,) = unpacked(serialization.pack({"observations": [large, odd]}))
     assert read["observations"] == [
         Other(f"Tensor float32 of shape ({serialization.MAX_ELEMENTS + 1},)"),
         Other("tensor of float8_e4m3fn"),
@@ -94,10 +98,28 @@ def nested(depth):
     return npz({"observations": value})
 
 
+def overlapping():
+    """An archive whose directory names the same bytes again and again."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, array in {"text": np.frombuffer(b"{}", np.uint8), "0": np.ones(10**5)}.items():
+            data = io.BytesIO()
+            np.save(data, array)
+            file.writestr(f"{name}.npy", data.getvalue())
+        whole = file.getinfo("0.npy")
+        for i in range(1, 250):
+            again = copy.copy(whole)
+            again.filename = f"{i}.npy"
+            file.filelist.append(again)
+    return framed(out.getvalue())
+
+
 HOSTILE = {
     "objects to unpickle": with_objects(),
     "a bomb": npz({"observations": 1}, np.savez_compressed, a=np.zeros(10**7)),
-    "more than agreed": npz({"observations": 1}, a=np.zeros(10**6)),
+    "an array named twice": npz({"observations": [["ndarray", "0"]] * 2}, **{"0": np.ones(9)}),
+    "parts that overlap": overlapping(),
+    "too much text": npz({"observations": ["list", *[{}] * 700_000]}),
     "a huge shape": of_huge_shape(),
     "a deep nest": nested(100),
     "a deeper nest": nested(900),
@@ -113,13 +135,13 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_message_ends_list(name):
     good = serialization.pack({"number": "2.1"})
-    assert serialization.unpack(good + HOSTILE[name] + good, MOST) == [{"number": "2.1"}]
+    first, *rest = unpacked(good + HOSTILE[name] + good)
+    assert first == {"number": "2.1"}
+    assert rest == [{"damaged": True}] * (name != "an endless length")
 
 
 def test_text_array_is_refused():
-    (read,) = serialization.unpack(
-        npz({"observations": ["ndarray", "0"]}, **{"0": np.array(["a"])}), MOST
-    )
+    (read,) = unpacked(npz({"observations": ["ndarray", "0"]}, **{"0": np.array(["a"])}))
     assert isinstance(read["observations"], Other)
 
 
@@ -130,4 +152,14 @@ def test_damaged_stream_never_raises():
         damaged = bytearray(good)
         for at in rng.integers(0, len(good), 3):
             damaged[at] = rng.integers(0, 256)
-        assert len(serialization.unpack(bytes(damaged), MOST)) <= 1
+        assert len(unpacked(bytes(damaged))) <= 1
+
+
+def test_texts_of_stream_are_bounded():
+    message = npz({"observations": "x" * 1_500_000})
+    assert unpacked(message * 5)[2:] == [{"damaged": True}]
+
+
+def test_too_long_text_is_said():
+    (read,) = unpacked(serialization.pack({"number": "2.1", "observations": [0.123456789] * 10**6}))
+    assert read == {"number": "2.1", "status": "error", "message": serialization.TOO_LARGE}

@@ -1,20 +1,25 @@
 """Students' notebooks are found, read and mended, whatever has become of them."""
 
 import json
+import os
+import re
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
-from course_utils.marking import assignment, submissions
-from course_utils.marking.submissions import Submission, UnreadableError
+from course_utils.marking import assignment, exercise_cells, notebook_reader, reading, submissions
+from course_utils.marking.notebook_reader import parse_cells
+from course_utils.marking.reading import NotebookReader, UnreadableError, lessons_of
 from course_utils.workbooks import NOTEBOOKS
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
 CONV2D = next(exercise for exercise in all_exercises() if exercise.name == "conv2d")
+FURTHER = [e for e in all_exercises() if e.model.__module__.endswith("convolution_further")]
 NAME = LESSON.name
+TAGS = {"tags": ["exercise", "ex-2.5"]}
 
 
 def put(*parts, text="{}"):
@@ -26,44 +31,143 @@ def put(*parts, text="{}"):
 
 # Where they lie -----------------------------------------------------------------------------------
 
+ANSWERS = {
+    "00": ["pixels = 784", "ex.pixels.check(pixels)"],
+    "02": ["def conv2d(image): ...", "blurred_pixel = 28", "feature_map = 3", "x = 1"],
+    "further-02": [f"{each.name} = 1" for each in FURTHER],
+}
 
-def test_find_reads_nbgrader_layout(tmp_path):
-    ada = put(tmp_path, "ada", "02", NAME)
-    further = put(tmp_path, "ada", "further-02", NAME)
+
+@pytest.fixture(scope="module")
+def reader():
+    """Reads in a process without a jail; that there is one is tested in test_mark."""
+    with NotebookReader(lessons_of(assignment.assignments()), jailed=False) as opened:
+        yield opened
+
+
+def notebook(name="02", more=()):
+    return written(*(new_code_cell(source) for source in [*ANSWERS.get(name, []), *more]))
+
+
+def told(collection):
+    """(student, assignment) → the notebook that is marked, or the status and the problem."""
+    return {
+        (s.student, s.assignment): s.path or f"{s.status}: {s.problem}"
+        for s in collection.submissions
+    }
+
+
+def test_find_knows_notebooks_by_content(tmp_path, reader):
+    paths = {
+        ("ada", "02"): put(tmp_path, "ada", "02", NAME, text=notebook()),
+        ("ada", "further-02"): put(
+            tmp_path, "ada", "02 further", NAME, text=notebook("further-02")
+        ),
+        ("bob", "02"): put(tmp_path, "bob", "Lab 2", "final (1).ipynb", text=notebook()),
+        ("eve", "02"): put(tmp_path, "eve", NAME, text=notebook()),
+        ("joe", "02"): put(tmp_path, "joe", "00", "x.ipynb.txt", text="\ufeff" + notebook()),
+    }
     put(tmp_path, "gradebook.db")
-    put(tmp_path, "ada", "holiday", "pictures.ipynb")
-    (tmp_path / "bob" / "02").mkdir(parents=True)
-    expected = [
-        Submission("ada", "02", ada),
-        Submission("ada", "further-02", further),
-        Submission("bob", "02", tmp_path / "bob" / "02" / NAME),
-    ]
-    assert submissions.find(tmp_path) == expected
+    put(tmp_path, "ada", ".ipynb_checkpoints", NAME, text=notebook())
+    put(tmp_path, "eve", "progress.json")
+    put(tmp_path, ".cache", "x")
+    collection = submissions.find(tmp_path, reader)
+    assert told(collection) == paths
+    assert collection.summary() == "4 students, 4 found, 0 to look at"
+    assert all(submission.digest for submission in collection.submissions)
 
 
-def test_find_accepts_course_folder(tmp_path):
-    path = put(tmp_path, "submitted", "ada", "02", NAME)
-    assert submissions.find(tmp_path) == [Submission("ada", "02", path)]
+def test_find_accepts_course_folder(tmp_path, reader):
+    path = put(tmp_path, "submitted", "ada", "02", NAME, text=notebook())
+    assert told(submissions.find(tmp_path, reader)) == {("ada", "02"): path}
 
 
-def test_find_accepts_flat_core_workbooks(tmp_path):
-    path = put(tmp_path, "ada", NAME)
-    assert submissions.find(tmp_path) == [Submission("ada", "02", path)]
+def test_every_folder_gives_a_row(tmp_path, reader):
+    put(tmp_path, "ada", NAME, text=notebook())
+    (tmp_path / "empty").mkdir()
+    put(tmp_path, "pdf", "homework.pdf", text="%PDF")
+    put(tmp_path, "damaged", "2", "x.ipynb", text="{")
+    put(tmp_path, "strange", "x.ipynb", text=written(new_code_cell("y = 1")))
+    (tmp_path / "linked").symlink_to(tmp_path / "ada")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / NAME).symlink_to(tmp_path / "ada" / NAME)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(put(tmp_path, "pipe", "kept.txt").with_name("x.ipynb"))
+    collection = submissions.find(tmp_path, reader)
+    assert {student: words for (student, _), words in told(collection).items()} == {
+        "ada": tmp_path / "ada" / NAME,
+        "broken": "unreadable: broken is a link to another place, not a notebook.",
+        "damaged": "unreadable: x.ipynb is damaged (no JSON).",
+        "empty": "missing: Nothing was handed in.",
+        "link": f"unreadable: {NAME} is a link to another place, not a notebook.",
+        "linked": "unreadable: linked is a link to another place, not a notebook.",
+        "pdf": "missing: Nothing was handed in.",
+        "pipe": "unreadable: x.ipynb is not a file.",
+        "strange": "unreadable: x.ipynb holds none of the exercises.",
+    }
+    assert {submission.assignment for submission in collection.submissions} == {"02"}
+    assert collection.summary() == "9 students, 1 found, 8 to look at"
 
 
-@pytest.mark.parametrize("folder", ["2", "02", "further-2", "further-02", "2 further"])
-def test_find_accepts_every_spelling(tmp_path, folder):
-    path = put(tmp_path, "ada", folder, NAME)
-    name = "further-02" if "further" in folder else "02"
-    assert submissions.find(tmp_path) == [Submission("ada", name, path)]
+def dated(path, seconds):
+    os.utime(path, (seconds, seconds))
+    return path
 
 
-def test_find_explains_layout(tmp_path):
-    put(tmp_path, "ada", "homework", NAME)
+def test_newest_with_answers_is_taken(tmp_path, reader):
+    dated(put(tmp_path, "ada", "old.ipynb", text=notebook()), 10)
+    newer = dated(put(tmp_path, "ada", "02", "new.ipynb", text=notebook(more=["y = 1"])), 20)
+    dated(put(tmp_path, "ada", "02", NAME, text=LESSON.read_text("utf-8")), 30)
+    dated(put(tmp_path, "ada", "scratch.ipynb", text=written(new_code_cell("conv2d = 3"))), 40)
+    collection = submissions.find(tmp_path, reader)
+    (submission,) = collection.submissions
+    assert submission.path == newer
+    assert submission.others == ("old.ipynb", "scratch.ipynb", f"02/{NAME}")
+    (note,) = collection.notes
+    assert note == f"ada, 02: 02/new.ipynb is marked, not old.ipynb, scratch.ipynb, 02/{NAME}"
+    assert collection.summary() == "1 students, 1 found, 1 to look at"
+
+
+def test_stray_notebook_is_its_students_alone(tmp_path, reader):
+    for student in ("ada", "bob", "eve", "joe"):
+        put(tmp_path, student, NAME, text=notebook())
+    put(tmp_path, "joe", "mine.ipynb", text=notebook("00"))
+    found = submissions.find(tmp_path, reader)
+    assert [s.student for s in found.submissions if s.assignment == "00"] == ["joe"]
+    found = submissions.find(tmp_path, reader, ["00"])
+    assert [s.status for s in found.submissions] == ["missing"] * 3 + [""]
+
+
+def test_many_files_do_not_slow_find(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(submissions, "MOST_NOTEBOOKS", 3)
+    for i in range(9):
+        dated(put(tmp_path, "ada", f"{i}.ipynb", text=notebook() if i > 5 else "{"), i)
+    (submission,) = submissions.find(tmp_path, reader).submissions
+    assert submission.path == tmp_path / "ada" / "8.ipynb"
+    assert submission.others == ("7.ipynb", "6.ipynb")
+
+
+def test_find_explains_layout(tmp_path, reader):
+    (tmp_path / "ada").mkdir()
     with pytest.raises(UserError, match=r"ada/02/02_convolution.ipynb; the assignments are 00, 01"):
-        submissions.find(tmp_path)
+        submissions.find(tmp_path, reader)
     with pytest.raises(UserError, match="There is no folder"):
-        submissions.find(tmp_path / "elsewhere")
+        submissions.find(tmp_path / "elsewhere", reader)
+
+
+@pytest.mark.parametrize("name", ["ada", "Zoë O'Hara", "李雷", "a.b-c_d@e", "Doe, Jane"])
+def test_nbgrader_id_keeps_plain_names(name):
+    assert submissions.nbgrader_id(name) == name
+
+
+ODD_NAMES = ["[glob]*", "--help", "a+b", "a?", "x\ny", ".hidden", "~", "~7E", "$(id)", "a" * 300]
+
+
+def test_nbgrader_ids_are_plain_and_differ():
+    ids = [submissions.nbgrader_id(name) for name in [*ODD_NAMES, "ä" * 120, "ä" * 121]]
+    assert len({*ids}) == len(ids)
+    assert all(re.fullmatch(r"[\w~][\w~.-]*", name) for name in ids)
+    assert max(len(name.encode()) for name in ids) < 130
 
 
 # How they are read --------------------------------------------------------------------------------
@@ -73,65 +177,110 @@ def written(*cells):
     return nbformat.writes(new_notebook(cells=[*cells]))
 
 
+def parse(text):
+    return parse_cells(text.encode("utf-8", "surrogatepass"))
+
+
 def test_parse_cells_drops_outputs_and_ids():
     cell = new_code_cell(
         "x = 1", metadata={"tags": ["a"], "nbgrader": {"grade_id": "b", "points": 9}}
     )
     cell.outputs = [nbformat.v4.new_output("stream", text="15")]
-    (read,) = submissions.parse_cells(written(cell))
-    assert (read.source, read.outputs) == ("x = 1", [])
-    assert read.metadata == {"tags": ["a"], "nbgrader": {"grade_id": "b"}}
-    assert read.id != cell.id
+    metadata = {"tags": ["a"], "nbgrader": {"grade_id": "b"}}
+    assert parse(written(cell)) == [("code", "x = 1", metadata)]
 
 
 ODD = [
     {},
     {"metadata": None},
-    {"metadata": {"tags": 3 * [None], "nbgrader": "15"}},
+    {"metadata": {"tags": [None, "<b>", ["x"]], "nbgrader": "15"}},
     {"metadata": {"nbgrader": {"grade_id": 7}}},
     {"source": ["x ", "= 1"]},
     {"id": 5, "outputs": "none"},
 ]
 
 
+def as_json(*cells):
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": cells})
+
+
 @pytest.mark.parametrize("odd", ODD)
 def test_parse_cells_accepts_odd_cells(odd):
     cell = {"cell_type": "code", "source": "x = 1"} | odd
-    text = json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [cell]})
-    (read,) = submissions.parse_cells(text)
-    assert read.source == "x = 1"
+    assert parse(as_json(cell)) == [("code", "x = 1", {"tags": []})]
 
 
-BROKEN = ["", "{", "[]", "null", '{"nbformat": 3}', '{"nbformat": 4}', "[" * 100_000]
-BROKEN += ['{"nbformat": 4, "cells": [5]}', '{"nbformat": 4, "cells": 5}']
-BROKEN += ['{"nbformat": 4, "cells": [{"cell_type": "code", "source": 5}]}']
-BROKEN += ['{"nbformat": 4, "cells": [{"cell_type": [], "source": "x"}]}']
+@pytest.mark.parametrize("kind", ["code", "markdown"])
+def test_parse_cells_mends_text(kind):
+    ((_, source, _),) = parse(as_json({"cell_type": kind, "source": "x\ud83d = '\0ä'"}))
+    assert source == "x? = '\ufffdä'"
 
 
-@pytest.mark.parametrize("text", BROKEN)
-def test_read_refuses_other_files(tmp_path, text):
-    with pytest.raises(UnreadableError, match="is damaged, or not a notebook"):
-        submissions.read(put(tmp_path, NAME, text=text))
+def test_parse_cells_reads_other_encodings():
+    text = as_json({"cell_type": "code", "source": "ä"})
+    for encoding in ("utf-8-sig", "utf-16", "utf-32-be"):
+        assert parse_cells(text.encode(encoding))[0].source == "ä"
 
 
-def test_read_refuses_binary(tmp_path):
-    (tmp_path / NAME).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UnreadableError, match="is damaged"):
-        submissions.read(tmp_path / NAME)
+BROKEN = {
+    "": "is empty",
+    " \n": "is empty",
+    "{": "damaged",
+    "[]": "is not a notebook",
+    "null": "is not a notebook",
+    '{"nbformat": 3}': "format 4",
+    '{"nbformat": [4]}': "format 4",
+    '{"nbformat": 4}': "no cells",
+    "[" * 100_000: "damaged",
+    "1" * 100_000: "damaged",
+    '{"nbformat": 4, "cells": [5]}': "a cell is not",
+    '{"nbformat": 4, "cells": 5}': "no cells",
+    as_json({"cell_type": "code", "source": 5}): "a cell is not",
+    as_json({"cell_type": "code", "source": [5]}): "a cell is not",
+    as_json({"cell_type": "code", "source": "x", "metadata": 5}): "a cell is not",
+    as_json(*[{"cell_type": "code", "source": "x"}] * 2001): "2000 are the most",
+    as_json({"cell_type": "code", "source": "a;" * 600_000}): "characters of code",
+}
 
 
-def test_read_refuses_missing_linked_huge(tmp_path, monkeypatch):
-    with pytest.raises(UnreadableError, match="There is no 02_convolution"):
-        submissions.read(tmp_path / NAME)
-    other = put(tmp_path, "bob", "02", NAME, text=written())
-    (tmp_path / NAME).symlink_to(other)
-    (tmp_path / "ada").symlink_to(tmp_path / "bob")
-    for path in (tmp_path / NAME, tmp_path / "ada" / "02" / NAME):
-        with pytest.raises(UnreadableError, match="a link to another place"):
-            submissions.read(path)
-    monkeypatch.setattr(submissions, "MAX_BYTES", 10)
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_parse_cells_refuses_others(text):
+    with pytest.raises(ValueError, match=BROKEN[text]):
+        parse(text)
+
+
+def test_parse_cells_refuses_binary():
+    with pytest.raises(ValueError, match="damaged"):
+        parse_cells(b"\xff\xfe\x00")
+
+
+def test_long_text_is_cut_not_refused():
+    cells = parse(as_json({"cell_type": "markdown", "source": "x" * 10**6}))
+    assert len(cells[0].source) < 2 * notebook_reader.MAX_TEXT
+
+
+def test_reader_refuses_huge_file(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_BYTES", 10)
     with pytest.raises(UnreadableError, match="larger than"):
-        submissions.read(other)
+        reader.recognize(put(tmp_path, NAME, text=notebook()))
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (new_markdown_cell("conv2d = 3"), "is a Markdown cell"),
+        (new_raw_cell("x", metadata=TAGS), "is a raw cell"),
+        (new_code_cell("print(3)", metadata=TAGS), "makes no `conv2d`"),
+        (new_code_cell("# none", metadata=TAGS), ""),
+        (new_code_cell("", metadata=TAGS), ""),
+        (new_code_cell("conv2d = 3", metadata=TAGS), ""),
+        (new_code_cell(CONV2D.stub_source(), metadata=TAGS), ""),
+    ],
+)
+def test_answer_that_is_none_is_explained(reader, cell, words):
+    remark = reader.read(written(cell).encode(), "02").remarks["2.5"]
+    assert words in remark
+    assert bool(remark) == bool(words)
 
 
 # Which cells belong to an exercise ----------------------------------------------------------------
@@ -149,8 +298,8 @@ def test_read_refuses_missing_linked_huge(tmp_path, monkeypatch):
     ],
 )
 def test_exercise_cell_is_recognized(cell):
-    assert submissions.is_exercise_cell(cell, "exercise", CONV2D)
-    assert not submissions.is_exercise_cell(cell, "check", CONV2D)
+    assert exercise_cells.is_exercise_cell(cell, "exercise", CONV2D)
+    assert not exercise_cells.is_exercise_cell(cell, "check", CONV2D)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +313,15 @@ def test_exercise_cell_is_recognized(cell):
     ],
 )
 def test_other_cell_is_not_recognized(cell):
-    assert not submissions.is_exercise_cell(cell, "exercise", CONV2D)
+    assert not exercise_cells.is_exercise_cell(cell, "exercise", CONV2D)
 
 
 def test_grading_position_is_last_cell():
     cells = [new_code_cell(s) for s in ("conv2d = 1", "x = 1", "ex.conv2d.check(conv2d)", "y = 2")]
-    assert submissions.grading_position(cells, CONV2D) == 2
-    assert submissions.grading_position(cells[::-1], CONV2D) == 3
-    assert submissions.grading_position(cells[3:], CONV2D) == 0
-    assert submissions.grading_position([], CONV2D) == -1
+    assert exercise_cells.grading_position(cells, CONV2D) == 2
+    assert exercise_cells.grading_position(cells[::-1], CONV2D) == 3
+    assert exercise_cells.grading_position(cells[3:], CONV2D) == 0
+    assert exercise_cells.grading_position([], CONV2D) == -1
 
 
 # Mended -------------------------------------------------------------------------------------------
@@ -189,7 +338,7 @@ def workbook():
 
 @pytest.fixture
 def cells():
-    return submissions.parse_cells(LESSON.read_text("utf-8"))
+    return nbformat.read(LESSON, as_version=4).cells
 
 
 def test_restore_keeps_whole_submission(workbook, cells):
@@ -223,6 +372,16 @@ def test_restore_keeps_answer_beside_check(workbook):
     assert mended[0].source == cell.source
     assert mended[0].metadata.nbgrader.grade_id == "exercise-2-5"
     assert mended[1].metadata.nbgrader.grade_id == "check-2-5"
+
+
+@pytest.mark.parametrize("make", [new_markdown_cell, new_raw_cell])
+def test_restore_shows_text_as_comments(workbook, make):
+    """formgrader shows a Markdown cell as HTML, and a raw one as it is."""
+    source = "<img src=x onerror=alert(1)>\n\n$$x$$\rconv2d = 3\u2028<script>"
+    shown = submissions.restore_grade_cells([make(source)], workbook)[0]
+    assert shown.cell_type == "code"
+    lines = ["# <img src=x onerror=alert(1)>", "#", "# $$x$$", "# conv2d = 3", "# <script>"]
+    assert shown.source.splitlines() == lines
 
 
 def test_restore_is_idempotent(workbook, cells):

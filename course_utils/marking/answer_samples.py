@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 
 from course_utils.exercise import Exercise
-from course_utils.marking.assignment import grade_id
+from course_utils.marking.exercise_cells import grade_id
+from course_utils.marking.submissions import nbgrader_id
 
 MAX_SOURCE = 4000  # characters of a cell that are looked at
 MAX_LINES = 24  # of an answer that is shown
@@ -48,16 +49,12 @@ def new_mistake_{count}():
 
 def source_of(folder: Path, student: str, exercise: Exercise) -> str:
     """Return the cell with a student's answer, as marking has stored it; "" where there is none."""
-    for path in sorted(folder.glob(f"submitted/{_escape(student)}/*/*.ipynb")):
+    for path in sorted(folder.glob(f"submitted/{nbgrader_id(student)}/*/*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             nbgrader = cell.metadata.get("nbgrader", {})
             if nbgrader.get("grade_id") == grade_id("exercise", exercise.number):
                 return cell.source
     return ""
-
-
-def _escape(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def anonymize(source: str, exercise: Exercise, students: Iterable[str]) -> str:

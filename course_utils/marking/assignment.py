@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from course_utils.errors import UserError
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
+from course_utils.marking.exercise_cells import grade_id
 from course_utils.workbooks import (
     BUILD,
     discover,
@@ -86,11 +87,6 @@ def find_workbook(name: str) -> Path:
     return available[name]
 
 
-def grade_id(role: str, number: str) -> str:
-    """Return the name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
-    return f"{role}-{number.replace('.', '-')}"
-
-
 def max_points(exercise: Exercise) -> float:
     """Return what a right answer earns: a point for each minute that the exercise takes."""
     return exercise.minutes
@@ -103,9 +99,14 @@ def exercises_in(notebook: NotebookNode) -> dict[str, Exercise]:
     return {number: exercises[number] for number in numbers}
 
 
+def lesson(workbook: Path) -> NotebookNode:
+    """Return the workbook as it is given to students."""
+    return nbformat.read(workbook, as_version=4)
+
+
 def source_notebook(workbook: Path) -> NotebookNode:
     """Return the workbook as nbgrader's source: answers below the stubs, checks with points."""
-    notebook = nbformat.read(workbook, as_version=4)
+    notebook = lesson(workbook)
     exercises = exercises_in(notebook)
     for cell in notebook.cells:
         if number := exercise_number(cell):
@@ -124,11 +125,16 @@ def _metadata(role: str, number: str) -> dict:
     return flags | {"grade_id": grade_id(role, number), "schema_version": 3}
 
 
+def write_config(folder: Path) -> None:
+    """Make a folder a course of nbgrader, which marks in a jail."""
+    (folder / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+
+
 def make_course(notebooks: list[Path], out: Path) -> list[Path]:
     """Make nbgrader's course of these workbooks in a folder; return the notebooks for students."""
     from nbgrader.converters import GenerateAssignment
 
-    (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+    write_config(out)
     released = []
     for workbook in notebooks:
         name = assignment_name(workbook)

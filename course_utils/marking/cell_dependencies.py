@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import builtins
 import symtable
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from nbformat import NotebookNode
+from course_utils.marking.exercise_cells import is_exercise_cell
 
-from course_utils.exercise import Exercise
-from course_utils.marking.submissions import is_exercise_cell
+if TYPE_CHECKING:
+    from course_utils.exercise import Exercise
+    from course_utils.marking.notebook_reader import Asked
 
 READS_ANYTHING = {"eval", "exec", "globals", "locals", "vars", "get_ipython"}
 
@@ -33,7 +34,7 @@ def names_in(source: str) -> Names:
     """The names of a cell; one that Python cannot parse, such as a magic, may read anything."""
     try:
         cell = symtable.symtable(source, "<cell>", "exec")
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names(set(READS_ANYTHING), set(), set())
     symbols = cell.get_symbols()
     nested = (symbol for table in _nested_tables(cell) for symbol in table.get_symbols())
@@ -51,21 +52,24 @@ def _nested_tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
 
 
 def cells_to_run(
-    cells: list[NotebookNode], lesson: NotebookNode, exercises: Iterable[Exercise]
+    cells: Sequence, lesson: Iterable, exercises: Iterable[Exercise | Asked]
 ) -> list[bool]:
     """Whether each cell of a submission has to run.
 
     Parameters
     ----------
-    cells : a student's, from `submissions.parse_cells`
-    lesson : the workbook as it was given
+    cells : a student's, from `notebook_reader.parse_cells`
+    lesson : the cells of the workbook as it was given
     exercises : of the workbook
     """
-    of_lesson = {cell.source.strip(): names_in(cell.source) for cell in lesson.cells}
+    of_lesson = {cell.source.strip(): names_in(cell.source) for cell in lesson}
     tools = set(dir(builtins)).union(*(names.imported for names in of_lesson.values()))
     exercises, runs = list(exercises), []
     read_later: set[str] = set()
     for cell in reversed(cells):
+        if cell.cell_type != "code":
+            runs.append(False)
+            continue
         source = cell.source.strip()
         names = of_lesson.get(source) or names_in(cell.source)
         is_own = source not in of_lesson or any(
@@ -73,7 +77,7 @@ def cells_to_run(
         )
         is_needed = (names.read & read_later) - tools | (names.bound & read_later)
         is_needed |= read_later & READS_ANYTHING  # something later may read any name
-        run = cell.cell_type == "code" and bool(is_own or is_needed)
+        run = bool(is_own or is_needed)
         read_later |= names.read if run else set()
         runs.append(run)
     return runs[::-1]

@@ -9,32 +9,41 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-
-from nbformat import NotebookNode
+from typing import NamedTuple
 
 from course_utils.exercise import Exercise
 from course_utils.judging.observation import signature
 from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import jail, redacted_package, serialization, worker
-from course_utils.marking.cell_dependencies import cells_to_run
-from course_utils.marking.submissions import grading_position
+from course_utils.marking.reading import Reading
 
 START_WORKER = "from course_utils.marking import worker; worker.main()"
 TIME_FACTOR = 2  # times an exercise's own limit: several submissions share the machine
 # what the jail may say itself: it earns nothing
 SELF_REPORTED = (Status.TODO, Status.TYPE, Status.ERROR, Status.OWN)
-STOP_MESSAGES = {
+LIMIT_MESSAGES = {
     "time": "Your notebook was stopped after {seconds:g} seconds, before it reached this exercise. "
     "Is there a loop that never ends?",
     "memory": "Your notebook used too much memory and was stopped before it reached this exercise.",
     "output": "Your notebook wrote too much and was stopped before it reached this exercise.",
-    "died": "Your notebook ended Python before it reached this exercise.",
-    "": "Your notebook did not get as far as this exercise.",
 }
+DIED = "Your notebook ended Python before it reached this exercise."
+SPOILED = "Your notebook spoiled what it was to send, before it reached this exercise."
+LAST_CELL = " The last cell that ran begins `{}`."
+LINE_WIDTH = 60  # characters of a cell's first line that are quoted
+
+
+class Observed(NamedTuple):
+    """What came out of a submission's run, its steps, and what was read of it."""
+
+    result: jail.RunResult
+    steps: list[tuple[str, str]]
+    reading: Reading
 
 
 class SubmissionGrader:
@@ -46,6 +55,7 @@ class SubmissionGrader:
     seed : of their inputs
     jailed : False runs the code in a process without a jail
     limits : of one notebook's run
+    folder : where its files are kept meanwhile
 
     Raises
     ------
@@ -59,16 +69,18 @@ class SubmissionGrader:
         seed: int,
         jailed: bool = True,
         limits: jail.Limits = jail.LIMITS,
+        folder: Path | None = None,
     ):
         self.exercises = {exercise.number: _with_more_time(exercise) for exercise in exercises}
-        self.seed, self.jailed, self.limits = seed, jailed, limits
+        self.seed, self.jailed, self.limits, self.parent = seed, jailed, limits, folder
+        self.stop = threading.Event()  # once it is set, whatever runs ends
 
     def __enter__(self) -> SubmissionGrader:
         if self.jailed:
             jail.check()
         specs = {number: self._spec(exercise) for number, exercise in self.exercises.items()}
         self.specs, references = redacted_package.pickle_specs(specs)
-        self.folder = tempfile.TemporaryDirectory(prefix="course-input-")
+        self.folder = tempfile.TemporaryDirectory(prefix="course-input-", dir=self.parent)
         redacted_package.write_package(Path(self.folder.name), references)
         return self
 
@@ -87,64 +99,90 @@ class SubmissionGrader:
             seconds=exercise.seconds,
         )
 
-    def observe(
-        self, cells: list[NotebookNode], lesson: NotebookNode, numbers: Iterable[str]
-    ) -> jail.RunResult:
-        """Run a submission's cells and observe these exercises; threads may call it together.
-
-        Parameters
-        ----------
-        cells : a student's, from `submissions.parse_cells`
-        lesson : the workbook as it was given: what of it no answer needs is left out
-        numbers : of the exercises
+    def observe(self, reading: Reading) -> Observed:
+        """Run a submission's cells and observe its exercises; threads may call it together.
 
         Raises
         ------
         jail.JailError
             If Python does not even start: that is not the student's fault.
         """
-        job = worker.Job(
-            self._steps(cells, lesson, list(numbers)), self.specs, self.limits, self.jailed
-        )
-        folder = Path(self.folder.name)
-        result = jail.run(START_WORKER, pickle.dumps(job), folder, self.limits, self.jailed)
+        steps = _steps(reading)
+        result = self._run(steps)
         if not result.output and result.stop_reason in ("", "died"):
-            raise jail.JailError(f"Python does not start in the jail:\n{result.stderr}")
-        return result
+            probe = self._run([])
+            if not probe.output:
+                raise jail.JailError(f"Python does not start in the jail:\n{probe.stderr}")
+        return Observed(result, steps, reading)
 
-    def _steps(self, cells, lesson, numbers) -> list[tuple[str, str]]:
-        runs = cells_to_run(cells, lesson, (self.exercises[number] for number in numbers))
-        positions = {n: grading_position(cells, self.exercises[n]) for n in numbers}
-        steps = [("observe", number) for number in positions if not cells]
-        for i, cell in enumerate(cells):
-            if runs[i]:
-                steps.append(("run", cell.source))
-            steps += [("observe", n) for n, position in positions.items() if position == i]
-        return steps
+    def _run(self, steps: list[tuple[str, str]]) -> jail.RunResult:
+        job = worker.Job(steps, self.specs, self.limits, self.jailed)
+        return jail.run(
+            START_WORKER,
+            pickle.dumps(job),
+            Path(self.folder.name),
+            self.limits,
+            self.jailed,
+            self.stop,
+        )
 
-    def verdicts(self, result: jail.RunResult, numbers: Iterable[str]) -> dict[str, Verdict]:
+    def verdicts(self, observed: Observed) -> dict[str, Verdict]:
         """Compare the observations with what is right; number → verdict."""
+        reading, last_step = observed.reading, -1
+        limit = LIMIT_MESSAGES.get(observed.result.stop_reason)
+        words = (limit or DIED).format(seconds=self.limits.seconds)
         messages: dict[str, dict] = {}
-        for message in serialization.unpack(result.output, self.limits.output):
-            messages.setdefault(str(message.get("number")), message)
-        return {n: self._verdict(n, messages.get(n), result.stop_reason) for n in numbers}
+        for message in serialization.unpack(observed.result.output):
+            if isinstance(message.get("step"), int):
+                last_step = message["step"]
+            elif str(message.get("number")) in reading.positions:
+                messages.setdefault(str(message["number"]), message)
+            elif message.get(serialization.DAMAGED) and not limit:
+                words = SPOILED
+        words += _quoted(observed.steps[last_step : last_step + 1] if last_step >= 0 else [])
+        status = Status.LIMIT if limit else Status.ERROR
+        verdicts = {}
+        for number in reading.positions:
+            if message := messages.get(number):
+                verdicts[number] = self._verdict(number, message, reading.remarks[number])
+            else:
+                verdicts[number] = Verdict(status, self.exercises[number].heading, words)
+        return verdicts
 
-    def _verdict(self, number: str, message: dict | None, stop_reason: str) -> Verdict:
+    def _verdict(self, number: str, message: dict, remark: str = "") -> Verdict:
         exercise = self.exercises[number]
-        if message is None:
-            words = STOP_MESSAGES[stop_reason].format(seconds=self.limits.seconds)
-            return Verdict(Status.LIMIT, exercise.heading, words)
-        status, words = message.get("status"), message.get("message", "")
-        if status in SELF_REPORTED and isinstance(words, str):
-            return Verdict(Status(status), exercise.heading, words[:500])
         try:
-            observations = list(message["observations"])
-            verdict = exercise.compare(observations, self.seed)
-            verdict = replace(verdict, signature=signature(observations))
+            return self._judge(exercise, message, remark)
         except Exception as error:  # data of a form that no honest observation has
             words = f"What your answer gave cannot be read ({type(error).__name__})."
             return Verdict(Status.ERROR, exercise.heading, words)
-        return _with_notes(verdict, message)
+
+    def _judge(self, exercise: Exercise, message: dict, remark: str) -> Verdict:
+        status, words = message.get("status"), message.get("message", "")
+        if isinstance(status, str) and isinstance(words, str) and status in SELF_REPORTED:
+            if status == Status.TODO and remark:
+                return Verdict(Status.ERROR, exercise.heading, remark)
+            return Verdict(Status(status), exercise.heading, words[:500])
+        observations = [*message["observations"]]
+        verdict = exercise.compare(observations, self.seed)
+        return _with_notes(replace(verdict, signature=signature(observations)), message)
+
+
+def _steps(reading: Reading) -> list[tuple[str, str]]:
+    """List what the worker is to do with a notebook: run its cells, observe where they end."""
+    positions = reading.positions.items()
+    steps = [("observe", number) for number, _ in positions if not reading.cells]
+    for i, cell in enumerate(reading.cells):
+        if reading.runs[i]:
+            steps.append(("run", cell.source))
+        steps += [("observe", number) for number, position in positions if position == i]
+    return steps
+
+
+def _quoted(steps: list[tuple[str, str]]) -> str:
+    """Say with which line a cell begins; nothing where there is none."""
+    lines = [line.strip() for _, source in steps for line in source.splitlines() if line.strip()]
+    return LAST_CELL.format(lines[0][:LINE_WIDTH].replace("`", "'")) if lines else ""
 
 
 def _with_more_time(exercise: Exercise) -> Exercise:

@@ -63,7 +63,10 @@ LIMITS = Limits()
 
 
 class RunResult(NamedTuple):
-    """What came out of a run, and why it stopped: "", "time", "memory", "output" or "died"."""
+    """What came out of a run, and why it stopped.
+
+    That is "", "time", "memory", "output", "died" or "interrupted".
+    """
 
     output: bytes
     stop_reason: str
@@ -207,14 +210,25 @@ def _as_file(data: bytes) -> BinaryIO:
     return file
 
 
-def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = True) -> RunResult:
+def run(
+    code: str,
+    job: bytes | BinaryIO,
+    input_dir: Path,
+    limits: Limits,
+    jailed: bool = True,
+    stop: threading.Event | None = None,
+) -> RunResult:
     """Run some Python with the folder `input_dir` on its path and `job` on its standard input.
 
     The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
+    Once `stop` is set, the run ends for the reason "interrupted".
     """
     with ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        stdin, stderr = stack.enter_context(_as_file(job)), stack.enter_context(_as_file(b""))
+        scratch = str(input_dir)  # without a jail, a folder to write in; with one it has its own
+        if not jailed:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(dir=input_dir.parent))
+        stdin = stack.enter_context(_as_file(job)) if isinstance(job, bytes) else job
+        stderr = stack.enter_context(_as_file(b""))
         bounds = limits.memory, limits.processes, limits.processors
         group = stack.enter_context(ControlGroup(control_groups.available(), *bounds))
         command = [sys.executable, "-c", code]
@@ -236,7 +250,7 @@ def run(code: str, job: bytes, input_dir: Path, limits: Limits, jailed: bool = T
             bufsize=0,
         )
         with _killed_on_exit(program):
-            output, stop_reason = _watch(program, limits, group)
+            output, stop_reason = _watch(program, limits, group, stop or threading.Event())
         stderr.seek(0)
         return RunResult(output, stop_reason, stderr.read(4000).decode(errors="replace").strip())
 
@@ -283,8 +297,10 @@ def process_tree(root: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _watch(program: subprocess.Popen, limits: Limits, group: ControlGroup) -> tuple[bytes, str]:
-    """Read the output until the program ends or a limit is reached."""
+def _watch(
+    program: subprocess.Popen, limits: Limits, group: ControlGroup, stop: threading.Event
+) -> tuple[bytes, str]:
+    """Read the output until the program ends, a limit is reached, or `stop` is set."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
     assert program.stdout is not None  # `run` has asked for a pipe
     pipe = program.stdout
@@ -302,8 +318,8 @@ def _watch(program: subprocess.Popen, limits: Limits, group: ControlGroup) -> tu
         reader.join(0.25)
         if len(output) > limits.output:
             return bytes(output[: limits.output]), "output"
-        if time.monotonic() > deadline:
-            return bytes(output), "time"
+        if time.monotonic() > deadline or stop.is_set():
+            return bytes(output), "interrupted" if stop.is_set() else "time"
         if group.ran_out_of_memory() or _memory(root, limits.memory) > limits.memory:
             return bytes(output), "memory"
         if not reader.is_alive():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ FILENAME = "marks.csv"
 RIGHT = "ok"  # the one status that earns points
 MISSING = "missing"  # the status where nothing was handed in
 UNREADABLE = "unreadable"  # the status where what was handed in cannot be read
+NOTHING_TO_JUDGE = (MISSING, UNREADABLE)
 OPTIONAL = {"findings", "reason", "signature"}  # columns that a report can do without
 
 
@@ -48,14 +50,15 @@ def score(status: str, maximum: float) -> float:
     return maximum if status == RIGHT else 0
 
 
-def write(marks: Iterable[Mark], path: Path) -> None:
-    """Write a table of marks."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(Mark._fields)
-        for mark in marks:
-            points = {"points": f"{mark.points:g}", "maximum": f"{mark.maximum:g}"}
-            table.writerow((mark._asdict() | points).values())
+def as_csv(marks: Iterable[Mark]) -> str:
+    """Return a table of marks as text."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(Mark._fields)
+    for mark in marks:
+        points = {"points": f"{mark.points:g}", "maximum": f"{mark.maximum:g}"}
+        table.writerow((mark._asdict() | points).values())
+    return text.getvalue()
 
 
 def read(path: Path) -> list[Mark]:

@@ -34,6 +34,19 @@ WORKER_MODULES = (
     "syscall_filter.py",
     "worker.py",
 )  # of marking/
+READER_FILES = (
+    "__init__.py",
+    "cells.py",
+    "errors.py",
+    "workbooks.py",
+    "marking/__init__.py",
+    "marking/cell_dependencies.py",
+    "marking/control_groups.py",
+    "marking/exercise_cells.py",
+    "marking/jail.py",
+    "marking/notebook_reader.py",
+    "marking/syscall_filter.py",
+)  # what looks through a notebook
 LEFT_OUT = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
 HEADER = '"""A stand-in: nothing is judged here."""\n'
 
@@ -94,7 +107,21 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
     fonts.mkdir()
     for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
         shutil.copy(file, fonts)
-    for path in (folder, *folder.rglob("*")):  # root's jail reads it as another user
+    _make_readable(folder)
+
+
+def write_reader(folder: Path) -> None:
+    """Write into a folder what `course_utils.marking.notebook_reader` needs in the jail."""
+    for name in READER_FILES:
+        target = folder / "course_utils" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PACKAGE / name, target)
+    _make_readable(folder)
+
+
+def _make_readable(folder: Path) -> None:
+    """Let others read a folder, and all in it: root's jail does so as another user."""
+    for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 

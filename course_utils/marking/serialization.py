@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -17,6 +18,12 @@ from course_utils.judging.observation import Other, Stopped
 
 LENGTH_BYTES = 8  # bytes that tell a message's length
 MAX_ELEMENTS = 1_000_000  # of one array; larger ones only leave their shape
+MAX_TEXT = (
+    2_000_000  # bytes of JSON in one message; as Python's objects they take thirty times that
+)
+MAX_TEXTS = 4_000_000  # bytes of JSON in all messages of a stream
+DAMAGED = "damaged"  # the one field of what stands for a damaged message
+TOO_LARGE = "What your answer gives is too large to be compared."
 SENT_AS_FLOAT32 = {"bfloat16": torch.bfloat16}  # NumPy has no such type: it travels as float32
 
 
@@ -24,6 +31,9 @@ def pack(fields: dict) -> bytes:
     """Turn a dictionary of observations (frozen), numbers and text into a message."""
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps(_to_json(fields, arrays))
+    if len(text) > MAX_TEXT:  # such as a list of a million numbers
+        arrays, known = {}, {key: fields[key] for key in fields.keys() & {"number"}}
+        text = json.dumps(known | {"status": "error", "message": TOO_LARGE})
     arrays["text"] = np.frombuffer(text.encode(), np.uint8)
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **arrays)
@@ -62,54 +72,59 @@ def _pack_array(value: object, arrays: dict[str, np.ndarray]) -> list:
     return [kind, name]
 
 
-def unpack(stream: bytes, max_bytes: int) -> list[dict]:
-    """Read the messages at the beginning of a stream; what is damaged ends the list.
+def unpack(stream: bytes) -> Iterator[dict]:
+    """Read the messages at the beginning of a stream; what is damaged ends it, and is told.
 
-    Parameters
-    ----------
-    stream : bytes from a jail
-    max_bytes : bytes that one message may hold once it is unpacked
+    What they hold once they are unpacked is bounded by the stream's own length: nothing in it is
+    compressed, and no part of it counts twice.
     """
-    messages, start = [], 0
+    start, texts = 0, MAX_TEXTS
     while len(stream) >= start + LENGTH_BYTES:
         end = start + LENGTH_BYTES + int.from_bytes(stream[start : start + LENGTH_BYTES], "big")
         if len(stream) < end:
             break
         try:
-            messages.append(_read(stream[start + LENGTH_BYTES : end], max_bytes))
+            fields, length = _read(stream[start + LENGTH_BYTES : end], texts)
         except Exception:  # whatever a reader of damaged files may raise
+            yield {DAMAGED: True}
             break
-        start = end
-    return messages
+        start, texts = end, texts - length
+        yield fields
 
 
-def _read(message: bytes, max_bytes: int) -> dict:
+def _read(message: bytes, max_text: int) -> tuple[dict, int]:
+    """Return a message's fields, and the length of its text."""
     with zipfile.ZipFile(io.BytesIO(message)) as archive:
         sizes = [member.file_size for member in archive.infolist()]
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
-    if sum(sizes) > max_bytes:
-        raise ValueError("too large")
+    if sum(sizes) > len(message):
+        raise ValueError("parts that overlap")
     with np.load(io.BytesIO(message), allow_pickle=False) as arrays:
-        fields = json.loads(arrays["text"].tobytes())
-        return {key: _from_json(part, arrays, depth=8) for key, part in fields.items()}
+        text = arrays["text"].tobytes()
+        if len(text) > min(max_text, MAX_TEXT):
+            raise ValueError("too much text")
+        fields, unread = json.loads(text), {*arrays.files}
+        read = {key: _from_json(part, arrays, unread, depth=8) for key, part in fields.items()}
+        return read, len(text)
 
 
-def _from_json(part: object, arrays, depth: int) -> object:
+def _from_json(part: object, arrays, unread: set[str], depth: int) -> object:
     if depth == 0:
         raise ValueError("nested too deeply")
     if isinstance(part, dict):
-        return {key: _from_json(entry, arrays, depth - 1) for key, entry in part.items()}
+        return {key: _from_json(entry, arrays, unread, depth - 1) for key, entry in part.items()}
     if not isinstance(part, list):
         return part
     kind, *rest = part
     if kind in ("list", "tuple"):
-        values = [_from_json(entry, arrays, depth - 1) for entry in rest]
+        values = [_from_json(entry, arrays, unread, depth - 1) for entry in rest]
         return tuple(values) if kind == "tuple" else values
     if kind == "Stopped":
         return Stopped(*(str(words)[:500] for words in rest))
     if kind == "Other":
         return Other(str(rest[0])[:100])
+    unread.remove(rest[0])  # one that is named many times would take its memory as often
     return _unpack_array(kind, arrays[rest[0]])
 
 

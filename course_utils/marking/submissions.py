@@ -1,151 +1,307 @@
-"""Students' notebooks: where they lie, how they are read, and which cells belong to an exercise."""
+"""Students' submissions: where they lie, and how nbgrader is to see them."""
 
 from __future__ import annotations
 
 import copy
-import json
+import itertools
+import os
 import re
+from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+from nbformat.v4 import new_code_cell
 
 from course_utils.errors import UserError
 from course_utils.exercise import Exercise
-from course_utils.marking import assignment
-from course_utils.marking.assignment import exercises_in, grade_id
-from course_utils.workbooks import exercise_number
+from course_utils.marking import assignment, marks
+from course_utils.marking.assignment import exercises_in
+from course_utils.marking.exercise_cells import ROLES, grade_id, is_exercise_cell, last_position
+from course_utils.marking.reading import Contents, NotebookReader, UnreadableError
 
-MAX_BYTES = 50 * 2**20  # of a notebook, pictures included
-ROLES = ("exercise", "check")
-DEFINES = r"^(?:async +)?(?:def|class) +{name}\b|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
-CHECKS = r"\b{name}\.check\("
 LAYOUT = "STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, such as ada/02/02_convolution.ipynb"
+MOST_FILES = 2000  # looked at in one student's folder, and of these the newest
+MOST_NOTEBOOKS = 40  # are looked into
+SNIFFED = 256  # bytes at the beginning of a file that tell whether it may be a notebook
+SKIPPED = (".ipynb_checkpoints", "__MACOSX")
+NAME_LENGTH = 100  # bytes of a student's name for nbgrader
 
 
 class Submission(NamedTuple):
-    """One student's notebook for one assignment."""
+    """One student's notebook for one assignment, or why there is none.
+
+    Attributes
+    ----------
+    student : as the folder is named
+    assignment : such as "02"
+    path : the notebook; None where there is none that can be marked
+    problem : why there is none, in words for the student
+    status : "missing" or "unreadable" where there is a problem
+    digest : of the notebook
+    others : notebooks of the same assignment that are older or emptier, below the folder
+    """
 
     student: str
     assignment: str
+    path: Path | None
+    problem: str = ""
+    status: str = ""
+    digest: str = ""
+    others: tuple[str, ...] = ()
+
+
+class Candidate(NamedTuple):
+    """A file that may be a notebook, and what it holds or why it cannot be read."""
+
     path: Path
+    modified: float
+    contents: Contents | None
+    problem: str = ""
 
 
-class UnreadableError(UserError):
-    """A submission that is no notebook; the message says why."""
+class Collection(NamedTuple):
+    """What was handed in: the submissions, and lines on what the tutor should know of them."""
+
+    submissions: list[Submission]
+    notes: list[str]
+
+    def summary(self) -> str:
+        """Say how many students there are, and of how many a notebook was found."""
+        students = {submission.student for submission in self.submissions}
+        found = {submission.student for submission in self.submissions if submission.path}
+        look = {s.student for s in self.submissions if s.problem or s.others}
+        return f"{len(students)} students, {len(found)} found, {len(look)} to look at"
 
 
-def find(folder: Path) -> list[Submission]:
+def find(
+    folder: Path,
+    reader: NotebookReader,
+    names: Iterable[str] = (),
+    jobs: int = 2,
+    skip: Path | None = None,
+) -> Collection:
     """Find the submissions in a folder, or in the folder `submitted` of a course.
 
-    Beside nbgrader's layout, STUDENT/NOTEBOOK.ipynb is understood for the core workbooks, and an
-    assignment's folder may be named in any way in which a workbook is: "2", "02 further".
+    A notebook is known by the exercises it holds, whatever it or its folder is called. Of several
+    the newest with an answer is taken. Every student's folder gives a submission for each
+    assignment that the class has handed in.
+
+    Parameters
+    ----------
+    folder : of one folder for each student
+    reader : of all assignments
+    names : the assignments wanted; none means those that are there
+    jobs : notebooks that are looked into at a time
+    skip : a folder that is none of a student's, such as that of the marks
 
     Raises
     ------
     UserError
-        If there are none; the message shows the layout.
+        If there is no submission; the message shows the layout.
     """
     folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    assignments = assignment.assignments()
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    submissions = []
-    for student in sorted(path for path in folder.iterdir() if path.is_dir()):
-        spellings = sorted(student.iterdir(), key=lambda path: path.name in assignments)
-        folders = {
-            assignment.normalize(path.name): path for path in spellings
-        }  # the exact one wins
-        for name, workbook in assignments.items():
-            flat = student / workbook.name
-            if name in folders and folders[name].is_dir():
-                path = folders[name] / workbook.name
-                submissions.append(Submission(student.name, name, path))
-            elif flat.is_file() and "-" not in name:  # a further part bears the core's file name
-                submissions.append(Submission(student.name, name, flat))
-    if not submissions:
+    places = [path for path in sorted(folder.iterdir()) if _is_folder(path) and path != skip]
+    students = {_readable_name(path): path for path in places}
+    with ThreadPoolExecutor(jobs) as pool:
+        candidates = dict(
+            zip(
+                students, pool.map(lambda p: _candidates(p, reader), students.values()), strict=True
+            )
+        )
+    choices = {student: _choose(found, reader.lessons) for student, found in candidates.items()}
+    wanted = [*names] or _class_assignments(students, candidates, choices)
+    submissions = [
+        _submission(student, name, place, candidates[student], choices[student])
+        for student, place in students.items()
+        for name in dict.fromkeys([*wanted, *([] if names else choices[student])])
+    ]
+    if not any(candidates.values()):
         raise UserError(
             f"There are no submissions in {folder}. They lie in {LAYOUT}; the assignments are "
-            f"{', '.join(assignments)}."
+            f"{', '.join(reader.lessons)}."
         )
-    return submissions
+    notes = [
+        f"{s.student}, {s.assignment}: {_relative(s.path, students[s.student])} is marked, not "
+        f"{', '.join(s.others)}"
+        for s in submissions
+        if s.path and s.others
+    ]
+    return Collection(sorted(submissions), notes)
 
 
-def read(path: Path) -> list[NotebookNode]:
-    """Read the cells of a student's notebook: see `parse_cells`.
+def _is_folder(path: Path) -> bool:
+    """Whether a path may be a student's folder; also a link in place of one."""
+    is_folder = path.is_dir() or (path.is_symlink() and not path.exists())
+    return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
 
-    Raises
-    ------
-    UnreadableError
-        If it is missing, a link, too large, or no notebook.
-    """
-    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
-        raise UnreadableError(f"{path.name} is a link to another place, not a notebook.")
-    if not path.is_file():
-        raise UnreadableError(f"There is no {path.name} in the submission.")
-    if path.stat().st_size > MAX_BYTES:
-        raise UnreadableError(f"{path.name} is larger than {MAX_BYTES // 2**20} MB.")
+
+def _readable_name(path: Path) -> str:
+    """Return a folder's name as text that every file can hold."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
+def _relative(path: Path, place: Path) -> str:
+    return path.relative_to(place).as_posix()
+
+
+def _candidates(student: Path, reader: NotebookReader) -> list[Candidate]:
+    """List what may be a notebook in a student's folder, the newest first."""
+    files = sorted(_files(student), key=lambda pair: -pair[1])[:MOST_NOTEBOOKS]
+    candidates = []
+    for path, modified in files:
+        try:
+            candidates.append(Candidate(path, modified, reader.recognize(path)))
+        except UnreadableError as error:
+            if ".ipynb" in path.name or path.is_dir() or path.is_symlink():
+                candidates.append(Candidate(path, modified, None, str(error)))
+    return candidates
+
+
+def _files(student: Path) -> Iterable[tuple[Path, float]]:
+    """Yield (path, time of its last change) of what may be a notebook; no link is followed."""
+    number, places = 0, [student]
+    while places:
+        place = places.pop()
+        entries = [] if place.is_symlink() else _entries(place)
+        if entries is None or place.is_symlink():
+            yield place, 0.0
+        for entry in entries or []:
+            number += 1
+            if number > MOST_FILES:
+                return
+            if entry.name in SKIPPED or entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                places.append(Path(entry.path))
+            elif ".ipynb" in entry.name or _looks_like_json(entry):
+                yield Path(entry.path), entry.stat(follow_symlinks=False).st_mtime
+
+
+def _entries(place: Path) -> list[os.DirEntry] | None:
+    """List what is in a folder; None where it cannot be opened."""
     try:
-        return parse_cells(path.read_text("utf-8"))
-    except (UnreadableError, UnicodeDecodeError):
-        raise UnreadableError(f"{path.name} is damaged, or not a notebook of format 4.") from None
+        with os.scandir(place) as entries:
+            return sorted(itertools.islice(entries, MOST_FILES + 1), key=lambda entry: entry.name)
+    except OSError:
+        return None
 
 
-def parse_cells(text: str) -> list[NotebookNode]:
-    """Make the cells of a notebook anew: source, tags and nbgrader's name; no output, no id.
-
-    Raises
-    ------
-    UnreadableError
-        If the text is no notebook of format 4.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        raise UnreadableError("it is damaged: no JSON") from None
-    try:
-        if content["nbformat"] == 4:
-            return [_cell(cell) for cell in content["cells"]]
-    except (TypeError, KeyError, AttributeError):  # anything may stand where a cell is expected
-        pass
-    raise UnreadableError("it is not a notebook of format 4")
-
-
-def _cell(cell: dict) -> NotebookNode:
-    source, metadata = "".join(cell["source"]), cell.get("metadata") or {}
-    make = {"code": new_code_cell, "raw": new_raw_cell}.get(cell["cell_type"], new_markdown_cell)
-    tags = [tag for tag in metadata.get("tags") or [] if isinstance(tag, str)]
-    nbgrader = metadata.get("nbgrader")
-    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    graded = {"nbgrader": {"grade_id": name}} if isinstance(name, str) else {}
-    return make(source, metadata={"tags": tags} | graded)
-
-
-def is_exercise_cell(cell: NotebookNode, role: str, exercise: Exercise) -> bool:
-    """Whether a cell is an exercise's "exercise" or "check": by its name, its tags or its code."""
-    if cell.cell_type != "code":
+def _looks_like_json(entry: os.DirEntry) -> bool:
+    """Whether a file without a notebook's name may hold one: it was renamed, or saved as text."""
+    if not entry.is_file(follow_symlinks=False):
         return False
-    if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id(role, exercise.number):
-        return True
-    if exercise_number(cell, role) == exercise.number:
-        return True
-    pattern = DEFINES if role == "exercise" else CHECKS
-    return re.search(pattern.format(name=exercise.name), cell.source, re.MULTILINE) is not None
+    try:
+        with open(entry.path, "rb") as file:
+            return file.read(SNIFFED).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    except OSError:
+        return False
 
 
-def grading_position(cells: list[NotebookNode], exercise: Exercise) -> int:
-    """Where an exercise is judged: after the last cell that belongs to it, else after all."""
-    last = _last_position(cells, exercise, ROLES)
-    return len(cells) - 1 if last is None else last
+def _choose(candidates: list[Candidate], lessons: dict[str, dict]) -> dict[str, list[Candidate]]:
+    """Assignment → the notebooks that hold its exercises, the one to be marked first.
+
+    That is the newest; but one with an answer comes before those without, and one with half of the
+    exercises before what a student may have tried out beside it.
+    """
+    ranked: dict[str, list[tuple[tuple, Candidate]]] = {}
+    for candidate in candidates:
+        counts = candidate.contents.counts if candidate.contents else {}
+        name = max(counts, key=lambda name: counts[name][0], default="")
+        held, answered = counts.get(name, (0, 0))
+        if held:
+            is_whole = 2 * held >= len(lessons[name]["exercises"])
+            rank = (answered > 0, is_whole, candidate.modified, answered, held)
+            ranked.setdefault(name, []).append((rank, candidate))
+    for pairs in ranked.values():
+        pairs.sort(key=lambda pair: pair[0], reverse=True)
+    return {name: [candidate for _, candidate in ranked[name]] for name in sorted(ranked)}
 
 
-def _last_position(cells: list[NotebookNode], exercise: Exercise, roles: tuple) -> int | None:
-    for i in reversed(range(len(cells))):
-        if any(is_exercise_cell(cells[i], role, exercise) for role in roles):
-            return i
-    return None
+def _class_assignments(
+    students: dict[str, Path], candidates: dict[str, list[Candidate]], choices: dict[str, dict]
+) -> list[str]:
+    """Return the assignments of which every student gets a row.
+
+    A stray notebook of another workbook is its student's alone: it does not make all others miss
+    an assignment that nobody set.
+    """
+    times: Counter[str] = Counter()
+    for student, place in students.items():
+        names = {*choices[student]}
+        if not place.is_symlink():  # a folder named so is a word on what was set
+            names |= {_named_after(Path(entry), place) for entry in _entries(place) or []}
+        names |= {_named_after(candidate.path, place) for candidate in candidates[student]}
+        times.update(names - {""})
+    most = max(times.values(), default=0)
+    return sorted(name for name, n in times.items() if n == most or 3 * n > len(students))
+
+
+@cache
+def _known_assignments() -> dict[str, Path]:
+    return assignment.assignments()
+
+
+def _named_after(path: Path, place: Path) -> str:
+    """Return the assignment that a path in a student's folder is named after, or ""."""
+    known, parts = _known_assignments(), path.relative_to(place).parts
+    for part in parts:
+        if (name := assignment.normalize(part)) in known:
+            return name
+    if not parts:
+        return ""
+    is_further = any("further" in part.lower() for part in parts)
+    for name, workbook in known.items():
+        if parts[-1].startswith(workbook.stem) and is_further == ("-" in name):
+            return name
+    return ""
+
+
+def _submission(
+    student: str, name: str, place: Path, candidates: list[Candidate], chosen: dict
+) -> Submission:
+    """Return what a student has handed in for an assignment."""
+    if name in chosen:
+        first, *others = chosen[name]
+        relative = tuple(_relative(candidate.path, place) for candidate in others)
+        digest = first.contents.digest if first.contents else ""
+        return Submission(student, name, first.path, digest=digest, others=relative)
+    problems = [c.problem for c in candidates if c.problem and _may_be(c.path, place, name)]
+    if not chosen:  # nothing of this student's is known, so anything may have been meant
+        strange = [c.path.name for c in candidates if c.contents]
+        problems += [f"{file} holds none of the exercises." for file in strange]
+    if problems:
+        return Submission(student, name, None, " ".join(problems[:3]), marks.UNREADABLE)
+    return Submission(student, name, None, "Nothing was handed in.", marks.MISSING)
+
+
+def _may_be(path: Path, place: Path, name: str) -> bool:
+    return _named_after(path, place) in ("", name)
+
+
+def nbgrader_id(student: str) -> str:
+    """Return a student's name as nbgrader can use it, which takes some signs for patterns.
+
+    Examples
+    --------
+    >>> nbgrader_id("Zoë O'Hara"), nbgrader_id("[glob]*"), nbgrader_id("--help")
+    ("Zoë O'Hara", '~5Bglob~5D~2A', '~2D-help')
+    """
+    kept = re.sub(r"[^\w .@',_-]|^[-. ]|[. ]$", _escape, student)
+    if len(kept.encode()) <= NAME_LENGTH:
+        return kept
+    cut = kept.encode()[:NAME_LENGTH].decode(errors="ignore")
+    return f"{cut}~{sha256(student.encode()).hexdigest()[:8]}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"~{byte:02X}" for byte in match[0].encode())
 
 
 def restore_grade_cells(cells: list[NotebookNode], source: NotebookNode) -> list[NotebookNode]:
@@ -153,24 +309,36 @@ def restore_grade_cells(cells: list[NotebookNode], source: NotebookNode) -> list
 
     Parameters
     ----------
-    cells : a student's, from `parse_cells`
+    cells : a student's, from a `NotebookReader`
     source : the assignment, as `assignment.source_notebook` makes it
     """
     graded = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
     exercises, restored = exercises_in(source).values(), []
-    positions = {exercise: _last_position(cells, exercise, ROLES[:1]) for exercise in exercises}
+    positions = {exercise: last_position(cells, exercise, ROLES[:1]) for exercise in exercises}
+    given = {cell.source for cell in source.cells if cell.cell_type == "markdown"}
     for i, cell in enumerate(cells):
         if not _is_only_check(cell, exercises):
-            cell = copy.deepcopy(cell)
-            cell.metadata.pop("nbgrader", None)
-            restored.append(cell)
+            restored.append(_harmless(cell, given))
             answered = [exercise for exercise in exercises if positions[exercise] == i]
-            restored += [_mark_as_answer(cell, exercise, graded) for exercise in answered]
+            restored += [_mark_as_answer(restored[-1], exercise, graded) for exercise in answered]
     for exercise in exercises:
         if positions[exercise] is None:
             restored.append(new_code_cell(exercise.stub_source()))
             restored.append(_mark_as_answer(restored[-1], exercise, graded))
     return restored
+
+
+def _harmless(cell: NotebookNode, given: set[str]) -> NotebookNode:
+    """Return a copy of a cell that a browser may show.
+
+    formgrader renders Markdown and raw cells as they are, scripts included. Code it escapes, so
+    what a student wrote besides becomes comments.
+    """
+    if cell.cell_type == "code" or (cell.cell_type == "markdown" and cell.source in given):
+        cell = copy.deepcopy(cell)
+        cell.metadata.pop("nbgrader", None)
+        return cell
+    return new_code_cell("\n".join(f"# {line}".rstrip() for line in cell.source.splitlines()))
 
 
 def _mark_as_answer(cell: NotebookNode, exercise: Exercise, graded: dict) -> NotebookNode:

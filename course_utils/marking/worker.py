@@ -114,18 +114,23 @@ def main() -> None:
     os.write(out, serialization.pack({"ready": True}))
     for descriptor in (0, 1, 2):
         os.dup2(devnull, descriptor)
-    for kind, content in job.steps:
+    for i, (kind, content) in enumerate(job.steps):
         if kind == "run":
+            _send(out, serialization.pack({"step": i}))  # should this one be the last
             _run_cell(shell, content, job.limits.cell)
-            message = None
+            message = b""
         else:
             guard.restore()
             message = serialization.pack(_observe(exercises[content], shell.user_ns))
         if os.getpid() != pid:  # a process that a cell has forked goes no further
             os._exit(0)
-        while message:
-            message = message[os.write(out, message) :]
+        _send(out, message)
     os._exit(0)  # whatever threads and exit handlers are left
+
+
+def _send(out: int, message: bytes) -> None:
+    while message:
+        message = message[os.write(out, message) :]
 
 
 def _shell():

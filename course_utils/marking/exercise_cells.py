@@ -1,0 +1,58 @@
+"""Which cells of a notebook belong to an exercise; a cell may be nbformat's or a plain `Cell`.
+
+Only the standard library is needed here: students' notebooks are looked through in the jail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_utils.workbooks import exercise_number
+
+if TYPE_CHECKING:
+    from course_utils.exercise import Exercise
+    from course_utils.marking.notebook_reader import Asked
+
+ROLES = ("exercise", "check")
+DEFINES = r"^(?:async +)?(?:def|class) +{name}\b|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
+CHECKS = r"\b{name}\.check\("
+
+
+def grade_id(role: str, number: str) -> str:
+    """Return the name by which nbgrader knows an exercise's cell ("exercise" or "check")."""
+    return f"{role}-{number.replace('.', '-')}"
+
+
+def is_labelled(cell: Any, role: str, exercise: Exercise | Asked) -> bool:
+    """Whether a cell is an exercise's "exercise" or "check" by nbgrader's name or its tags."""
+    if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id(role, exercise.number):
+        return True
+    return exercise_number(cell, role) == exercise.number
+
+
+def is_exercise_cell(cell: Any, role: str, exercise: Exercise | Asked) -> bool:
+    """Whether a cell is an exercise's "exercise" or "check": by its label or its code."""
+    if cell.cell_type != "code":
+        return False
+    if is_labelled(cell, role, exercise):
+        return True
+    if exercise.name not in cell.source:
+        return False
+    pattern = DEFINES if role == "exercise" else CHECKS
+    return re.search(pattern.format(name=exercise.name), cell.source, re.MULTILINE) is not None
+
+
+def last_position(cells: Sequence, exercise: Exercise | Asked, roles: Sequence[str]) -> int | None:
+    """Where the last cell of an exercise stands; None if there is none."""
+    for i in reversed(range(len(cells))):
+        if any(is_exercise_cell(cells[i], role, exercise) for role in roles):
+            return i
+    return None
+
+
+def grading_position(cells: Sequence, exercise: Exercise | Asked) -> int:
+    """Where an exercise is judged: after the last cell that belongs to it, else after all."""
+    last = last_position(cells, exercise, ROLES)
+    return len(cells) - 1 if last is None else last

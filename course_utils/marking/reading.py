@@ -1,0 +1,175 @@
+"""Read students' notebooks without parsing anything of theirs here: `NotebookReader`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+
+from course_utils.errors import UserError
+from course_utils.marking import assignment, jail, notebook_reader, redacted_package
+from course_utils.marking.notebook_reader import LIMITS, MAX_BYTES, MEGABYTE
+
+START_READER = "from course_utils.marking import notebook_reader; notebook_reader.main({!r}, {!r})"
+MAKE_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+STOPPED = {
+    "time": f"takes more than {LIMITS.seconds:g} s to be read",
+    "memory": f"takes more than {LIMITS.memory // 2**30} GB to be read",
+    "output": "holds too much",
+}
+
+
+class UnreadableError(UserError):
+    """A submission that is no notebook; the message says why."""
+
+
+class Contents(NamedTuple):
+    """What a file is: its digest, and by assignment how many exercises it holds and answers."""
+
+    digest: str
+    counts: dict[str, tuple[int, int]]
+
+
+class Reading(NamedTuple):
+    """A student's notebook, read for one assignment.
+
+    Attributes
+    ----------
+    digest : of the file
+    cells : made anew, without outputs
+    runs : whether each cell has to run
+    positions : number of an exercise → where it is judged
+    remarks : number of an exercise → why its own cell gives no answer, or ""
+    """
+
+    digest: str
+    cells: list[NotebookNode]
+    runs: list[bool]
+    positions: dict[str, int]
+    remarks: dict[str, str]
+
+
+class NotebookReader:
+    """Reads notebooks in a jail of their own; a context manager that threads may share.
+
+    Parameters
+    ----------
+    lessons : assignment → an entry of `notebook_reader.as_lesson`
+    jailed : False reads in a process without a jail, with the same limits
+    folder : where its files are kept meanwhile
+
+    Raises
+    ------
+    jail.JailError
+        On entering, if there is no jail here.
+    """
+
+    def __init__(self, lessons: dict[str, dict], jailed: bool = True, folder: Path | None = None):
+        self.lessons, self.jailed, self.parent = lessons, jailed, folder
+
+    def __enter__(self) -> NotebookReader:
+        if self.jailed:
+            jail.check()
+        self.folder = tempfile.TemporaryDirectory(prefix="course-reader-", dir=self.parent)
+        place = Path(self.folder.name)
+        (place / notebook_reader.LESSONS).write_text(json.dumps(self.lessons), "utf-8")
+        redacted_package.write_reader(place)
+        try:
+            self.recognize(b'{"nbformat": 4, "cells": []}')
+        except UnreadableError as error:
+            self.folder.cleanup()
+            raise jail.JailError(f"Python does not start in the jail: {error}") from None
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.folder.cleanup()
+
+    def recognize(self, source: Path | bytes) -> Contents:
+        """Return what a notebook holds.
+
+        Raises
+        ------
+        UnreadableError
+            If it is a link, too large, or no notebook.
+        """
+        (first, *_) = self._stages(source, "")
+        return Contents(first["digest"], {n: (c[0], c[1]) for n, c in first["counts"].items()})
+
+    def read(self, source: Path | bytes, name: str) -> Reading:
+        """Return a notebook as the assignment of this name.
+
+        Raises
+        ------
+        UnreadableError
+            As `recognize` does.
+        """
+        first, *later = self._stages(source, name)
+        if not later:
+            raise UnreadableError(f"{_name(source)} ends whatever reads it.")
+        second, third = later[0], later[1] if later[1:] else {}
+        cells = [_cell(*cell) for cell in second["cells"]]
+        code = [cell.cell_type == "code" for cell in cells]
+        runs = third.get("runs", code)  # where telling takes too long, all cells run
+        return Reading(first["digest"], cells, runs, second["positions"], second["remarks"])
+
+    def _stages(self, source: Path | bytes, name: str) -> list[dict]:
+        code = START_READER.format(name, self.jailed)
+        with ExitStack() as stack:
+            job: bytes | BinaryIO
+            if isinstance(source, bytes):
+                job = source
+            else:
+                job = stack.enter_context(open(_open_regular(source), "rb"))
+            result = jail.run(code, job, Path(self.folder.name), LIMITS, self.jailed)
+        complete = result.output.rpartition(b"\n")[0]
+        stages = [json.loads(line) for line in complete.split(b"\n") if line]
+        if not stages:
+            why = STOPPED.get(result.stop_reason, "ends whatever reads it")
+            raise UnreadableError(f"{_name(source)} {why}.")
+        if "problem" in stages[0]:
+            raise UnreadableError(f"{_name(source)} {stages[0]['problem']}.")
+        return stages
+
+
+def lessons_of(names: Iterable[str]) -> dict[str, dict]:
+    """Return what a reader has to know of assignments."""
+    lessons = {}
+    for name in names:
+        notebook = assignment.lesson(assignment.find_workbook(name))
+        exercises = assignment.exercises_in(notebook).values()
+        lessons[name] = notebook_reader.as_lesson(notebook.cells, exercises)
+    return lessons
+
+
+def _name(source: Path | bytes) -> str:
+    return source.name if isinstance(source, Path) else "The notebook"
+
+
+def _open_regular(path: Path) -> int:
+    """Open a file that is what it seems to be: no link, no pipe, not too large."""
+    if path.is_symlink():
+        raise UnreadableError(f"{path.name} is a link to another place, not a notebook.")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnreadableError(f"{path.name} cannot be opened ({error.strerror}).") from None
+    status = os.fstat(descriptor)
+    why = "is not a file" if not stat.S_ISREG(status.st_mode) else ""
+    if status.st_size > MAX_BYTES:
+        why = f"is larger than {MAX_BYTES // MEGABYTE} MB"
+    if why:
+        os.close(descriptor)
+        raise UnreadableError(f"{path.name} {why}.")
+    return descriptor
+
+
+def _cell(kind: str, source: str, metadata: dict) -> NotebookNode:
+    return MAKE_CELL[kind](source, metadata=metadata)
