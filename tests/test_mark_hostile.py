@@ -120,13 +120,13 @@ STUDENTS = {
     # what the jail sends
     "array for status": Planned(beside("code", STATUS), "error", "cannot be read"),
     "one array often": Planned(beside("code", REPEATED), "error", "spoiled"),
-    "many lists": Planned(beside("code", NESTS), "error", "cannot be read"),
+    "many lists": Planned(beside("code", NESTS), "error", "spoiled"),
     "flood": Planned(beside("code", FLOOD), "limit", "wrote too much"),
     # what an answer does
     "leaves": Planned(beside("code", "import os; os._exit(0)"), "error", "ended Python"),
     "raises": Planned({FILE: notebook(("code", "pixels = (28"))}, "error", "SyntaxError"),
     "imports": Planned(
-        {FILE: notebook(("code", "from helpers import pixels"))}, "error", "No module"
+        {FILE: notebook(("code", "from helpers import pixels"), GOOD[1])}, "error", "No module"
     ),
     "text": Planned({FILE: notebook(("markdown", "pixels = 784"), GOOD[1])}, "error", "Markdown"),
     "other name": Planned(
@@ -252,12 +252,12 @@ def test_first_line_counts_students(batch):
 
 def test_last_line_says_whom_to_look_at(batch):
     *_, last, _ = batch.printed.splitlines()
-    problems = [*("link", "pipe", "twice", "flood", "leaves", "one array often")]
+    problems = [*("link", "pipe", "twice", "flood", "leaves", "one array often", "many lists")]
     problems += [n for n, planned in STUDENTS.items() if planned.status in marks.NOTHING_TO_JUDGE]
     assert last.startswith(f"{len(problems)} to look at: ")
     for student in problems:
         assert f"{student}, 00 (" in last
-    assert batch.printed.isprintable() or "\x1b" not in batch.printed
+    assert "\x1b" not in batch.printed
 
 
 def test_resumed_marking_judges_nothing_twice(batch):

@@ -143,8 +143,9 @@ class SubmissionGrader:
         status = Status.LIMIT if limit else Status.ERROR
         verdicts = {}
         for number in reading.positions:
-            if message := messages.get(number):
-                verdicts[number] = self._verdict(number, message, reading.remarks[number])
+            if number in messages:
+                remark = reading.remarks[number]
+                verdicts[number] = self._verdict(number, messages[number], remark)
             else:
                 verdicts[number] = Verdict(status, self.exercises[number].heading, words)
         return verdicts
