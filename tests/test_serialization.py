@@ -117,9 +117,11 @@ def overlapping():
 HOSTILE = {
     "objects to unpickle": with_objects(),
     "a bomb": npz({"observations": 1}, np.savez_compressed, a=np.zeros(10**7)),
-    "an array named twice": npz({"observations": [["ndarray", "0"]] * 2}, **{"0": np.ones(9)}),
+    "an array named twice": npz(
+        {"observations": ["list", *[["ndarray", "0"]] * 2]}, **{"0": np.ones(9)}
+    ),
     "parts that overlap": overlapping(),
-    "too much text": npz({"observations": ["list", *[{}] * 700_000]}),
+    "too much text": npz({"observations": ["list", *[{}] * 40_000]}),
     "a huge shape": of_huge_shape(),
     "a deep nest": nested(100),
     "a deeper nest": nested(900),
@@ -156,10 +158,10 @@ def test_damaged_stream_never_raises():
 
 
 def test_texts_of_stream_are_bounded():
-    message = npz({"observations": "x" * 1_500_000})
-    assert unpacked(message * 5)[2:] == [{"damaged": True}]
+    message = npz({"observations": "x" * 90_000})
+    assert unpacked(message * 20)[11:] == [{"damaged": True}]
 
 
 def test_too_long_text_is_said():
-    (read,) = unpacked(serialization.pack({"number": "2.1", "observations": [0.123456789] * 10**6}))
+    (read,) = unpacked(serialization.pack({"number": "2.1", "observations": [0.123456789] * 10**4}))
     assert read == {"number": "2.1", "status": "error", "message": serialization.TOO_LARGE}

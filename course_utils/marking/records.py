@@ -7,6 +7,7 @@ of its own, which the next one removes.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -69,6 +70,7 @@ class Marking:
         self.is_new = not settings.exists()
         if self.is_new and not (self.work.is_dir() and [*self.folder.iterdir()] == [self.work]):
             ensure_empty_dir(folder)
+        self.lock = _locked(self.folder)
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
         if self.is_new:
@@ -115,6 +117,7 @@ class Marking:
     def close(self) -> None:
         """Remove what was only needed meanwhile."""
         shutil.rmtree(self.work, ignore_errors=True)
+        os.close(self.lock)
 
     def discard(self) -> None:
         """Remove the folder of a marking that could not begin."""
@@ -122,6 +125,17 @@ class Marking:
         if self.is_new:
             (self.folder / SETTINGS).unlink(missing_ok=True)
             self.folder.rmdir()
+
+
+def _locked(folder: Path) -> int:
+    """Open a folder so that no other marking works in it; the lock ends with this process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UserError(f"Another marking is at work in {folder}.") from None
+    return descriptor
 
 
 def identity_of(submission: Submission) -> str:

@@ -18,10 +18,8 @@ from course_utils.judging.observation import Other, Stopped
 
 LENGTH_BYTES = 8  # bytes that tell a message's length
 MAX_ELEMENTS = 1_000_000  # of one array; larger ones only leave their shape
-MAX_TEXT = (
-    2_000_000  # bytes of JSON in one message; as Python's objects they take thirty times that
-)
-MAX_TEXTS = 4_000_000  # bytes of JSON in all messages of a stream
+MAX_TEXT = 100_000  # bytes of JSON in one message: a hundred times what any right answer takes
+MAX_TEXTS = 1_000_000  # bytes of JSON in all messages of a stream
 DAMAGED = "damaged"  # the one field of what stands for a damaged message
 TOO_LARGE = "What your answer gives is too large to be compared."
 SENT_AS_FLOAT32 = {"bfloat16": torch.bfloat16}  # NumPy has no such type: it travels as float32
