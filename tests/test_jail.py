@@ -317,6 +317,13 @@ def test_run_stops_at_limit(input_dir, why, code, limits):
     assert time.monotonic() - started < 25
 
 
+def test_run_ends_when_it_is_told_to(input_dir):
+    stop = threading.Event()
+    threading.Timer(1, stop.set).start()
+    result = jail.run("while True: pass", b"", input_dir, SMALL, stop=stop)
+    assert result.stop_reason == "interrupted"
+
+
 def test_run_kills_fork_bomb(input_dir):
     code = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     family = psutil.Process()

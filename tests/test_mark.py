@@ -1,10 +1,12 @@
 """Marks come from comparing outside what a jail has only observed."""
 
+import contextlib
 import html
 import importlib.util
 import pickle
 import re
 import socket
+import threading
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from course_utils.exercises import all_exercises
 from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
 from course_utils.marking import (
+    gradebook,
     jail,
     mark,
     marks,
@@ -483,6 +486,52 @@ def test_forged_message_never_passes(said, number):
     verdict = SubmissionGrader([KNOWN[number]], seed=5)._verdict(number, said)
     assert verdict.status in ("error", "wrong", "type", "mistake", "todo")
     assert "✗" in str(verdict) or verdict.status == "todo"
+
+
+class Breaks:
+    """Stands for a reader and a grader of which one raises."""
+
+    def __init__(self, error):
+        self.error, self.stop = error, threading.Event()
+
+    def read(self, path, name):
+        raise self.error
+
+
+def judge_with(error, folder, *students):
+    """Judge submissions with a reader that raises; return the marking and its grader."""
+    marking, broken = Marking(folder, 1), Breaks(error)
+    marker = mark.Marker(marking, mark.Assignments({"00"}), broken, broken)
+    handed_in = [submissions.Submission(name, "00", Path("x"), digest="d") for name in students]
+    with contextlib.suppress(KeyboardInterrupt):
+        mark.judge_all(marker, handed_in, 1)
+    return marking, broken
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), ValueError("no <b>sense</b>")])
+def test_whatever_goes_wrong_is_one_row(tmp_path, error):
+    marking, _ = judge_with(error, tmp_path / "out", "ada", "bob")
+    for record in marking.records():
+        (row,) = record.marks
+        assert (row.status, row.points) == ("unreadable", 0)
+        assert f"{type(error).__name__}: no " in row.reason
+    page = marking.folder / "feedback" / "bob" / "00" / "00_start_here.html"
+    assert "It could not be marked" in page.read_text("utf-8")
+    assert "<b>" not in page.read_text("utf-8")
+
+
+def test_interrupted_marking_keeps_nothing_half(tmp_path):
+    marking, broken = judge_with(KeyboardInterrupt(), tmp_path / "out", "ada", "bob")
+    assert broken.stop.is_set()
+    assert [*marking.records()] == []
+
+
+def test_nbgrader_goes_on_after_one_it_cannot_take(tmp_path):
+    marking, _ = judge_with(ValueError("x"), tmp_path / "out", "ada", "bob", "eve")
+    (marking.folder / "submitted" / "bob" / "00" / "00_start_here.ipynb").write_text("{")
+    assert [record.student for record in gradebook.fill(marking)] == ["bob"]
+    with Gradebook(f"sqlite:///{marking.folder}/gradebook.db", "convolution") as book:
+        assert {s.student.id for s in book.assignment_submissions("00")} >= {"ada", "eve"}
 
 
 # The command --------------------------------------------------------------------------------------

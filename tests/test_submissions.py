@@ -141,7 +141,7 @@ def test_stray_notebook_is_its_students_alone(tmp_path, reader):
 def test_many_files_do_not_slow_find(tmp_path, reader, monkeypatch):
     monkeypatch.setattr(submissions, "MOST_NOTEBOOKS", 3)
     for i in range(9):
-        dated(put(tmp_path, "ada", f"{i}.ipynb", text=notebook() if i > 5 else "{"), i)
+        dated(put(tmp_path, "ada", f"{i}.ipynb", text=notebook() if i > 2 else "{"), i)
     (submission,) = submissions.find(tmp_path, reader).submissions
     assert submission.path == tmp_path / "ada" / "8.ipynb"
     assert submission.others == ("7.ipynb", "6.ipynb")
