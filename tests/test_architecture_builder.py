@@ -41,6 +41,18 @@ COUNTS = {
 }
 
 
+GRAY, COLOR = (1, 28, 28), (3, 32, 32)
+LEDGERS = {  # with the bytes of activations that do not work in place
+    "LeNet variant": (models.lenet(), GRAY, 0),
+    "MLPNet": (models.MLPNet(), GRAY, 0),
+    "workshop convnet": (models.workshop_convnet(), COLOR, 0),
+    "workshop MLP": (models.workshop_mlp(), COLOR, 0),
+    "MEML model 1": (models.meml_mlp(), GRAY, 4 * 100),  # its tanh
+    "MEML model 2": (models.meml_convnet(), GRAY, 0),
+    "Keras model": (models.keras_convnet(), GRAY, 0),
+}
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_lecture_parameter_counts(name):
     assert ArchitectureBuilder(name).numbers()["parameters"] == COUNTS[name]
@@ -53,6 +65,17 @@ def test_alexnet_equals_torchvision_ledger():
     assert numbers["multiply_adds"] == costs.multiply_adds
     assert numbers["rows"][numbers["most_parameters"]][0] == "dense1"
     assert numbers["rows"][numbers["most_multiply_adds"]][0] == "conv2"
+    assert numbers["rows"][numbers["most_memory"]][0] == "conv1"
+    assert costs.largest("memory").name == "features.0"
+    assert costs.memory - numbers["memory"] == 4 * 256 * 6 * 6  # the average pool to 6×6
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_memory_equals_ledgers(name):
+    model, shape, activation = LEDGERS[name]
+    figure, costs = ArchitectureBuilder(name).numbers(), ledger(model, shape)
+    assert costs.memory - activation == figure["memory"]
+    assert costs.largest("memory").memory == figure["rows"][figure["most_memory"]][-1]
 
 
 @st.composite

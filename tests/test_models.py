@@ -246,16 +246,14 @@ def test_meta_model_is_never_allocated():
 
 def test_ledger_text_is_marked_table():
     assert str(ledger(models.MLPNet(), (1, 28, 28))).splitlines() == [
-        "layer    type      output   parameters  share  multiply-adds  share  memory",
-        "input              1×28×28                                           3.1 kB",
+        "layer    type      output   parameters  share  multiply-adds  share    memory",
+        "input              1×28×28                                           ■ 3.1 kB",
         "flatten  function  784",
-        "fc0      Linear    256       ▲ 200,960  90.0%      ● 200,704  90.0%  1.0 kB",
-        "relu     function  256                                               1.0 kB",
-        "fc1      Linear    84           21,588   9.7%         21,504   9.6%   336 B",
-        "relu     function  84                                                 336 B",
-        "fc2      Linear    10              850   0.4%            840   0.4%    40 B",
-        "total                          223,398               223,048         5.9 kB",
-        "▲ most parameters   ● most multiply-adds",
+        "fc0      Linear    256       ▲ 200,960  90.0%      ● 200,704  90.0%    1.0 kB",
+        "fc1      Linear    84           21,588   9.7%         21,504   9.6%     336 B",
+        "fc2      Linear    10              850   0.4%            840   0.4%      40 B",
+        "total                          223,398               223,048           4.5 kB",
+        "▲ most parameters   ● most multiply-adds   ■ most memory",
     ]
     assert "buffers, not trained: 7" in str(ledger(nn.BatchNorm1d(3), (3,)))
 

@@ -63,12 +63,13 @@ const formatCost = (column, value) =>
 function summary(state, { parameters, multiply_adds, memory, ...most }) {
   const rows = rowsOf(state);
   const [costly, busy] = [rows[most.most_parameters], rows[most.most_multiply_adds]];
+  const large = rows[most.most_memory].name;
   const share = formatPercent(costly.parameters, parameters);
   const work = formatPercent(busy.multiply_adds, multiply_adds);
   return [
     `${formatWhole(parameters)} parameters, most in ${costly.name} (${share})`,
     `${formatWhole(multiply_adds)} multiply-adds, most in ${busy.name} (${work})`,
-    `${formatBytes(memory)} of outputs.`,
+    `${formatBytes(memory)} of outputs, most in ${large}.`,
   ].join("; ");
 }
 
@@ -216,7 +217,7 @@ function costCell(column, at) {
    * @param {boolean} isMost
    */
   const draw = (value, total, isMost) => {
-    setText(mark, isMost ? "▲●"[at] : "");
+    setText(mark, isMost ? "▲●■"[at] : "");
     setText(word, isMost ? " most" : "");
     setText(text, value ? formatCost(column, value) : "");
     bar.style.width = `${((100 * value) / total).toFixed(2)}%`;
@@ -239,7 +240,8 @@ function ledgerLine() {
     line.classList.toggle("course-here", isHere);
     setText(name, `${isHere ? "▸ " : ""}${row.name}`);
     setText(shape, row.shape.join("×"));
-    const most = [numbers.most_parameters, numbers.most_multiply_adds];
+    const { most_parameters, most_multiply_adds, most_memory } = numbers;
+    const most = [most_parameters, most_multiply_adds, most_memory];
     COLUMNS.forEach((column, i) => {
       costs[i].draw(row[column], numbers[column], at === most[i]);
     });

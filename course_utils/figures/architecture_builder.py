@@ -8,6 +8,7 @@ from torch import nn
 
 from course_utils.figures import Figure, check_index
 from course_utils.models import ledger, named_sequential
+from course_utils.models.costs import MARKS
 
 # One convolution: filters, kernel, stride, padding, then its pool's window (0: none) and stride.
 CONV = ("filters", "kernel", "stride", "padding", "pool", "pool stride")
@@ -138,7 +139,7 @@ class ArchitectureBuilder(Figure):
         return len(self.convolutions) + pools + heads + len(self.dense) + 1
 
     def layers(self) -> nn.Sequential:
-        """Build the network on the meta device; ReLUs, which cost nothing here, are left out."""
+        """Build the network on the meta device; ReLUs, which cost nothing in place, are left out."""
         layers: dict[str, nn.Module] = {}
         inputs, side = self.channels, self.size
         with torch.device("meta"):
@@ -169,8 +170,7 @@ class ArchitectureBuilder(Figure):
             "parameters": costs.parameters,
             "multiply_adds": costs.multiply_adds,
             "memory": costs.memory,
-            "most_parameters": costs.rows.index(costs.largest("parameters")),
-            "most_multiply_adds": costs.rows.index(costs.largest("multiply_adds")),
+            **{f"most_{name}": costs.rows.index(costs.largest(name)) for name in MARKS},
             "chosen": costs.rows[self.row].name,
         }
 

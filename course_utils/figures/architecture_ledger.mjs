@@ -158,6 +158,7 @@ export function numbers(state) {
     memory: totalOf("memory"),
     most_parameters: mostOf("parameters"),
     most_multiply_adds: mostOf("multiply_adds"),
+    most_memory: mostOf("memory"),
     chosen: rows[state.row].name,
   };
 }

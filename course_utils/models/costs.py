@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from course_utils import plotting  # noqa: F401  (its style)
 
 FUNCTION = "function"  # type of the rows of functions called between layers
-MARKS = {"parameters": "▲", "multiply_adds": "●"}  # beside the largest number of each
+MARKS = {"parameters": "▲", "multiply_adds": "●", "memory": "■"}  # beside the largest number of each
 
 
 class Row(NamedTuple):
@@ -122,8 +122,11 @@ class Ledger:
             for column, mark in MARKS.items():
                 value, total = getattr(row, column), getattr(self, column)
                 sign = f"{mark} " if value and row is self.largest(column) else ""
-                line += [f"{sign}{value:,}", f"{value / total:.1%}"] if value else ["", ""]
-            lines.append([*line, format_bytes(row.memory) if row.memory else ""])
+                if column == "memory":
+                    line.append(f"{sign}{format_bytes(value)}" if value else "")
+                else:
+                    line += [f"{sign}{value:,}", f"{value / total:.1%}"] if value else ["", ""]
+            lines.append(line)
         totals = [
             f"{self.parameters:,}",
             "",
@@ -135,7 +138,7 @@ class Ledger:
 
     def _legend(self) -> str:
         buffers = f"   buffers, not trained: {self.buffers:,}" if self.buffers else ""
-        return f"▲ most parameters   ● most multiply-adds{buffers}"
+        return f"▲ most parameters   ● most multiply-adds   ■ most memory{buffers}"
 
     def __str__(self) -> str:
         lines = self._lines()

@@ -83,9 +83,10 @@ def test_oversized_kernel_is_refused(figure):  # noqa: F811
 def test_largest_layers_are_marked(figure):  # noqa: F811
     rows = figure.root.locator("tbody tr")
     numbers = figure.read("numbers")
-    for sign, key in (("▲ most", "most_parameters"), ("● most", "most_multiply_adds")):
+    signs = {"▲ most": "parameters", "● most": "multiply_adds", "■ most": "memory"}
+    for sign, column in signs.items():
         marked = [i for i in range(rows.count()) if sign in rows.nth(i).inner_text()]
-        assert marked == [numbers[key]]
+        assert marked == [numbers[f"most_{column}"]]
     figure.press("ArrowDown")  # clears what another test was refused
     says = figure.root.locator(".course-status").inner_text()
     assert says.startswith("25,010 parameters, most in dense1 (86.3 %); 262,344 multiply-adds")
