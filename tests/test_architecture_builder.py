@@ -36,6 +36,7 @@ COUNTS = {
     "9×9, dense": 1_820,
     "9×9, three filters, pooled": 767,
     "9×9, three filters, no pool": 5_087,
+    "half the course's CNN": counted(models.course_convnet(width=8)),
     "AlexNet (torchvision)": 61_100_840,
     "AlexNet, global average": 2_726_696,
 }

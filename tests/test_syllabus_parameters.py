@@ -6,6 +6,7 @@ lecture's own formula gives beside the right one is computed too.
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -185,6 +186,99 @@ def test_one_hidden_unit_gives_rank_one():
 def test_depth_does_not_shrink_parameters():
     widths = [outputs for _, outputs, _ in ALEXNET]
     assert widths != sorted(widths, reverse=True)
+
+
+def local(places, outputs, k, inputs):
+    """A layer whose outputs see windows and share nothing."""
+    return places * outputs * (inputs * k * k + 1)
+
+
+def test_locality_and_sharing_save_apart():
+    counts = dense(3_072, 8 * 1_024), local(1_024, 8, 3, 3), conv(3, 8, 3)
+    assert counts == (25_174_016, 229_376, 224)
+    assert counts[1] / counts[2] > counts[0] / counts[1]
+    larger = dense(3 * 64**2, 8 * 64**2), local(64**2, 8, 3, 3), conv(3, 8, 3)
+    assert [after > before for before, after in zip(counts, larger, strict=True)] == [1, 1, 0]
+
+
+def test_local_layer_with_one_kernel_is_a_convolution():
+    layer = nn.Conv2d(3, 8, 3, padding=1).double()
+    images = torch.rand(2, 3, 6, 6, dtype=torch.float64)
+    windows = nn.functional.unfold(images, 3, padding=1)  # (N, 27, places)
+    weights = layer.weight.flatten(1).expand(36, 8, 27)  # one kernel for a place, all the same
+    outputs = torch.einsum("pow,nwp->nop", weights, windows) + layer.bias[:, None]
+    assert torch.allclose(outputs.view(2, 8, 6, 6), layer(images))
+
+
+def test_lenets_first_layer_three_ways():
+    assert side(28, (5, 1, 0)) == 24
+    counts = dense(784, 6 * 576), local(576, 6, 5, 1), conv(1, 6, 5)
+    assert counts == (2_712_960, 89_856, 156)
+
+
+def test_each_column_of_lenet_has_another_winner():
+    from course_utils import models
+
+    book = models.ledger(models.lenet(), (1, 28, 28))
+    shares = {
+        name: getattr(book.largest(name), name) / getattr(book, name)
+        for name in ("parameters", "multiply_adds", "memory")
+    }
+    assert [book.largest(name).name for name in shares] == ["dense1", "conv2", "conv1"]
+    assert [round(100 * share) for share in shares.values()] == [86, 59, 53]
+
+
+def test_convnets_do_more_work_with_fewer_parameters():
+    from course_utils import models
+
+    pairs = [
+        (models.workshop_convnet(), models.workshop_mlp(), (3, 32, 32), 7),
+        (models.meml_convnet(), models.meml_mlp(), (1, 28, 28), 33),
+    ]
+    for convnet, fully, shape, factor in pairs:
+        small, large = (models.ledger(model, shape) for model in (convnet, fully))
+        assert round(large.parameters / small.parameters) == factor
+        assert small.multiply_adds > large.multiply_adds
+
+
+def notebook_functions(*ids):
+    """What some cells of the workbook define."""
+    from course_utils.workbooks import select_workbooks
+
+    cells = json.loads(select_workbooks(["04"], further=False)[0].read_text("utf-8"))["cells"]
+    namespace = {"torch": torch, "nn": nn}
+    for cell in cells:
+        if cell["id"] in ids:
+            exec("".join(cell["source"]), namespace)
+    return namespace
+
+
+def test_dense_layers_take_more_time_than_work():
+    """Thresholds only: the shares depend on the machine."""
+    names = notebook_functions("def-milliseconds", "def-alexnet-times")
+    milliseconds, dense_milliseconds = names["milliseconds"], names["dense_milliseconds"]
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.device("meta"):
+            features = torchvision.models.alexnet().features
+        features = names["fill"](features)
+        shares = {}
+        for images in (1, 8):
+            in_dense = dense_milliseconds(images)
+            in_conv = milliseconds(features, torch.rand(images, 3, 224, 224))
+            shares[images] = in_dense / (in_dense + in_conv)
+    finally:
+        torch.set_num_threads(cores)
+    assert shares[1] > 2 * 0.082
+    assert shares[8] < shares[1]
+
+
+def test_global_average_is_one_number_per_map():
+    maps = torch.rand(2, 256, 6, 6)
+    means = nn.AdaptiveAvgPool2d(1)(maps)
+    assert means.shape == (2, 256, 1, 1)
+    assert torch.allclose(means.flatten(1), maps.mean((2, 3)))
 
 
 # Further ------------------------------------------------------------------------------------------

@@ -1,16 +1,17 @@
 """Exercises of workbook 04: counting parameters."""
 
-import copy
-
 import torch
 from torch import nn
 
-from course_utils.exercise import exercise, mistake
+from course_utils.exercise import exercise
+from course_utils.exercises import budget_runs
+from course_utils.exercises.head_mistakes import HEAD, is_a_small_head, observe_head
 from course_utils.exercises.parameters_counting import COUNT_PARAMETERS, count_parameters_with
 from course_utils.exercises.parameters_mistakes import (
     CONV_AND_POOL,
     FIRST_DENSE,
     FLAT_SIZE,
+    THREE_LAYERS,
     WITHOUT_POOL,
 )
 
@@ -44,7 +45,7 @@ def first_dense():
 @exercise(
     "4.2",
     "A convolution and its pool",
-    minutes=4,
+    minutes=3,
     kind="value",
     oracle=lambda: (_numbers_in(nn.Conv2d(6, 16, 5)), _numbers_in(nn.MaxPool2d(2))),
     parts=("convolution", "pool"),
@@ -73,7 +74,7 @@ def _flat_by_torch():
 @exercise(
     "4.3",
     "What arrives at the dense layer",
-    minutes=4,
+    minutes=3,
     kind="value",
     oracle=_flat_by_torch,
     formula="maps * (((side - k1 + 1) // pool1 - k2 + 1) // pool2) ** 2",
@@ -102,7 +103,7 @@ def _larson(padding):
 @exercise(
     "4.4",
     "Leave out the pool",
-    minutes=5,
+    minutes=4,
     kind="value",
     oracle=lambda: (_larson("same"), _larson("valid")),
     parts=("same", "valid"),
@@ -157,7 +158,7 @@ def _stacks(rng):
 @exercise(
     "4.5",
     "Write count_parameters",
-    minutes=8,
+    minutes=6,
     oracle=_by_torch,
     cases=_stacks,
     switches=count_parameters_with,
@@ -183,159 +184,15 @@ def count_parameters(layers):
 
 
 # --- 4.6 ----------------------------------------------------------------------------------------
-FEATURES = 2_469_696  # parameters of AlexNet's convolutions in torchvision
-LIMIT = 3_000_000
-MAPS = 256
-
-
-def _first_weights(head):
-    """(type, shape of the weights) of the head's first layer that has any; ("", ()) if none."""
-    for layer in head.modules():
-        weight = getattr(layer, "weight", None)
-        if isinstance(weight, nn.Parameter) and weight.ndim > 1:
-            return type(layer).__name__, tuple(weight.shape)
-    return "", ()
-
-
-def _is_lazy(head):
-    return any(isinstance(p, nn.parameter.UninitializedParameter) for p in head.parameters())
-
-
-def _observe_head(build, case):
-    """What is seen of a head on maps of one shape: sizes, and whether it tells the maps apart."""
-    make = (lambda: build) if isinstance(build, nn.Module) else build
-    with torch.device("meta"):  # allocates nothing, however large it is
-        head = make()
-    if not isinstance(head, nn.Module):
-        return None if head is None else {"type": type(head).__name__}
-    maps = torch.rand(case)
-    if _is_lazy(head):  # a lazy layer has its sizes after the first call
-        head = copy.deepcopy(make())
-        head(maps)
-    seen = {"parameters in all": FEATURES + _numbers_in(head), "images": case[0]}
-    seen["first layer"], seen["its weights"] = _first_weights(head)
-    if seen["parameters in all"] >= 10 * LIMIT:  # do not allocate what is far too large
-        return seen
-    with torch.no_grad():
-        head = copy.deepcopy(make()).eval()  # a network made outside stays as it is
-        scores = head(maps)
-        swapped = head(maps.flip(1))
-    seen["shape of the scores"] = tuple(scores.shape)
-    seen["tells maps apart"] = not torch.allclose(scores, swapped, atol=1e-6)
-    return seen
-
-
-def _is_a_small_head(seen, *case):
-    fits = seen["parameters in all"] < LIMIT and seen["shape of the scores"] == (case[0], 1000)
-    return fits and seen["tells maps apart"] is True
-
-
-def _too_large(seen, layer):
-    return seen["parameters in all"] >= LIMIT and seen["first layer"] == layer
-
-
 @exercise(
     "4.6",
     "Shrink AlexNet's head",
-    minutes=8,
-    cases=lambda rng: [(1, MAPS, 6, 6), (2, MAPS, 6, 6), (3, MAPS, 6, 6)],
-    observe=_observe_head,
-    accept=_is_a_small_head,
+    minutes=6,
+    cases=lambda rng: [(1, 256, 6, 6), (2, 256, 6, 6), (3, 256, 6, 6)],
+    observe=observe_head,
+    accept=is_a_small_head,
     argument_names=("images", "maps", "rows", "columns"),
-    mistakes={
-        "too-large-places": mistake(
-            "The network has more than 3 million parameters in all. Your first dense layer has "
-            "more than 256 inputs, so it sees several places of every map: average each map to "
-            "one number first.",
-            when=lambda seen: _too_large(seen, "Linear") and seen["its weights"][1] > MAPS,
-            example=lambda: nn.Sequential(nn.Flatten(), nn.Linear(256 * 6 * 6, 1000)),
-        ),
-        "too-large-hidden": mistake(
-            "The network has more than 3 million parameters in all, although every map comes in "
-            "as one number. The hidden layers cost too much: leave them out, or make them narrow.",
-            when=lambda seen: _too_large(seen, "Linear") and seen["its weights"][1] == MAPS,
-            example=lambda: nn.Sequential(
-                *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 4096), nn.ReLU()],
-                nn.Linear(4096, 1000),
-            ),
-        ),
-        "too-large-kernel": mistake(
-            "The network has more than 3 million parameters in all. Your convolution has a whole "
-            "kernel of weights for every map and filter; a 1×1 kernel, or a dense layer behind an "
-            "average, needs one.",
-            when=lambda seen: _too_large(seen, "Conv2d") and seen["its weights"][-1] > 1,
-            example=lambda: nn.Sequential(
-                nn.Conv2d(256, 1000, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-            ),
-        ),
-        "too-large": mistake(
-            "The network has more than 3 million parameters in all. "
-            "Count your layers one by one: which of them costs most?",
-            when=lambda seen: seen["parameters in all"] >= LIMIT,
-            example=lambda: nn.Sequential(
-                *[nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()],
-                nn.Linear(1000, 1000),
-            ),
-        ),
-        "no-module": mistake(
-            "Your function returns something other than a module. "
-            "Put the layers into nn.Sequential(…), one after the other, and return that.",
-            when=lambda seen: "type" in seen,
-            example=lambda: (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000)),
-        ),
-        "nothing-to-learn": mistake(
-            "There is nothing to learn in your head. "
-            "Scores need weights: a dense layer from the averages to the classes.",
-            when=lambda seen: seen["parameters in all"] == FEATURES,
-            example=lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9)),
-        ),
-        "batch-of-one-squeezed": mistake(
-            "With a single image your head loses the axis of the images, as squeeze() and "
-            "flatten(0) do. Use flatten(1), which keeps the first axis.",
-            when=lambda seen: seen["shape of the scores"] == (1000,) and seen["images"] == 1,
-            example=lambda: _Squeezing(),
-        ),
-        "images-averaged": mistake(
-            "Your head gives one set of 1,000 scores for the whole batch: the axis of the images "
-            "is gone. Average over rows and columns only, axes 2 and 3.",
-            when=lambda seen: seen["shape of the scores"] == (1000,),
-            example=lambda: _MeanOver((0, 2, 3)),
-        ),
-        "another-number-of-scores": mistake(
-            "Your head gives another number of scores than 1,000 for each image. "
-            "The last layer has one output for each class.",
-            when=lambda seen: (
-                seen["shape of the scores"] != (seen["images"], 1000)
-                and seen["shape of the scores"][:-1] == (seen["images"],)
-            ),
-            example=lambda: nn.Sequential(
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10)
-            ),
-        ),
-        "another-shape": mistake(
-            "The scores have another shape than (N, 1000). Flatten after averaging, "
-            "and end with one score for each class.",
-            when=lambda seen: seen["shape of the scores"] != (seen["images"], 1000),
-            example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
-        ),
-        "maps-averaged": mistake(
-            "Your head cannot tell the 256 maps apart: you averaged over them. "
-            "Average over rows and columns only.",
-            when=lambda seen: seen["tells maps apart"] is False,
-            example=lambda: _MeanOver(1, 36),
-        ),
-        "not-flattened": mistake(
-            "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
-            "flatten them, and give the dense layer 256 inputs.",
-            lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000)),
-        ),
-        "features-in-head": mistake(
-            "The first convolution in your head does not take 256 channels, as the convolutions "
-            "of the network itself do not. The head gets their maps, (N, 256, 6, 6), and holds "
-            "only what comes behind them.",
-            lambda: nn.Sequential(nn.Conv2d(3, 64, 11, device="meta"), nn.Flatten()),
-        ),
-    },
+    mistakes=HEAD,
     hints=[
         "How many numbers arrive at the first dense layer now, and how many would arrive "
         "if each of the 256 maps were one number?",
@@ -348,24 +205,77 @@ def small_head():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000))
 
 
-class _MeanOver(nn.Module):
-    """Averages over the wrong axes before its dense layer."""
-
-    def __init__(self, axes, inputs=MAPS):
-        super().__init__()
-        self.axes, self.dense = axes, nn.Linear(inputs, 1000)
-
-    def forward(self, maps):
-        mean = maps.mean(self.axes)
-        return self.dense(mean.flatten(1) if mean.ndim > 1 else mean)
+# --- 4.11 ---------------------------------------------------------------------------------------
+def _three_layers_by_torch():
+    convolution = nn.Conv2d(1, 6, 5)
+    places = convolution(torch.zeros(1, 1, 28, 28))[0, 0].numel()
+    with torch.device("meta"):
+        dense = nn.Linear(28 * 28, 6 * places)
+    return _numbers_in(dense), places * _numbers_in(convolution), _numbers_in(convolution)
 
 
-class _Squeezing(nn.Module):
-    """Drops the axis of the images where there is one image."""
+@exercise(
+    "4.11",
+    "Dense, local, shared",
+    minutes=4,
+    kind="value",
+    oracle=_three_layers_by_torch,
+    parts=("dense", "local", "shared"),
+    formula=(
+        "filters * (side - k + 1) ** 2 * (inputs * side ** 2 + 1)",
+        "filters * (side - k + 1) ** 2 * (inputs * k ** 2 + 1)",
+        "filters * (inputs * k ** 2 + 1)",
+    ),
+    quantities={"filters": 6, "side": 28, "k": 5, "inputs": 1},
+    mistakes=THREE_LAYERS,
+    hints=[
+        "How many outputs does the layer have in all? There are six maps of 24 rows of 24.",
+        "How many numbers does a single output see, in each of the three layers? "
+        "It has a weight for each of them, and a bias.",
+        "Dense: 6 · 24 · 24 outputs with 28 · 28 weights and a bias each.",
+    ],
+)
+def three_layers():
+    """Parameters of LeNet's conv1 as a dense layer, as a local layer, and as it is."""
+    return 6 * 24 * 24 * (28 * 28 + 1), 6 * 24 * 24 * (5 * 5 + 1), 6 * (5 * 5 + 1)
 
-    def __init__(self):
-        super().__init__()
-        self.dense = nn.Linear(MAPS, 1000)
 
-    def forward(self, maps):
-        return self.dense(nn.functional.avg_pool2d(maps, 6).squeeze())
+# --- 4.12 ---------------------------------------------------------------------------------------
+@exercise(
+    "4.12",
+    "Two networks on a budget",
+    minutes=6,
+    kind="value",
+    observe=budget_runs.observe_runs,
+    accept=budget_runs.reaches_goals,
+    mistakes=budget_runs.RUNS,
+    exempt={"shifted": "a hundredth more reaches the goals as well"},
+    hints=[
+        "Goal 1: the dense layer holds most parameters. "
+        "What would make fewer numbers arrive there?",
+        "Goal 2: the first convolution works at 32 × 32 places. How could it work at fewer?",
+        "Stride 2 and a pool in the first convolution; then one more convolution and a pool.",
+    ],
+)
+def on_budget():
+    """Two of `board.runs`: one that reaches goal 1, and one that reaches goal 2."""
+    return (
+        {
+            "convolutions": [[8, 3, 1, 1, 2, 2], [12, 3, 1, 1, 2, 2], [16, 3, 1, 1, 2, 2]],
+            "dense": [],
+            "head": "flatten",
+            "bias": True,
+            "parameters": 5_414,
+            "multiply_adds": 555_520,
+            "accuracy": 85.8,
+        },
+        {
+            "convolutions": [[7, 3, 2, 1, 2, 2], [20, 3, 1, 1, 2, 2]],
+            "dense": [],
+            "head": "flatten",
+            "bias": True,
+            "parameters": 4_686,
+            "multiply_adds": 132_224,
+            "accuracy": 78.5,
+        },
+    )

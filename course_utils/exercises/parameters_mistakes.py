@@ -338,3 +338,58 @@ WITHOUT_POOL = {
         (SAME, SAME),
     ),
 }
+
+# --- 4.11 ---------------------------------------------------------------------------------------
+PLACES, PIXELS, WINDOW = 24 * 24, 28 * 28, 5 * 5
+
+
+def _three(outputs: int = 6 * PLACES, dense: int = PIXELS + 1, local: int = WINDOW + 1):
+    """(dense, local, shared) from the number of outputs and the numbers that each owns."""
+    return outputs * dense, outputs * local, 6 * local
+
+
+THREE_LAYERS = {
+    "no-biases": mistake(
+        "You counted the weights only. Every output of the first two layers has a bias of its "
+        "own, and every filter of the third.",
+        _three(dense=PIXELS, local=WINDOW),
+    ),
+    "bias-for-each-map": mistake(
+        "You gave the dense and the local layer one bias for each map. Without sharing every "
+        "output has its own.",
+        (6 * PLACES * PIXELS + 6, 6 * PLACES * WINDOW + 6, 6 * (WINDOW + 1)),
+    ),
+    "outputs-of-the-image": mistake(
+        "You counted 28 × 28 outputs for each map. Without padding a 5×5 window fits at "
+        "24 × 24 places.",
+        _three(6 * PIXELS),
+    ),
+    "one-map": mistake(
+        "You counted a single map. The layer makes six, each with weights of its own.",
+        (PLACES * (PIXELS + 1), PLACES * (WINDOW + 1), WINDOW + 1),
+    ),
+    "local-shares-between-maps": mistake(
+        "Your local layer has one window of weights for a place, used for all six maps. Every "
+        "output has its own, so multiply by the six maps as well.",
+        (6 * PLACES * (PIXELS + 1), PLACES * (WINDOW + 1), 6 * (WINDOW + 1)),
+    ),
+    "not-shared": mistake(
+        "Your shared layer still has a kernel for every place. One kernel serves a whole map, so "
+        "its places are not counted.",
+        (6 * PLACES * (PIXELS + 1), 6 * PLACES * (WINDOW + 1), 6 * PLACES * (WINDOW + 1)),
+    ),
+    "reversed": mistake(
+        "The three numbers stand in reverse order: dense first, then local, then shared.",
+        _three()[::-1],
+    ),
+    "dense-to-six": mistake(
+        "Your dense layer has six outputs. It should give as many numbers as the convolution: "
+        "six maps of 24 × 24.",
+        (6 * (PIXELS + 1), 6 * PLACES * (WINDOW + 1), 6 * (WINDOW + 1)),
+    ),
+    "example-of-the-text": mistake(
+        "These are the numbers of the layer in the text. Do the same for LeNet's first layer: "
+        "1×28×28 to 6×24×24, with 5×5 windows.",
+        (25_174_016, 229_376, 224),
+    ),
+}

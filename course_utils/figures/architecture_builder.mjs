@@ -16,6 +16,7 @@ import {
   rowsOf,
 } from "./architecture_ledger.mjs";
 import { courseFigure } from "./base.mjs";
+import { budgetBoard } from "./budget_chart.mjs";
 import { createElement, memoize, setText } from "./drawing.mjs";
 
 /** @typedef {import("./architecture_ledger.mjs").State} State */
@@ -290,14 +291,17 @@ function build(view) {
   const buttons = layerButtons(view);
   const ledger = ledgerTable(view);
   const formula = createElement("div", { class: "course-formula" });
+  const board = budgetBoard(view);
   view.stage.append(ledger.table);
-  view.root.prepend(controls);
+  const panels = createElement("div", { class: "course-panels" }, view.stage, board.box);
+  view.root.prepend(controls, panels);
   view.statusLine.before(formula, layer.box, buttons.box);
   return (state, numbers) => {
     const row = chosenRow(state);
     ledger.draw(state, numbers);
     layer.draw(row);
     buttons.draw(state);
+    board.draw(state, numbers.multiply_adds);
     setText(formula, rowFormula(row));
   };
 }
@@ -305,8 +309,8 @@ function build(view) {
 /** @type {import("./base.mjs").FigureSpec<State, Numbers>} */
 export const figure = {
   name: "architecture_builder",
-  traits: [...GEOMETRY, "row", "presets"],
-  large: ["presets"],
+  traits: [...GEOMETRY, "row", "presets", "board", "runs", "training"],
+  large: ["presets", "runs", "training"],
   limits: LIMITS,
   choices: { head: HEADS },
   label:

@@ -1,13 +1,16 @@
-"""Build an architecture and watch where its parameters and its work are (workbook 04)."""
+"""Build an architecture, see where its parameters and its work are, train it (workbook 04)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import traitlets
 from torch import nn
 
 from course_utils.figures import Figure, check_index
-from course_utils.models import ledger, named_sequential
+from course_utils.figures.budget_board import RECORDED, BoardTrainer, goals_reached
+from course_utils.models import Ledger, ledger, named_sequential
 from course_utils.models.costs import MARKS
 
 # One convolution: filters, kernel, stride, padding, then its pool's window (0: none) and stride.
@@ -55,6 +58,7 @@ PRESETS = {
     "9×9, dense": preset(1, 9, [], [20], bias=False),
     "9×9, three filters, pooled": preset(1, 9, [(3, 3, 1, 1, 3, 3)], [20], bias=False),
     "9×9, three filters, no pool": preset(1, 9, [(3, 3, 1, 1, 0, 3)], [20], bias=False),
+    "half the course's CNN": preset(3, 32, [(8, 5, 1, 2, 2, 2), (16, 5, 1, 2, 2, 2)], []),
     "AlexNet (torchvision)": preset(3, 224, ALEX, [4096, 4096], classes=1000),
     "AlexNet, global average": preset(3, 224, ALEX, [], classes=1000, head="global average"),
 }
@@ -74,6 +78,9 @@ class ArchitectureBuilder(Figure):
     head : "flatten" or "global average", what stands between maps and dense layers.
     bias : whether layers have biases.
     row : the line of the table that is chosen.
+    board : whether networks can be trained: each becomes a dot of accuracy against parameters.
+    runs : the trained networks, each with its numbers; those that come with the course first.
+    training : what the board does now, {"share": 0.4}, or has to say, {"note": "Cancelled"}.
 
     Raises
     ------
@@ -90,6 +97,9 @@ class ArchitectureBuilder(Figure):
     bias = traitlets.Bool(True).tag(sync=True)
     row = traitlets.Int(0, min=0).tag(sync=True)
     presets = traitlets.Dict(PRESETS, read_only=True).tag(sync=True)
+    board = traitlets.Bool(False).tag(sync=True)
+    runs = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)
+    training = traitlets.Dict(read_only=True).tag(sync=True)
 
     def __init__(self, architecture: str = "LeNet variant", **traits):
         if architecture not in PRESETS:
@@ -97,6 +107,25 @@ class ArchitectureBuilder(Figure):
                 f"no architecture {architecture!r}; available: {', '.join(PRESETS)}"
             )
         super().__init__(**PRESETS[architecture] | traits)
+        self.set_trait("runs", RECORDED)
+        self.trainer = BoardTrainer(self)
+        self.on_msg(self._follow_button)
+
+    def train(self) -> None:
+        """Train the network as it is, in the background; at the end it is one of `runs`."""
+        self.trainer.start()
+
+    def cancel(self) -> None:
+        """End the training that is going on; it makes no dot then."""
+        self.trainer.cancel()
+
+    def _follow_button(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        """Do what a button of the board asks for, with the network that the page shows."""
+        if content.get("action") == "cancel":
+            self.cancel()
+        elif content.get("action") == "train":
+            self.set(**{name: content[name] for name in GEOMETRY})
+            self.train()
 
     @traitlets.validate(*GEOMETRY)
     def _check_fit(self, proposal):
@@ -138,8 +167,11 @@ class ArchitectureBuilder(Figure):
         heads = 1 + (self.head == "global average")
         return len(self.convolutions) + pools + heads + len(self.dense) + 1
 
-    def layers(self) -> nn.Sequential:
-        """Build the network on the meta device; ReLUs, which cost nothing in place, are left out."""
+    def layers(self, activations: bool = False) -> nn.Sequential:
+        """Build the network on the meta device.
+
+        ReLUs, which cost nothing in place, are left out unless `activations` asks for them.
+        """
         layers: dict[str, nn.Module] = {}
         inputs, side = self.channels, self.size
         with torch.device("meta"):
@@ -149,6 +181,8 @@ class ArchitectureBuilder(Figure):
                     inputs, filters, kernel, stride, padding, bias=self.bias
                 )
                 side = (side + 2 * padding - kernel) // stride + 1
+                if activations:
+                    layers[f"relu{number}"] = nn.ReLU(inplace=True)
                 if pool:
                     layers[f"pool{number}"] = nn.MaxPool2d(pool, pool_stride)
                     side = (side - pool) // pool_stride + 1
@@ -158,13 +192,19 @@ class ArchitectureBuilder(Figure):
             layers["flatten"], inputs = nn.Flatten(), inputs * side * side
             for number, width in enumerate(self.dense, 1):
                 layers[f"dense{number}"] = nn.Linear(inputs, width, bias=self.bias)
+                if activations:
+                    layers[f"relu_dense{number}"] = nn.ReLU(inplace=True)
                 inputs = width
             layers["scores"] = nn.Linear(inputs, self.classes, bias=self.bias)
         return named_sequential(**layers)
 
+    def costs(self) -> Ledger:
+        """Count what the network costs, layer by layer."""
+        return ledger(self.layers(), (self.channels, self.size, self.size))
+
     def numbers(self) -> dict:
-        """Write the ledger's rows and totals, and which rows hold most."""
-        costs = ledger(self.layers(), (self.channels, self.size, self.size))
+        """Write the ledger's rows and totals, which rows hold most, and what the runs reached."""
+        costs = self.costs()
         return {
             "rows": [[row.name, row.type, list(row.shape or ()), *row[3:]] for row in costs.rows],
             "parameters": costs.parameters,
@@ -172,6 +212,7 @@ class ArchitectureBuilder(Figure):
             "memory": costs.memory,
             **{f"most_{name}": costs.rows.index(costs.largest(name)) for name in MARKS},
             "chosen": costs.rows[self.row].name,
+            "goals": [goals_reached(run) for run in self.runs] if self.board else [],
         }
 
     @classmethod

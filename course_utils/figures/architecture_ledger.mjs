@@ -1,5 +1,6 @@
 // The ledger of an architecture: what every layer costs.
 
+import { goalsReached } from "./budget_goals.mjs";
 import { clamp, memoize } from "./drawing.mjs";
 
 /** @typedef {[number, number, number, number, number, number]} Convolution  as in CONV */
@@ -16,6 +17,9 @@ import { clamp, memoize } from "./drawing.mjs";
  * @property {boolean} bias
  * @property {number} row
  * @property {Record<string, Partial<State>>} presets
+ * @property {boolean} board
+ * @property {import("./budget_goals.mjs").Run[]} runs
+ * @property {{share?: number, note?: string}} training
  */
 
 /**
@@ -160,6 +164,7 @@ export function numbers(state) {
     most_multiply_adds: mostOf("multiply_adds"),
     most_memory: mostOf("memory"),
     chosen: rows[state.row].name,
+    goals: state.board ? state.runs.map(goalsReached) : [],
   };
 }
 

@@ -12,6 +12,7 @@ import { clamp, createElement, formatNumber, setText } from "./drawing.mjs";
  * @property {(name: string) => any} get
  * @property {(name: string, value: unknown) => void} set
  * @property {() => void} save_changes
+ * @property {(content: Record<string, unknown>) => void} send  a message of the figure's own
  * @property {(event: string, listener: () => void) => void} on
  * @property {(event: string, listener: () => void) => void} off
  */

@@ -13,7 +13,11 @@ from matplotlib.figure import Figure
 from course_utils import plotting  # noqa: F401  (its style)
 
 FUNCTION = "function"  # type of the rows of functions called between layers
-MARKS = {"parameters": "▲", "multiply_adds": "●", "memory": "■"}  # beside the largest number of each
+MARKS = {
+    "parameters": "▲",
+    "multiply_adds": "●",
+    "memory": "■",
+}  # beside the largest number of each
 
 
 class Row(NamedTuple):

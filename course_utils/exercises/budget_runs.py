@@ -1,0 +1,168 @@
+"""Exercise 4.12: what is wrong with two runs of the budget board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course_utils.exercise import Mistake, mistake
+
+ACCURACY, PARAMETERS, OPENING_WORK = 75, 6_000, 1_443_840  # as on the board
+CHANNELS, SIDE, CLASSES = 3, 32, 10  # of its images
+LAYERS = ("convolutions", "dense", "head", "bias")
+ORDINALS = ("first", "second")
+
+
+def costs_of(run: dict[str, Any]) -> tuple[int, int]:
+    """(parameters, multiply-adds) of a run's network, counted from its layers."""
+    parameters = work = 0
+    inputs, side, bias = CHANNELS, SIDE, int(run["bias"])
+    for filters, kernel, stride, padding, pool, pool_stride in run["convolutions"]:
+        side = (side + 2 * padding - kernel) // stride + 1
+        weights = inputs * kernel**2
+        parameters, work = (
+            parameters + filters * (weights + bias),
+            work + filters * side**2 * weights,
+        )
+        side, inputs = (side - pool) // pool_stride + 1 if pool else side, filters
+    inputs *= 1 if run["head"] == "global average" else side**2
+    for width in (*run["dense"], CLASSES):
+        parameters, work, inputs = (
+            parameters + width * (inputs + bias),
+            work + width * inputs,
+            width,
+        )
+    return parameters, work
+
+
+def observe_runs(answer: Any, _case: Any) -> dict[str, Any]:
+    """Accuracy, parameters and work of both runs; only what they are where they are no runs."""
+    runs = list(answer) if isinstance(answer, tuple | list) else [answer]
+    names = {*LAYERS, "parameters", "multiply_adds", "accuracy"}
+    if len(runs) != 2 or not all(isinstance(run, dict) and names <= run.keys() for run in runs):
+        return {"not two runs": ", ".join(type(run).__name__ for run in runs[:3])}
+    observation: dict[str, Any] = {}
+    for ordinal, run in zip(ORDINALS, runs, strict=True):
+        parameters, work = costs_of(run)
+        observation |= {
+            f"{ordinal} run's accuracy": float(run["accuracy"]),
+            f"{ordinal} run's parameters": parameters,
+            f"{ordinal} run's multiply-adds": work,
+        }
+        if (run["parameters"], run["multiply_adds"]) != (parameters, work):
+            observation["numbers that do not fit the layers"] = ordinal
+    return observation
+
+
+def problem(observation: dict[str, Any]) -> str:
+    """The id of what is wrong; nothing if both goals are reached."""
+    for fact, name in (
+        ("not two runs", "no-runs"),
+        ("numbers that do not fit the layers", "changed-by-hand"),
+    ):
+        if fact in observation:
+            return name
+    first, second = (_misses(observation, ordinal) for ordinal in ORDINALS)
+    if max(observation[f"{ordinal} run's accuracy"] for ordinal in ORDINALS) <= 1:
+        return "share-for-percent"
+    if not first - {"too-much-work"} and second == {"too-much-work"}:
+        return "exchanged" if not first else "second-too-much-work"
+    if first - {"too-much-work"}:
+        both = {"inaccurate", "too-large"} <= first
+        return "first-misses-both" if both else f"first-{min(first - {'too-much-work'})}"
+    return f"second-{min(second)}" if second else ""
+
+
+def _misses(observation: dict[str, Any], ordinal: str) -> set[str]:
+    """Which limits of goal 2 a run misses; the first two are those of goal 1."""
+    accuracy, parameters, work = (
+        observation[f"{ordinal} run's {name}"]
+        for name in ("accuracy", "parameters", "multiply-adds")
+    )
+    limits = {
+        "inaccurate": accuracy <= ACCURACY,
+        "too-large": parameters >= PARAMETERS,
+        "too-much-work": 10 * work > OPENING_WORK,
+    }
+    return {name for name, is_missed in limits.items() if is_missed}
+
+
+def reaches_goals(observation: dict[str, Any]) -> bool:
+    """Whether the first run reaches goal 1 and the second goal 2."""
+    return problem(observation) == ""
+
+
+def make_run(*convolutions: list[int], accuracy: float, head: str = "flatten") -> dict[str, Any]:
+    """Write a run as the board does."""
+    run: dict[str, Any] = {"convolutions": [*convolutions], "dense": [], "head": head, "bias": True}
+    parameters, work = costs_of(run)
+    return run | {"parameters": parameters, "multiply_adds": work, "accuracy": accuracy}
+
+
+SMALL = make_run([8, 3, 1, 1, 2, 2], [12, 3, 1, 1, 2, 2], [16, 3, 1, 1, 2, 2], accuracy=85.8)
+QUICK = make_run([7, 3, 2, 1, 2, 2], [20, 3, 1, 1, 2, 2], accuracy=78.5)
+OPENING = make_run([8, 5, 1, 2, 2, 2], [16, 5, 1, 2, 2, 2], accuracy=83.5)
+AVERAGE = make_run([8, 5, 1, 2, 2, 2], [16, 5, 1, 2, 2, 2], accuracy=37.0, head="global average")
+POOR = make_run([8, 3, 2, 1, 0, 2], [10, 3, 2, 1, 0, 2], accuracy=56.0)  # large as well
+WIDE = make_run([8, 3, 2, 1, 2, 2], [16, 3, 1, 1, 0, 2], accuracy=76.3)  # quick, but large
+
+_WORDS: dict[str, tuple[str, Any]] = {
+    "no-runs": (
+        "Your answer is not two runs of the board. `board.runs[3]` shows the run of network 4, "
+        "with its layers and its numbers: copy one for each goal.",
+        (4, 5),
+    ),
+    "changed-by-hand": (
+        "The numbers of one run do not fit its layers, as if they had been changed by hand. "
+        "Copy the runs as they stand in `board.runs`.",
+        (SMALL | {"parameters": 100}, QUICK),
+    ),
+    "share-for-percent": (
+        "The accuracies of your runs are 1 or less. The board counts in percent, so take its runs "
+        "as they are.",
+        (SMALL | {"accuracy": 0.858}, QUICK | {"accuracy": 0.785}),
+    ),
+    "exchanged": (
+        "The two runs are exchanged: the second reaches goal 1, but it does more work than goal 2 "
+        "allows, and the first reaches both. Give the quick one last.",
+        (QUICK, SMALL),
+    ),
+    "first-misses-both": (
+        "Your first run misses both halves of goal 1: it is not above 75 %, and it has 6,000 "
+        "parameters or more. One more convolution with a pool makes the maps smaller before the "
+        "dense layer.",
+        (POOR, QUICK),
+    ),
+    "first-inaccurate": (
+        "Your first run is small enough, but its accuracy is not above 75 %. Keep some places of "
+        "the maps (flatten instead of a global average), or try more filters.",
+        (AVERAGE, QUICK),
+    ),
+    "first-too-large": (
+        "Your first run is good enough, but it has 6,000 parameters or more. Look at the line "
+        "with ▲: what would make fewer numbers arrive there?",
+        (OPENING, QUICK),
+    ),
+    "second-inaccurate": (
+        "The accuracy of your second run is not above 75 %, which goal 2 asks for as well. Spend "
+        "what is left of the parameters on filters behind the first pool.",
+        (SMALL, AVERAGE),
+    ),
+    "second-too-large": (
+        "Your second run has 6,000 parameters or more: goal 2 keeps the limit of goal 1. A pool "
+        "before the dense layer makes fewer numbers arrive there.",
+        (SMALL, WIDE),
+    ),
+    "second-too-much-work": (
+        "Your second run does too much work: a tenth of 1,443,840 is 144,384 multiply-adds. The "
+        "first convolution works at the most places, and a stride of 2 leaves it a quarter of "
+        "them.",
+        (SMALL, SMALL),
+    ),
+}
+
+
+def _mistake(name: str, words: str, example: Any) -> Mistake:
+    return mistake(words, when=lambda seen: problem(seen) == name, example=example)
+
+
+RUNS = {name: _mistake(name, *pair) for name, pair in _WORDS.items()}
