@@ -30,7 +30,7 @@ const GEOMETRY = ["size", "channels", "convolutions", "dense", "classes", "head"
 /** @type {import("./architecture_ledger.mjs").Convolution} */
 const NEW_CONV = [16, 3, 1, 1, 0, 2];
 const NEW_DENSE = 64;
-const WIDTHS = ["17%", "17%", "24%", "26%", "16%"]; // of the table's columns
+const WIDTHS = ["16%", "16%", "22%", "24%", "22%"]; // of the table's columns
 
 // ---------------------------------------------------------------------------------------- in words
 
@@ -293,9 +293,10 @@ function build(view) {
   const formula = createElement("div", { class: "course-formula" });
   const board = budgetBoard(view);
   view.stage.append(ledger.table);
-  const panels = createElement("div", { class: "course-panels" }, view.stage, board.box);
+  const parts = [view.stage, formula, layer.box, buttons.box];
+  const network = createElement("div", { class: "course-network" }, ...parts);
+  const panels = createElement("div", { class: "course-panels" }, network, board.box);
   view.root.prepend(controls, panels);
-  view.statusLine.before(formula, layer.box, buttons.box);
   return (state, numbers) => {
     const row = chosenRow(state);
     ledger.draw(state, numbers);

@@ -19,7 +19,7 @@ import { clamp, createElement, createSvg, createTitle, setText } from "./drawing
 const [WIDTH, HEIGHT] = [380, 250];
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 12, 10, 40]; // margins
 const [LOW, HIGH] = [2, 5.3]; // powers of ten of the parameters
-const PATIENCE = 3000; // ms for Python to answer
+const PATIENCE = 6000; // ms for Python to answer
 const SILENT =
   "Python does not answer: its kernel is busy, or this page has none. The dots are recorded runs.";
 
@@ -168,13 +168,14 @@ function runButtons(view) {
     if (shown === runs) return;
     shown = runs;
     const items = runs.map((run) => {
-      const words = `${runInWords(run)}${run.recorded ? ", recorded" : ""}`;
       const shape = Object.fromEntries(SHAPE.map((name) => [name, run[name]]));
-      return createElement(
-        "li",
-        {},
-        view.button(words, () => ({ ...shape, ...INPUT, row: 0 })),
-      );
+      const button = view.button(`${run.recorded ? "○" : "●"} ${runInWords(run)}`, () => ({
+        ...shape,
+        ...INPUT,
+        row: 0,
+      }));
+      if (run.recorded) button.setAttribute("aria-label", `${runInWords(run)}, recorded`);
+      return createElement("li", {}, button);
     });
     list.replaceChildren(...items);
   };

@@ -90,3 +90,48 @@ def test_largest_layers_are_marked(figure):  # noqa: F811
     figure.press("ArrowDown")  # clears what another test was refused
     says = figure.root.locator(".course-status").inner_text()
     assert says.startswith("25,010 parameters, most in dense1 (86.3 %); 262,344 multiply-adds")
+
+
+BOARD = "half the course's CNN"
+
+
+@BUILDER
+def test_board_trains_and_cancels(figure):  # noqa: F811
+    """One small network by keyboard: the kernel answers meanwhile, a dot comes, and it stays."""
+    root, line = figure.root, figure.root.locator(".course-board-line")
+    assert not root.locator(".course-board").is_visible()
+    figure.workbook.python(f"{figure.name}.set(board=True, classes=10)")
+    assert "3 channels of 32 × 32" in line.inner_text()
+    assert root.get_by_role("button", name="Train").is_disabled()
+    root.get_by_label("architecture", exact=True).select_option(BOARD)
+    figure.press("ArrowDown")
+    for label, value in [("filters", 2), ("kernel", 8), ("stride", 8), ("padding", 0)]:
+        fill(root, label, value)
+    runs = figure.python(f"len({figure.name}.runs)")
+    dots = root.locator(".course-dot")
+    before = dots.count()
+    train = root.get_by_role("button", name="Train")
+    train.focus()
+    figure.page.keyboard.press("Enter")
+    cancel = root.get_by_role("button", name="Cancel")
+    cancel.wait_for(timeout=60_000)
+    assert figure.python("1 + 1") == 2
+    cancel.press("Enter")
+    figure.page.wait_for_function(
+        "line => line.textContent === 'Cancelled: no dot.'", arg=line.element_handle()
+    )
+    assert figure.python(f"len({figure.name}.runs)") == runs
+    train.press("Enter")
+    figure.page.wait_for_function(
+        "line => line.textContent.startsWith('Network')",
+        arg=line.element_handle(),
+        timeout=120_000,
+    )
+    assert dots.count() == before + 1
+    run = figure.python(f"{figure.name}.runs[-1]")
+    assert f"{run['accuracy']:.1f} %" in line.inner_text()
+    assert figure.agrees()
+    recorded = root.get_by_role("button", name="109,050 parameters")
+    recorded.press("Enter")
+    assert figure.twin()["parameters"] == 109_050
+    assert figure.agrees()
