@@ -313,3 +313,65 @@ def test_where_low_rank_stops_saving():
     n, m = 9_216, 4_096
     assert math.floor(n * m / (n + m)) == 2_835
     assert round(100 * 256 * (n + m) / (n * m)) == 9
+
+
+def test_blocks_with_64_channels():
+    free = {"bias": 0}
+    plain = conv(64, 64, 3, **free)
+    separable = conv(1, 64, 3, **free) + conv(64, 64, 1, **free)
+    squeezed = conv(64, 16, 1, **free) + conv(16, 16, 3, **free) + conv(16, 64, 1, **free)
+    assert max(separable, squeezed) < 0.2 * plain
+    assert round(100 * (1 - 2 * plain / conv(64, 64, 5, **free))) == 28
+
+
+def famous(*names):
+    """Ledgers of networks of torchvision, on the meta device."""
+    from course_utils import models
+
+    with torch.device("meta"):
+        networks = [getattr(torchvision.models, name)() for name in names]
+    return [models.ledger(network, (3, 224, 224)) for network in networks]
+
+
+def test_famous_networks_have_published_parameters():
+    spelt = {"alexnet": "AlexNet", "vgg16": "VGG16", "resnet18": "ResNet18"}
+    for book, (name, weights) in zip(famous(*spelt), spelt.items(), strict=True):
+        meta = getattr(torchvision.models, f"{weights}_Weights").DEFAULT.meta
+        assert book.parameters == meta["num_params"], name
+        assert round(book.multiply_adds / 1e9, 3) == round(meta["_ops"], 3)
+
+
+def test_alexnet_has_more_weights_and_less_work_than_resnet():
+    alexnet, resnet = famous("alexnet", "resnet18")
+    assert 5 < alexnet.parameters / resnet.parameters < 5.5
+    assert alexnet.multiply_adds < resnet.multiply_adds / 2
+
+
+def test_resnet_work_is_level_and_parameters_grow():
+    (book,) = famous("resnet18")
+    stages = [
+        [row for row in book.rows if len(row.shape or ()) == 3 and row.shape[1] == side]
+        for side in (56, 28, 14, 7)
+    ]
+    work = [sum(row.multiply_adds for row in stage) for stage in stages]
+    weights = [sum(row.parameters for row in stage) for stage in stages]
+    assert max(work) < 1.15 * min(work)
+    assert weights == sorted(weights)
+    assert 0.65 < weights[-1] / book.parameters < 0.75
+
+
+def test_training_memory_by_batch():
+    def memory(book, images):
+        return 16 * book.parameters + images * book.memory
+
+    alexnet, resnet = famous("alexnet", "resnet18")
+    assert 4.5 < memory(alexnet, 1) / memory(resnet, 1) < 5.5
+    assert 2.5 < memory(resnet, 256) / memory(alexnet, 256) < 3.5
+    assert memory(resnet, 64) > memory(alexnet, 64)
+
+
+def test_further_fold_costs_six_or_doubles():
+    deep = [chain(1, *[2] * folds, 1) for folds in (6, 7, 8)]
+    wide = [chain(1, 2**folds - 1, 1) for folds in (6, 7, 8)]
+    assert deep == [37, 43, 49]
+    assert wide == [190, 382, 766]

@@ -1,0 +1,58 @@
+"""Parts of the further workbooks run alone: each after the opening cells only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from cell_runner import run_cell
+from matplotlib import pyplot as plt
+
+from course_utils.workbooks import NOTEBOOKS
+
+RUN_ALONE = ("04",)  # workbooks whose opening says that their parts do
+HEADING = re.compile(r"^## ([A-Z]) · ", re.MULTILINE)
+
+
+def parts_of(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """Code cells of the opening, and of each part by its letter."""
+    opening: list[str] = []
+    parts: dict[str, list[str]] = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts |= {letter: [] for letter in HEADING.findall(cell.source)}
+        else:
+            (parts[max(parts)] if parts else opening).append(cell.source)
+    return opening, parts
+
+
+def path_of(number: str) -> Path:
+    (path,) = (NOTEBOOKS / "further").glob(f"{number}_*.ipynb")
+    return path
+
+
+PARTS = [(number, part) for number in RUN_ALONE for part in parts_of(path_of(number))[1]]
+
+
+def run_part(number: str, part: str, first: int = 0) -> None:
+    """Run the opening cells, then a part from one of its cells on."""
+    opening, parts = parts_of(path_of(number))
+    namespace: dict = {"__name__": "__main__"}
+    for source in [*opening, *parts[part][first:]]:
+        run_cell(source, namespace)
+    plt.close("all")
+
+
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # Matplotlib's, for tensors, as in a kernel
+@pytest.mark.parametrize(("number", "part"), PARTS)
+def test_part_runs_after_opening_cells(number, part):
+    run_part(number, part)
+
+
+def test_part_that_needs_another_is_found():
+    with pytest.raises(NameError, match="conv_cost"):
+        run_part("04", "A", first=1)
