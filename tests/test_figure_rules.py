@@ -97,6 +97,7 @@ VALUES = {
     "dense": lambda draw: [draw.randint(0, 40) for _ in range(draw.randint(0, 4))],
     "bias": lambda draw: draw.random() < 0.5,
     "board": lambda draw: draw.random() < 0.5,
+    "gradients": lambda draw: draw.random() < 0.5,
     "start": lambda draw: [draw.uniform(-4, 4), draw.uniform(-4, 20)],
     "shown": lambda draw: draw.sample([*RUNNERS, "Muon"], draw.randint(0, 4)),
     "amounts": lambda draw: [draw.uniform(-4.2, 4.2) for _ in range(draw.choice([5, 6, 6, 6, 7]))],

@@ -10,6 +10,12 @@ from course_utils.exercises.pooling_mistakes import (
     POOLED_SIZE,
     SHIFTED_POOL,
 )
+from course_utils.exercises.pooling_shift_mistakes import (
+    GLOBAL_AVERAGE,
+    PERIODS,
+    averaged,
+    periods_by_torch,
+)
 from course_utils.exercises.pooling_windows import MAX_POOL, max_pool_with
 from course_utils.judging.observation import numbers
 
@@ -105,7 +111,7 @@ def _by_torch(image, size, stride, padding=0):
 @exercise(
     "3.4",
     "Write max_pool2d",
-    minutes=12,
+    minutes=10,
     oracle=_by_torch,
     cases=_maps,
     switches=max_pool_with,
@@ -341,3 +347,50 @@ def _pooled_after_shift():
 def shifted_pool():
     """The row shifted by one to the right, then pooled in pairs."""
     return max(0, 0), max(5, 1), max(0, 0), max(3, 0)
+
+
+# --- 3.11 ---------------------------------------------------------------------------------------
+@exercise(
+    "3.11",
+    "Predict the saw",
+    minutes=3,
+    kind="value",
+    oracle=periods_by_torch,
+    parts=("pool of 4", "three pools of 2"),
+    formula=("size", "stride**pools"),
+    quantities={"size": 4, "stride": 2, "pools": 3},
+    mistakes=PERIODS,
+    hints=[
+        "A pool cuts the map into windows. After which shift do the cuts lie on the digit as "
+        "before?",
+        "Behind one pool of 2, a step of one place is a step of 2 pixels in the picture. "
+        "What is it behind two pools?",
+    ],
+)
+def periods():
+    """Periods of the saw: with a pool of 4, and with three pools of 2 one behind the other."""
+    return 4, 2 * 2 * 2
+
+
+# --- 3.12 ---------------------------------------------------------------------------------------
+def _batches(rng):
+    for shape in ((2, 3, 2, 4), (1, 2, 3, 5), (4, 3, 1, 6), (3, 1, 5, 2)):
+        yield (torch.randint(-9, 10, shape, generator=rng).float(),)
+
+
+@exercise(
+    "3.12",
+    "Average whole maps",
+    minutes=3,
+    oracle=lambda maps: F.adaptive_avg_pool2d(maps, 1).flatten(1),
+    cases=_batches,
+    switches=averaged,
+    mistakes=GLOBAL_AVERAGE,
+    hints=[
+        "Which of the four axes are to disappear? `mean` takes them as `dim`.",
+        "For (N, C, H, W) rows are axis 2 and columns are axis 3.",
+    ],
+)
+def global_average(maps):
+    """(N, C, H, W) -> (N, C): the mean of every map."""
+    return maps.mean(dim=(2, 3))

@@ -79,7 +79,7 @@ def _gaussian_cases(rng):
     mistakes=GAUSSIAN_POOL,
     hints=[
         "Positions along one side: torch.arange(size) − (size − 1) / 2.",
-        "exp(−(y² + x²) / (2σ²)) is one line of weights times another.",
+        "exp(−(y² + x²) / (2·sigma²)) is one line of weights times another.",
         "Slide the weights with F.conv2d: a kernel of shape (C, 1, size, size) and groups=C.",
     ],
     tolerance=1e-4,

@@ -11,7 +11,7 @@ import {
   setText,
   sum,
 } from "./drawing.mjs";
-import { accuracyChart } from "./saw_chart.mjs";
+import { accuracyChart, HEADS, POOLS, SIZES } from "./saw_chart.mjs";
 
 /**
  * @typedef {object} State
@@ -29,9 +29,6 @@ import { accuracyChart } from "./saw_chart.mjs";
 /** @typedef {ReturnType<typeof numbers>} Numbers */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
-const POOLS = ["max", "mean", "blur"];
-const SIZES = ["2", "4"];
-const HEADS = ["flatten", "global average"];
 const SHIFTS = 9;
 const [HEIGHT, WIDTH, TOP, LEFT] = [20, 32, 6, 8]; // of the frame; of the digit before it moves
 const THRESHOLD = 0.3;
@@ -175,30 +172,16 @@ function summary({ digit, shift, pool, size, head }, { accuracy, answer, change 
 
 /** @param {View} view */
 function controls(view) {
-  const menus = /** @type {["pool" | "size" | "head", string[]][]} */ ([
-    ["pool", POOLS],
-    ["size", SIZES],
-    ["head", HEADS],
-  ]).map(([name, options]) =>
-    view.select(
-      name,
-      () => options,
-      (state) => state[name],
-      (value) => ({ [name]: value }),
-    ),
-  );
   const slider = view.slider(
     "shift",
     { low: 0, high: SHIFTS - 1, step: 1 },
     ({ shift }) => shift,
     (shift) => ({ shift }),
   );
-  const digit = view.numberInput(
-    "digit",
-    [0, 9],
-    (state) => state.digit,
-    (value) => ({ digit: value }),
+  const menus = /** @type {const} */ (["pool", "size", "head"]).map((name) =>
+    view.traitSelect(name, name),
   );
+  const digit = view.traitInput("digit", "digit");
   return createElement("div", { class: "course-controls" }, slider, digit, ...menus);
 }
 

@@ -23,6 +23,7 @@ import {
  * @property {number} row
  * @property {number} column
  * @property {number[][]} sent  [row, column] of the outputs that send a gradient
+ * @property {boolean} gradients  whether anything is shown of gradients
  */
 /** @typedef {ReturnType<typeof numbers>} Numbers */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
@@ -131,6 +132,15 @@ function toggleSent(state, row, column) {
   return { row, column, sent: isSent(state, row, column) ? others : [...others, [row, column]] };
 }
 
+/**
+ * What a click on an output does, or Enter: send its gradient, or go there where none are shown.
+ * @param {State} state
+ * @param {number} row
+ * @param {number} column
+ */
+const press = (state, row, column) =>
+  state.gradients ? toggleSent(state, row, column) : { row, column };
+
 /** @param {State} next */
 function normalizeState(next) {
   const [rows, columns] = outputSize(next);
@@ -196,49 +206,40 @@ function poolingInWords(pool, { window, value }) {
  * @param {State} state
  * @param {Numbers} numbers
  */
-function summary({ pool, ties, row, column, sent }, numbers) {
-  const { tied, gradient } = numbers;
+function gradientInWords({ ties, sent }, { tied, gradient }) {
   const rule = ties === FIRST ? "the first takes the gradient" : "they share the gradient";
   const tie = tied > 1 ? ` ${tied} inputs tie: ${rule}.` : "";
+  if (!sent.length) return `${tie} No gradient sent yet.`;
   const total = formatNumber(sum(gradient.flat()));
   const senders = `${sent.length} output${sent.length > 1 ? "s" : ""}`;
-  const came = sent.length
-    ? ` Gradient sent by ${senders}; at the inputs it adds up to ${total}.`
-    : " No gradient sent yet.";
-  return `Output (${row}, ${column}): ${poolingInWords(pool, numbers)}.${tie}${came}`;
+  return `${tie} Gradient sent by ${senders}; at the inputs it adds up to ${total}.`;
+}
+
+/**
+ * @param {State} state
+ * @param {Numbers} numbers
+ */
+function summary(state, numbers) {
+  const { pool, row, column } = state;
+  const pooled = `Output (${row}, ${column}): ${poolingInWords(pool, numbers)}.`;
+  return state.gradients ? pooled + gradientInWords(state, numbers) : pooled;
 }
 
 // ------------------------------------------------------------------------------------- the picture
 
 /** @param {View} view */
 function mainControls(view) {
+  const ties = view.traitSelect("ties", "ties");
+  view.controls.push(({ gradients }) => {
+    ties.hidden = !gradients;
+  });
   return createElement(
     "div",
     { class: "course-controls" },
-    view.select(
-      "pool",
-      () => POOLS,
-      ({ pool }) => pool,
-      (pool) => ({ pool }),
-    ),
-    view.numberInput(
-      "size k",
-      LIMITS.size,
-      ({ size }) => size,
-      (size) => ({ size }),
-    ),
-    view.numberInput(
-      "stride s",
-      LIMITS.stride,
-      ({ stride }) => stride,
-      (stride) => ({ stride }),
-    ),
-    view.select(
-      "ties",
-      () => [FIRST, SHARED],
-      ({ ties }) => ties,
-      (ties) => ({ ties }),
-    ),
+    view.traitSelect("pool", "pool"),
+    view.traitInput("size k", "size"),
+    view.traitInput("stride s", "stride"),
+    ties,
   );
 }
 
@@ -249,7 +250,7 @@ function sendButtons(view) {
     return { sent: makeMatrix(rows, columns, (row, column) => [row, column]).flat() };
   });
   const none = view.button("Clear", () => ({ sent: [] }));
-  return { all, none, box: createElement("div", { style: "display:flex;gap:8px" }, all, none) };
+  return { all, none, box: createElement("div", { class: "course-send" }, all, none) };
 }
 
 /**
@@ -264,7 +265,7 @@ function sendOnClick(view, svg) {
     const state = view.read();
     const [rows, columns] = outputSize(state);
     view.stage.focus({ preventScroll: true });
-    view.set(toggleSent(state, Math.floor(y * rows), Math.floor(x * columns)));
+    view.set(press(state, Math.floor(y * rows), Math.floor(x * columns)));
   });
 }
 
@@ -282,10 +283,12 @@ function layTables(view, panel, buttons, state) {
   const output = numberTable(rows, columns, side);
   view.draggable(input.svg, windowUnder);
   sendOnClick(view, output.svg);
-  const inputTitle = createTitle(`input ${height} × ${width}, below each number its gradient`);
-  view.stage.replaceChildren(inputTitle, input.svg);
-  const outputTitle = createTitle(`output ${rows} × ${columns}, click one to send 1 back`);
-  panel.replaceChildren(outputTitle, output.svg, buttons);
+  const [what, how] = state.gradients
+    ? [", below each number its gradient", ", click one to send 1 back"]
+    : ["", ""];
+  view.stage.replaceChildren(createTitle(`input ${height} × ${width}${what}`), input.svg);
+  panel.replaceChildren(createTitle(`output ${rows} × ${columns}${how}`), output.svg, buttons);
+  buttons.hidden = !state.gradients;
   return { input, output };
 }
 
@@ -341,8 +344,8 @@ function build(view) {
   /** @type {{key: string, image: number[][], tables: ReturnType<typeof layTables>} | undefined} */
   let latest;
   return (state, numbers) => {
-    const { image, size, stride } = state;
-    const key = `${size} ${stride}`;
+    const { image, size, stride, gradients } = state;
+    const key = `${size} ${stride} ${gradients}`;
     if (latest?.key !== key || latest.image !== image) {
       latest = { key, image, tables: layTables(view, panel, box, state) };
     }
@@ -356,19 +359,19 @@ function build(view) {
 /** @type {import("./base.mjs").FigureSpec<State, Numbers>} */
 export const figure = {
   name: "pooling_window",
-  traits: ["image", "pool", "size", "stride", "ties", "row", "column", "sent"],
+  traits: ["image", "pool", "size", "stride", "ties", "row", "column", "sent", "gradients"],
   large: ["image"],
   limits: LIMITS,
   choices: { pool: POOLS, ties: [FIRST, SHARED] },
   label:
-    "Input under the pooling window. Arrow keys move the window; Enter sends a gradient of 1 from its output, or takes it back.",
+    "Input under the pooling window. Arrow keys move the window. Where gradients are shown, Enter sends 1 back from its output, or takes it back.",
   numbers,
   summary,
   normalizeState,
   move: ({ row, column }, dRow, dColumn) => ({ row: row + dRow, column: column + dColumn }),
   keys: {
-    Enter: (state) => toggleSent(state, state.row, state.column),
-    " ": (state) => toggleSent(state, state.row, state.column),
+    Enter: (state) => press(state, state.row, state.column),
+    " ": (state) => press(state, state.row, state.column),
   },
   build,
 };

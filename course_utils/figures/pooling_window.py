@@ -26,6 +26,7 @@ class PoolingWindow(Figure):
     ties : who receives the gradient of a maximum that several inputs share.
     row, column : the window, counted in outputs.
     sent : [row, column] of the outputs that send a gradient.
+    gradients : whether there is anything to see and to do for gradients.
 
     Raises
     ------
@@ -42,6 +43,7 @@ class PoolingWindow(Figure):
     row = traitlets.Int(0).tag(sync=True)
     column = traitlets.Int(0).tag(sync=True)
     sent = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
+    gradients = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self, image, **traits):
         super().__init__(image=image, **traits)

@@ -5,12 +5,13 @@ import { createSvg } from "./drawing.mjs";
 /** @typedef {(number | null)[]} Curve  percent at each shift; null where it was not seen yet */
 /** @typedef {{mark: string, ink: string, words: string}} Look */
 
-const [WIDTH, HEIGHT] = [430, 300];
-const [LEFT, RIGHT, TOP, BOTTOM] = [34, 116, 10, 40]; // margins
+export const POOLS = ["max", "mean", "blur"];
+export const SIZES = ["2", "4"];
+export const HEADS = ["flatten", "global average"];
+const AREA = { wide: 430, tall: 300, left: 34, right: 116, top: 10, bottom: 40 }; // with margins
 const NAME_HEIGHT = 14;
 const INKS = ["var(--mark)", "#d06400", "#8064c8"]; // of max, mean, blur
 const MARKS = ["●", "▲", "■"];
-const POOLS = ["max", "mean", "blur"];
 
 /**
  * How a setting is drawn; settings are counted by pool, then size, then head.
@@ -18,12 +19,8 @@ const POOLS = ["max", "mean", "blur"];
  * @returns {Look}
  */
 function lookOf(setting) {
-  const [pool, size, isFlat] = [
-    Math.floor(setting / 4),
-    Math.floor(setting / 2) % 2,
-    !(setting % 2),
-  ];
-  const words = `${POOLS[pool]} ${size ? 4 : 2}${isFlat ? ", flatten" : ""}`;
+  const [pool, size, head] = [Math.floor(setting / 4), Math.floor(setting / 2) % 2, setting % 2];
+  const words = `${POOLS[pool]} ${SIZES[size]}${HEADS[head] === "flatten" ? ", flatten" : ""}`;
   return { mark: MARKS[pool], ink: INKS[pool], words };
 }
 
@@ -37,28 +34,34 @@ const text = (words, x, y, anchor, kind = "") =>
   createSvg("text", { x, y, "text-anchor": anchor, class: kind }, words);
 
 /** @param {number} percent */
-const yOf = (percent) => TOP + ((100 - percent) / 100) * (HEIGHT - TOP - BOTTOM);
+const yOf = (percent) => AREA.top + ((100 - percent) / 100) * (AREA.tall - AREA.top - AREA.bottom);
 
 /** @param {number} shifts */
 function chartFrame(shifts) {
   const svg = createSvg("svg", {
     class: "course-chart",
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    viewBox: `0 0 ${AREA.wide} ${AREA.tall}`,
     "aria-hidden": "true",
   });
   /** @param {number} shift */
-  const xOf = (shift) => LEFT + (shift / (shifts - 1)) * (WIDTH - LEFT - RIGHT);
+  const xOf = (shift) => AREA.left + (shift / (shifts - 1)) * (AREA.wide - AREA.left - AREA.right);
   for (const percent of [0, 25, 50, 75, 100]) {
     const y = yOf(percent);
     svg.append(
-      createSvg("line", { class: "course-axis", x1: LEFT, y1: y, x2: WIDTH - RIGHT, y2: y }),
-      text(String(percent), LEFT - 8, y + 4, "end"),
+      createSvg("line", {
+        class: "course-axis",
+        x1: AREA.left,
+        y1: y,
+        x2: AREA.wide - AREA.right,
+        y2: y,
+      }),
+      text(String(percent), AREA.left - 8, y + 4, "end"),
     );
   }
   for (let shift = 0; shift < shifts; shift++) {
-    svg.append(text(String(shift), xOf(shift), HEIGHT - BOTTOM + 18, "middle"));
+    svg.append(text(String(shift), xOf(shift), AREA.tall - AREA.bottom + 18, "middle"));
   }
-  svg.append(text("shift in pixels", xOf((shifts - 1) / 2), HEIGHT - 4, "middle"));
+  svg.append(text("shift in pixels", xOf((shifts - 1) / 2), AREA.tall - 4, "middle"));
   return { svg, xOf };
 }
 
@@ -93,10 +96,10 @@ function drawCurve(curve, { mark, ink }, isMine, xOf) {
  */
 function curveNames(curves) {
   const sorted = curves.sort((a, b) => b.percent - a.percent);
-  let lowest = TOP - NAME_HEIGHT + 4;
+  let lowest = AREA.top - NAME_HEIGHT + 4;
   return sorted.map(({ look: { mark, ink, words }, percent, isMine }) => {
     lowest = Math.max(yOf(percent) + 4, lowest + NAME_HEIGHT);
-    const x = WIDTH - RIGHT + 10;
+    const x = AREA.wide - AREA.right + 10;
     const name = text(` ${words}`, x, lowest, "start", isMine ? "course-mine" : "");
     name.prepend(createSvg("tspan", { style: `fill:${ink}` }, mark));
     return name;
@@ -125,7 +128,7 @@ export function accuracyChart(shifts) {
       })
       .filter(({ percent }) => percent >= 0);
     const x = xOf(shift);
-    const now = createSvg("line", { class: "course-now", x1: x, y1: TOP, x2: x, y2: yOf(0) });
+    const now = createSvg("line", { class: "course-now", x1: x, y1: AREA.top, x2: x, y2: yOf(0) });
     const drawn = shown.flatMap(({ curve, look, isMine }) => drawCurve(curve, look, isMine, xOf));
     content.replaceChildren(now, ...drawn, ...curveNames(shown));
   };
