@@ -36,6 +36,7 @@ SURVIVORS: dict[str, dict[str, str]] = {
     "3.8": {r"\[-1\]$": ONLY_ONE},
     "3.9": {r"\[-1, 0\]$|\[0, -1\]$": ONLY_ONE},
     "3.10": {r"\[-1\]$": ONLY_ONE},
+    "3.12": {r"dim=\(3, 2\)": ANY_ORDER},
     "4.7": {r"\(inputs / groups\)": "groups divide the channels, so / and // give the same number"},
     "5.7": {r"hypot\(dy, dx\)": "a length does not depend on the order of its two sides"},
     "6.10": {

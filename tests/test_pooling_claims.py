@@ -15,10 +15,9 @@ from course_utils.workbooks import select_workbooks
 
 
 def cells_of(further: bool) -> dict[str, dict]:
-    (path,) = (
-        path for path in select_workbooks(["03"]) if (path.parts[-2] == "further") == further
-    )
-    return {cell["id"]: cell for cell in json.loads(path.read_text("utf-8"))["cells"]}
+    paths = {path.parts[-2] == "further": path for path in select_workbooks(["03"])}
+    cells = json.loads(paths[further].read_text("utf-8"))["cells"]
+    return {cell["id"]: cell for cell in cells}
 
 
 CORE, FURTHER = cells_of(further=False), cells_of(further=True)
@@ -39,7 +38,7 @@ def prose(cells: dict) -> str:
     return "\n".join(source(cell) for cell in cells.values() if cell["cell_type"] == "markdown")
 
 
-# --------------------------------------------------------------------------------- the core, in order
+# ------------------------------------------------------------------------------- the core, in order
 
 
 def test_details_hold_pooled_maps_of_a():
