@@ -265,6 +265,11 @@ def test_reader_refuses_huge_file(tmp_path, reader, monkeypatch):
         reader.recognize(put(tmp_path, NAME, text=notebook()))
 
 
+def test_reader_is_stopped_at_its_memory(reader):
+    with pytest.raises(UnreadableError, match="takes more than 1 GB to be read"):
+        reader.recognize(b"[" + b"{}," * 16_000_000 + b"{}]")
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [

@@ -82,11 +82,10 @@ class NotebookReader:
         place = Path(self.folder.name)
         (place / notebook_reader.LESSONS).write_text(json.dumps(self.lessons), "utf-8")
         redacted_package.write_reader(place)
-        try:
-            self.recognize(b'{"nbformat": 4, "cells": []}')
-        except UnreadableError as error:
+        probe = self._run(b'{"nbformat": 4, "cells": []}', "")
+        if not probe.output:
             self.folder.cleanup()
-            raise jail.JailError(f"Python does not start in the jail: {error}") from None
+            raise jail.JailError(f"Python does not start in the jail:\n{probe.stderr}")
         return self
 
     def __exit__(self, *exception) -> None:
@@ -120,7 +119,7 @@ class NotebookReader:
         runs = third.get("runs", code)  # where telling takes too long, all cells run
         return Reading(first["digest"], cells, runs, second["positions"], second["remarks"])
 
-    def _stages(self, source: Path | bytes, name: str) -> list[dict]:
+    def _run(self, source: Path | bytes, name: str) -> jail.RunResult:
         code = START_READER.format(name, self.jailed)
         with ExitStack() as stack:
             job: bytes | BinaryIO
@@ -128,7 +127,10 @@ class NotebookReader:
                 job = source
             else:
                 job = stack.enter_context(open(_open_regular(source), "rb"))
-            result = jail.run(code, job, Path(self.folder.name), LIMITS, self.jailed)
+            return jail.run(code, job, Path(self.folder.name), LIMITS, self.jailed)
+
+    def _stages(self, source: Path | bytes, name: str) -> list[dict]:
+        result = self._run(source, name)
         complete = result.output.rpartition(b"\n")[0]
         stages = [json.loads(line) for line in complete.split(b"\n") if line]
         if not stages:
