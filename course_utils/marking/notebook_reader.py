@@ -16,9 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from course_utils.cells import made_by
 from course_utils.marking import jail
-from course_utils.marking.cell_dependencies import cells_to_run
+from course_utils.marking.cell_dependencies import READS_ANYTHING, cells_to_run, names_in
 from course_utils.marking.exercise_cells import (
     ROLES,
     grading_position,
@@ -135,7 +134,8 @@ def remark(cells: list[Cell], lesson: list[Cell], asked: Asked) -> str:
         kind = {"markdown": "Markdown"}.get(cell.cell_type, cell.cell_type)
         return f"The cell of this answer is a {kind} cell, so nothing in it is run."
     code = [line for line in cell.source.splitlines() if line.strip() and line.strip()[0] != "#"]
-    if code and asked.name not in made_by(cell.source):
+    names = names_in(cell.source)
+    if code and not names.read & READS_ANYTHING and asked.name not in names.bound:
         return f"The cell of this answer makes no `{asked.name}`."
     return ""
 

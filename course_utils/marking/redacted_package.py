@@ -36,7 +36,6 @@ WORKER_MODULES = (
 )  # of marking/
 READER_FILES = (
     "__init__.py",
-    "cells.py",
     "errors.py",
     "workbooks.py",
     "marking/__init__.py",
