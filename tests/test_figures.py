@@ -92,7 +92,7 @@ def test_numbers_are_plain_json(figure):
 def test_set_refuses_unknown_name_atomically(figure):
     example = figure.example()
     before = example.get_state()
-    name = next(key for key, value in before.items() if type(value) is int)
+    name = next(key for key, value in before.items() if type(value) in (int, float))
     with pytest.raises(traitlets.TraitError, match="has no kolumn"):
         example.set(**{name: before[name] + 1, "kolumn": 1})
     assert example.get_state() == before
