@@ -11,6 +11,8 @@ import traitlets
 from scripts import numbers_in_javascript
 
 from course_utils.figures.optimizer_race import (
+    BEST_RATES,
+    NEAR,
     RUNNERS,
     STEPS,
     SURFACES,
@@ -88,6 +90,7 @@ def random_states(surfaces, count):
         yield OptimizerRace(
             surface,
             start=[choose.uniform(a, b) for a, b in zip(low, high, strict=True)],
+            rates=choose.choice(["each its best", "one for all"]),
             eta=10 ** choose.uniform(-3, 0.5),
             alpha=choose.uniform(0, 0.99),
             beta1=choose.uniform(0, 0.99),
@@ -108,27 +111,39 @@ def test_browser_numbers_equal_twin_exactly():
     assert sum(runner["arrived"] is not None for runner in runners) > 50
 
 
-def test_browser_gabor_race_equals_twin():
-    """Exponentials may differ in the last bit, so races that magnify tiny differences are left out.
+def is_steady(race, name):
+    """Whether a runner ends where it does from starts that are up to 1e-11 away."""
+    (x, y), shown = race.start, race.shown
+    race.shown, standings = [name], []
+    for by in (0, 1e-12, -1e-12, 1e-11, -1e-11):
+        low, high = SURFACES[race.surface].low, SURFACES[race.surface].high
+        race.start = [min(max(x + by, low[0]), high[0]), min(max(y + by, low[1]), high[1])]
+        standings.append(race.numbers()["runners"][name])
+    race.start, race.shown = [x, y], shown
+    first = standings[0]
+    if first["position"] is None:
+        return all(standing["left"] == first["left"] for standing in standings)
+    return all(
+        standing["position"] and math.dist(standing["position"], first["position"]) < 1e-8
+        for standing in standings
+    )
 
-    Those are told by a second race, which starts 1e-12 beside the first.
-    """
-    races = [*random_states(["Gabor model"], 60)]
+
+def test_browser_gabor_race_equals_twin():
+    """Exponentials may differ in the last bit, so races that magnify that are left out."""
+    races = [*random_states(["Gabor model"], 30)]
     shown = numbers_in_javascript(OptimizerRace, [state_of(race) for race in races])
     compared, total = 0, 0
     for numbers, race in zip(shown, races, strict=True):
-        twin = race.numbers()["runners"]
-        race.start = [w + 1e-12 * (1 if w < 8 else -1) for w in race.start]
-        beside = race.numbers()["runners"]
-        for name, runner in twin.items():
-            places = runner["position"], beside[name]["position"]
+        for name, runner in race.numbers()["runners"].items():
             total += 1
-            if None not in places and math.dist(*places) > 1e-8:
-                continue
-            compared += 1
-            assert numbers["runners"][name]["left"] == runner["left"]
-            assert numbers["runners"][name]["position"] == pytest.approx(places[0], abs=1e-5)
-    assert compared > 0.85 * total
+            if is_steady(race, name):
+                compared += 1
+                assert numbers["runners"][name]["left"] == runner["left"]
+                assert numbers["runners"][name]["position"] == pytest.approx(
+                    runner["position"], abs=1e-5
+                )
+    assert compared > 0.8 * total
 
 
 def journey(rule, steps=400, **p):
@@ -167,7 +182,7 @@ def test_runners_diverge_at_theoretical_rate(name, limit):
 
 
 def test_divergence_step_is_reported():
-    race = OptimizerRace(eta=0.09, shown=["SGD", "Adam"])
+    race = OptimizerRace(eta=0.09, rates="one for all", shown=["SGD", "Adam"])
     sgd, adam = (race.numbers()["runners"][name] for name in ("SGD", "Adam"))
     assert sgd["position"] is None
     assert sgd["loss"] is None
@@ -177,17 +192,65 @@ def test_divergence_step_is_reported():
     assert race.numbers()["runners"]["SGD"]["left"] is None
 
 
-def test_default_race_leaves_sgd_behind():
-    runners = OptimizerRace().numbers()["runners"]
-    assert runners["SGD"]["position"][0] < -1.1
-    for name in ("momentum", "Nesterov", "RMSprop", "Adam"):
-        assert abs(runners[name]["position"][0]) < 0.5
-    late = OptimizerRace(step=STEPS).numbers()["runners"]
-    assert late["momentum"]["arrived"] < late["SGD"]["arrived"] / 2
+def arrival(surface, name, eta):
+    """Step from which a runner is near the end, or 201; and its loss after 200 steps."""
+    own = SURFACES[surface]
+    settings = {"alpha": 0.9, "beta1": 0.9, "beta2": 0.999, "rho": 0.9}
+    path = runner_path(own, RUNNERS[name], own.start, eta=eta, **settings)
+    lowest = own.loss(*own.lowest[0])
+    enough = lowest + NEAR * (own.loss(*own.start) - lowest)
+    losses = [own.loss(*w) if w else math.inf for w in itertools.islice(path, STEPS + 1)]
+    far = [step + 1 for step, loss in enumerate(losses) if loss > enough]
+    return (far[-1] if far else 0), losses[-1]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_best_rates_beat_a_grid(surface):
+    rates = [float(f"{10 ** (-3 + power / 5):.2g}") for power in range(21)]
+    for name, best in zip(RUNNERS, BEST_RATES[surface], strict=True):
+        assert 0.001 < best < 10
+        others = [arrival(surface, name, eta) for eta in rates]
+        arrived, loss = arrival(surface, name, best)
+        if arrived <= STEPS:
+            assert arrived <= min(step for step, _ in others), name
+        else:
+            assert loss <= min(loss for _, loss in others) + 1e-9, name
+
+
+def arrivals(race):
+    race.step = STEPS
+    runners = race.numbers()["runners"]
+    return {name: runner["arrived"] or STEPS + 1 for name, runner in runners.items()}
+
+
+def test_opening_race_shows_each_at_its_best():
+    """AdaGrad is first and plain descent last; with one rate for all AdaGrad never arrives."""
+    race = OptimizerRace()
+    runners = race.numbers()["runners"]
+    assert race.rates == "each its best"
+    assert all(runner["left"] is None for runner in runners.values())
+    assert runners["SGD"]["arrived"] is None
+    steps = arrivals(race)
+    assert min(steps, key=steps.get) == "AdaGrad"
+    assert max(steps, key=steps.get) == "SGD"
+    race.rates = "one for all"
+    assert max(arrivals(race), key=arrivals(race).get) == "AdaGrad"
+    assert arrivals(race)["AdaGrad"] > STEPS
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_adam_wins_on_no_surface(surface):
+    """AdaGrad is first from four of the five starts and never behind Adam."""
+    steps = arrivals(OptimizerRace(surface))
+    assert steps["Adam"] > min(steps.values())
+    assert steps["AdaGrad"] < steps["Adam"]
 
 
 def test_momentum_escapes_some_gabor_minima():
     race = OptimizerRace("Gabor model", step=STEPS)
+    runners = race.numbers()["runners"]
+    assert runners["momentum"]["loss"] < 1e-6 < 1 < runners["SGD"]["loss"]
+    race.rates = "one for all"
     runners = race.numbers()["runners"]
     assert runners["momentum"]["loss"] < 1e-6 < 1 < runners["SGD"]["loss"]
     race.start = [5, 10]

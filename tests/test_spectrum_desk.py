@@ -121,7 +121,8 @@ def test_browser_computes_the_same(desk):
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0.98, "none of 64 factors is above 1"), (1.02, "1 of 64 factors is above")]
+    ("share", "words"),
+    [(0.98, "none of 64 factors is above 1"), (1.02, "1 of 64 factors is above")],
 )
 def test_summary_tells_whether_a_bar_grows(desk, share, words):
     at(desk, share, 0.5)

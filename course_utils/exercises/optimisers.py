@@ -3,7 +3,12 @@
 import torch
 
 from course_utils.exercise import exercise
-from course_utils.exercises import optimiser_answers, optimiser_mistakes, optimiser_values
+from course_utils.exercises import (
+    optimiser_answers,
+    optimiser_mistakes,
+    optimiser_tuning,
+    optimiser_values,
+)
 from course_utils.exercises.optimiser_answers import (
     OLD_WEIGHTS,
     adam_memory,
@@ -204,3 +209,45 @@ def adam_step(w, gradient, state, eta=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
     r = beta2 * r + (1 - beta2) * gradient**2
     m_hat, r_hat = m / (1 - beta1**t), r / (1 - beta2**t)
     return w - eta * m_hat / (r_hat**0.5 + eps), (m, r, t)
+
+
+# --- 6.12 ---------------------------------------------------------------------------------------
+@exercise(
+    "6.12",
+    "Read four loss curves",
+    minutes=3,
+    kind="value",
+    oracle=lambda: optimiser_tuning.CURVES,
+    parts=("curve A", "curve B", "curve C", "curve D"),
+    mistakes=optimiser_tuning.OF_CURVES,
+    hints=[
+        "Which of the rates is above 2/a? Its curve cannot come down.",
+        "Which curve is still falling at the end? Its steps are the smallest.",
+        "Of the two that are left, which one jumps more? Larger steps follow each batch further.",
+    ],
+)
+def curve_rates():
+    """Learning rates of the curves A, B, C and D."""
+    return 0.25, 0.002, 0.16, 0.05
+
+
+# --- 6.13 ---------------------------------------------------------------------------------------
+@exercise(
+    "6.13",
+    "Beat plain descent at the desk",
+    minutes=5,
+    kind="value",
+    oracle=lambda: (0.3, 0.9),
+    observe=optimiser_tuning.as_pair,
+    accept=optimiser_tuning.is_fast,
+    mistakes=optimiser_tuning.OF_SETTINGS,
+    hints=[
+        "Raise α and watch the bars on the right: they fall together. Which bars stay tall?",
+        "With more α the limit of η moves up too. Set η at about nine tenths of it.",
+        "Too much α is slow again: then all bars stand at √α. Look between 0.8 and 0.95.",
+    ],
+    exempt={"shifted": "a whole region of settings is fast enough, and 0.01 stays inside it"},
+)
+def desk_settings():
+    """Learning rate and momentum that leave less than a millionth after 200 steps."""
+    return 0.33, 0.88

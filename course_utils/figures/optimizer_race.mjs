@@ -1,7 +1,7 @@
 import { courseFigure } from "./base.mjs";
 import { clamp, createElement, createSvg, formatNumber, MINUS, setText } from "./drawing.mjs";
 import { raceMap, runnerMark } from "./race_map.mjs";
-import { numbers, RUNNERS, STEPS, SURFACES } from "./race_rules.mjs";
+import { BEST, numbers, ONE, RUNNERS, STEPS, SURFACES } from "./race_rules.mjs";
 
 /** @typedef {import("./race_rules.mjs").State} State */
 /** @typedef {import("./race_rules.mjs").Numbers} Numbers */
@@ -88,8 +88,6 @@ function mainControls(view) {
       (state) => state[name],
       (value) => ({ [name]: value }),
     );
-  /** @type {(power: number) => string} */
-  const powerOfTen = (power) => formatNumber(10 ** power, 4);
   return createElement(
     "div",
     { class: "course-controls" },
@@ -99,12 +97,13 @@ function mainControls(view) {
       ({ surface }) => surface,
       (surface) => ({ surface }),
     ),
-    view.slider(
-      "η",
-      { low: -3, high: 0.5, step: 0.05, words: powerOfTen },
-      ({ eta }) => Math.log10(eta),
-      (power) => ({ eta: Number((10 ** power).toPrecision(2)) }),
+    view.select(
+      "learning rates",
+      () => [BEST, ONE],
+      ({ rates }) => rates,
+      (rates) => ({ rates }),
     ),
+    rateSlider(view),
     share("α, momentum", "alpha"),
     share("β₁, Adam", "beta1"),
     view.slider(
@@ -115,6 +114,23 @@ function mainControls(view) {
     ),
     share("ρ, RMSprop", "rho"),
   );
+}
+
+/**
+ * The one rate for all; nothing to move while each runner has its own.
+ * @param {View} view
+ */
+function rateSlider(view) {
+  const slider = view.slider(
+    "η",
+    { low: -3, high: 0.5, step: 0.05, words: (power) => formatNumber(10 ** power, 4) },
+    ({ eta }) => Math.log10(eta),
+    (power) => ({ eta: Number((10 ** power).toPrecision(2)) }),
+  );
+  view.controls.push(({ rates }) => {
+    slider.hidden = rates !== ONE;
+  });
+  return slider;
 }
 
 /** @param {number} beta */
@@ -208,9 +224,7 @@ function boardLine(view, runner) {
   const drawing = { viewBox: "-9 -9 18 18", "aria-hidden": "true" };
   const mark = createSvg("svg", drawing, runnerMark(runner));
   const label = createElement("label", {}, box, mark, runner);
-  const cells = ["", "course-place", "course-place", ""].map((kind) =>
-    createElement("td", { class: kind }),
-  );
+  const cells = [0, 1, 2].map(() => createElement("td"));
   const head = createElement("th", { scope: "row" }, label);
   return { runner, box, cells, line: createElement("tr", {}, head, ...cells) };
 }
@@ -220,16 +234,14 @@ function boardLine(view, runner) {
  * @param {Standing | undefined} standing  nothing where the runner is hidden
  */
 function drawBoardLine({ box, cells, line }, standing) {
-  const [loss, x, y, arrived] = cells;
+  const [eta, loss, arrived] = cells;
   const isAway = Boolean(standing && !standing.position);
   box.checked = Boolean(standing);
   line.classList.toggle("course-away", isAway);
-  loss.colSpan = isAway ? 4 : 1;
-  for (const cell of [x, y, arrived]) cell.hidden = isAway;
+  loss.colSpan = isAway ? 2 : 1;
+  arrived.hidden = isAway;
+  setText(eta, standing ? formatNumber(standing.eta, 4) : "");
   setText(loss, isAway ? `left the map at step ${standing?.left}` : lossInWords(standing));
-  [x, y].forEach((cell, i) => {
-    setText(cell, standing?.position ? formatNumber(standing.position[i]) : "");
-  });
   const since = standing?.arrived === null ? "not yet" : `step ${standing?.arrived}`;
   setText(arrived, standing ? since : "");
 }
@@ -241,8 +253,8 @@ const lossInWords = (standing) =>
 /** @param {View} view */
 function raceBoard(view) {
   const lines = RUNNERS.map((runner) => boardLine(view, runner));
-  const heads = ["runner", "loss", "w₁", "w₂", "there since"].map((words, i) =>
-    createElement("th", { scope: "col", class: i === 2 || i === 3 ? "course-place" : "" }, words),
+  const heads = ["runner", "η", "loss", "there since"].map((words) =>
+    createElement("th", { scope: "col" }, words),
   );
   const note = createElement("div", { style: "margin-top:8px;font-size:13px" });
   const head = createElement("thead", {}, createElement("tr", {}, ...heads));
@@ -253,7 +265,7 @@ function raceBoard(view) {
     for (const line of lines) drawBoardLine(line, runners[line.runner]);
     setText(
       note,
-      `Flag: the start, click or drag to move it. White cross: lowest loss. There: at a loss of ${formatLoss(enough)} or less, with a thousandth of the way down left.`,
+      `Flag: the start, click or drag to move it. White cross: lowest loss. There: at a loss of ${formatLoss(enough)} or less, with a thousandth of the way down left. Best rates: from the surface's own start, α, β and ρ as set at first.`,
     );
   };
   return { box: createElement("div", { class: "course-board" }, table, note), draw };
@@ -282,7 +294,7 @@ function build(view) {
 /** @type {import("./base.mjs").FigureSpec<State, Numbers>} */
 export const figure = {
   name: "optimizer_race",
-  traits: ["surface", "start", "eta", "alpha", "beta1", "beta2", "rho", "shown", "step"],
+  traits: ["surface", "start", "rates", "eta", "alpha", "beta1", "beta2", "rho", "shown", "step"],
   limits: {
     eta: [1e-4, 10],
     alpha: [0, 1],
@@ -291,7 +303,7 @@ export const figure = {
     rho: [0, 0.9999],
     step: [0, STEPS],
   },
-  choices: { surface: Object.keys(SURFACES) },
+  choices: { surface: Object.keys(SURFACES), rates: [BEST, ONE] },
   label:
     "Map of the loss. Arrow keys move the start; full stop and comma step on and back; Home and End go to the first and last step.",
   numbers,

@@ -17,6 +17,7 @@
  * @typedef {object} State
  * @property {string} surface
  * @property {Point} start
+ * @property {string} rates  "each its best" or "one for all"
  * @property {number} eta
  * @property {number} alpha
  * @property {number} beta1
@@ -175,13 +176,34 @@ const RULES = {
 };
 export const RUNNERS = Object.keys(RULES);
 
+export const [BEST, ONE] = ["each its best", "one for all"]; // what the learning rates may be
+/** @type {Record<string, number[]>} */
+const BEST_RATES = {
+  valley: [0.074, 0.032, 0.05, 1.1, 0.014, 0.05, 0.046, 0.79],
+  saddle: [0.46, 0.2, 0.27, 0.93, 0.027, 0.074, 0.25, 1],
+  Rosenbrock: [0.046, 0.029, 0.014, 1.7, 0.022, 0.27, 0.013, 2.7],
+  plateau: [5.4, 2.7, 3.7, 1.4, 0.43, 0.5, 0.86, 1.2],
+  "Gabor model": [1, 0.4, 0.4, 2.9, 0.1, 0.46, 0.37, 8.6],
+};
+
+/**
+ * Learning rate of a runner: its own, or the one for all.
+ * @param {string} runner
+ * @param {State} state
+ */
+function rateOf(runner, { surface, rates, eta }) {
+  return rates === ONE ? eta : BEST_RATES[surface][RUNNERS.indexOf(runner)];
+}
+
 /**
  * Positions at step 0, 1, …, as far as the runner is less than one map away.
  * @param {string} runner
  * @param {State} state
  */
-function run(runner, { surface, start, eta, alpha, beta1, beta2, rho }) {
+function run(runner, state) {
+  const { surface, start, alpha, beta1, beta2, rho } = state;
   const { low, high, gradient } = SURFACES[surface];
+  const eta = rateOf(runner, state);
   const memory = start.map(() => ({ v: 0, m: 0, r: 0 }));
   /** @type {(w: number, i: number) => boolean} */
   const isNear = (w, i) => 2 * low[i] - high[i] <= w && w <= 2 * high[i] - low[i];
@@ -211,8 +233,8 @@ const latestRuns = {}; // of every runner: stepping through a race computes noth
  * @param {State} state
  */
 export function pathOf(runner, state) {
-  const { surface, start, eta, alpha, beta1, beta2, rho } = state;
-  const key = JSON.stringify([surface, start, eta, alpha, beta1, beta2, rho]);
+  const { surface, start, alpha, beta1, beta2, rho } = state;
+  const key = JSON.stringify([surface, start, rateOf(runner, state), alpha, beta1, beta2, rho]);
   if (latestRuns[runner]?.key !== key) {
     const places = run(runner, state);
     const losses = places.map((place) => SURFACES[surface].loss(...place));
@@ -224,8 +246,9 @@ export function pathOf(runner, state) {
 // ----------------------------------------------------------------------------------------- numbers
 
 /**
- * A runner at one step; nothing but `left` once it has left the map.
+ * A runner at one step; nothing but `eta` and `left` once it has left the map.
  * @typedef {object} Standing
+ * @property {number} eta
  * @property {Point | null} position
  * @property {number | null} loss
  * @property {number | null} arrived  since which step it is near the end
@@ -242,12 +265,14 @@ export function pathOf(runner, state) {
 function standingOf(runner, state, enough) {
   const { step } = state;
   const { places, losses } = pathOf(runner, state);
+  const eta = rateOf(runner, state);
   if (places.length <= step) {
-    return { position: null, loss: null, arrived: null, left: places.length };
+    return { eta, position: null, loss: null, arrived: null, left: places.length };
   }
   let arrived = step + 1;
   while (losses[arrived - 1] <= enough) arrived--;
   return {
+    eta,
     position: places[step],
     loss: losses[step],
     arrived: arrived > step ? null : arrived,

@@ -17,6 +17,10 @@ def slide(figure, label, value):  # noqa: F811
     figure.root.get_by_label(label, exact=True).fill(str(value))
 
 
+def one_rate_for_all(figure):  # noqa: F811
+    figure.root.get_by_label("learning rates").select_option("one for all")
+
+
 def wait_for_step(figure, condition, value):  # noqa: F811
     """Wait until the race's step fulfils a condition, such as "> 3"."""
     figure.page.wait_for_function(
@@ -112,6 +116,7 @@ def test_map_repaints_only_for_new_surface(figure):  # noqa: F811
             };
         }"""
     )
+    one_rate_for_all(figure)
     figure.press("ArrowRight", ".")
     slide(figure, "η", -2)
     assert figure.page.evaluate(count) == 0
@@ -122,6 +127,7 @@ def test_map_repaints_only_for_new_surface(figure):  # noqa: F811
 
 @RACE
 def test_divergence_is_told_in_words(figure):  # noqa: F811
+    one_rate_for_all(figure)
     slide(figure, "η", -1)
     assert figure.read("state")["eta"] == 0.1
     numbers = figure.twin()
@@ -157,3 +163,16 @@ def test_sliders_reach_twin(figure):  # noqa: F811
         assert figure.agrees()
     state = figure.read("state")
     assert [state[name] for name in ("alpha", "beta1", "beta2", "rho")] == [0.5, 0.3, 0.9, 0.7]
+
+
+@RACE
+def test_switch_gives_all_one_rate(figure):  # noqa: F811
+    slider = figure.root.get_by_label("η", exact=True)
+    assert not slider.is_visible()
+    runners = figure.read("numbers")["runners"]
+    assert len({runner["eta"] for runner in runners.values()}) > 3
+    one_rate_for_all(figure)
+    assert slider.is_visible()
+    assert figure.agrees()
+    runners = figure.read("numbers")["runners"]
+    assert {runner["eta"] for runner in runners.values()} == {figure.read("state")["eta"]}
