@@ -215,7 +215,7 @@ def adam_step(w, gradient, state, eta=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
 @exercise(
     "6.12",
     "Read four loss curves",
-    minutes=3,
+    minutes=2,
     kind="value",
     oracle=lambda: optimiser_tuning.CURVES,
     parts=("curve A", "curve B", "curve C", "curve D"),
@@ -235,7 +235,7 @@ def curve_rates():
 @exercise(
     "6.13",
     "Beat plain descent at the desk",
-    minutes=5,
+    minutes=4,
     kind="value",
     oracle=lambda: (0.3, 0.9),
     observe=optimiser_tuning.as_pair,
