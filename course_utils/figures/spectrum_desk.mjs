@@ -147,7 +147,7 @@ function controls(view) {
     (value) => ({ alpha: value }),
   );
   const sides = [0.98, 1.02].map((part) =>
-    view.button(`${part} of the limit`, (state) => ({
+    view.button(`${part} × limit`, (state) => ({
       eta: roundEta((part * 2 * (1 + state.alpha)) / state.curvatures[0]),
     })),
   );
@@ -187,7 +187,7 @@ function chart(width, height, name) {
  * @param {number[]} curvatures
  */
 function barChart(curvatures) {
-  const { svg, place, tickBelow, tickLeft, width } = chart(400, 170, "course-bars");
+  const { svg, place, tickBelow, tickLeft, width } = chart(320, 170, "course-bars");
   const slot = width / curvatures.length;
   for (const y of [0, 0.5, 1, 1.5]) tickLeft(y / TALLEST, String(y));
   const [steep, flat] = [curvatures[0], curvatures[curvatures.length - 1]];
@@ -212,7 +212,7 @@ function barChart(curvatures) {
 }
 
 function lossChart() {
-  const { svg, place, tickBelow, tickLeft } = chart(270, 170, "course-loss");
+  const { svg, place, tickBelow, tickLeft } = chart(200, 170, "course-loss");
   const [low, high] = POWERS;
   /** @param {number} value */
   const heightOf = (value) =>
@@ -225,7 +225,9 @@ function lossChart() {
   ])) {
     tickLeft(heightOf(10 ** power), words);
   }
-  for (const step of [0, 100, STEPS]) tickBelow(step / STEPS, String(step));
+  tickBelow(0, "0");
+  tickBelow(0.5, String(STEPS / 2));
+  tickBelow(1, `${STEPS} steps`, "end");
   const [start, end] = [place(0, heightOf(1)), place(1, heightOf(1))];
   const d = `M ${start} L ${end}`;
   const line = createSvg("polyline", { class: "course-curve" });
@@ -246,7 +248,7 @@ function lossChart() {
  * @param {number} steepest  the largest curvature
  */
 function plane(view, steepest) {
-  const { svg, place, tickBelow, tickLeft, width, height } = chart(130, 170, "course-plane");
+  const { svg, place, tickBelow, tickLeft, width, height } = chart(110, 170, "course-plane");
   const [low, high] = ETAS;
   /** @param {number} eta */
   const across = (eta) => clamp((Math.log10(eta) - low) / (high - low), 0, 1);
@@ -285,8 +287,8 @@ function build(view) {
   const limit = createElement("div", { class: "course-formula" });
   view.stage.append(createTitle("η across, α up"), choice.svg);
   const panels = [
-    [`factor per step in each of ${curvatures.length} directions`, bars.svg],
-    ["loss left above the lowest, by step", loss.svg],
+    [`factor per step, ${curvatures.length} directions`, bars.svg],
+    ["loss left above the lowest", loss.svg],
   ].map(([title, svg]) =>
     createElement("div", { class: "course-panel" }, createTitle(String(title)), svg),
   );
