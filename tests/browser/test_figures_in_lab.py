@@ -171,6 +171,32 @@ def test_dial_says_what_lies_outside(figure):
     assert figure.agrees()
 
 
+@pytest.mark.parametrize("name", ["spectrum_desk"])
+def test_desk_marks_growth_exactly_above_limit(figure):
+    root = figure.root
+    bars, curve = root.locator(".course-bar"), root.locator(".course-curve")
+    for share, growing in (("0.98", [False, False]), ("1.02", [True, False])):
+        root.get_by_role("button", name=f"{share} × limit").press("Enter")
+        assert figure.agrees()
+        classes = [bars.nth(i).get_attribute("class") for i in range(bars.count())]
+        assert ["course-growing" in kind for kind in classes] == growing
+        assert ("course-growing" in curve.get_attribute("class")) == any(growing)
+        first = "1 of 2 factors is above 1" if any(growing) else "none of 2 factors is above 1"
+        assert first in root.locator(".course-status").inner_text()
+        numbers = figure.read("numbers")
+        assert (numbers["excess"][-1] > 1) == any(growing)
+        points = curve.get_attribute("points").split()
+        assert len(points) == len(numbers["excess"])
+
+
+@pytest.mark.parametrize("name", ["spectrum_desk"])
+def test_desk_sliders_set_rate_and_momentum(figure):
+    figure.root.get_by_label("η, learning rate").fill("-1")
+    figure.root.get_by_label("α, momentum").fill("0.9")
+    assert figure.read("state") == {"eta": 0.1, "alpha": 0.9}
+    assert figure.agrees()
+
+
 @pytest.mark.parametrize("name", ["kernel_scrubber"])
 def test_scrubber_controls_change_kernel_and_size(figure):
     root = figure.root
