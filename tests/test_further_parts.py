@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from course_utils.workbooks import NOTEBOOKS
 
-RUN_ALONE = ("04",)  # workbooks whose opening says that their parts do
+RUN_ALONE = ("04", "06")  # workbooks whose opening says that their parts do
 HEADING = re.compile(r"^## ([A-Z]) · ", re.MULTILINE)
 
 
