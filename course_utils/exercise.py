@@ -382,10 +382,15 @@ def progress_table(folder: str | Path = ".") -> feedback.Shown:
     """Show how many exercises of each workbook in `folder` have passed, with links to them."""
     stored, rows = progress.load(), []
     for file in sorted([*Path(folder).glob("0*.ipynb"), *Path(folder).glob("further/0*.ipynb")]):
-        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        place = file.relative_to(folder).as_posix()
+        try:
+            cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        except (ValueError, KeyError, TypeError):
+            rows.append((place, place, "damaged: put a clean copy beside it with start.py fresh"))
+            continue
         tags = {tag for cell in cells for tag in cell["metadata"].get("tags", [])}
         numbers = [tag.removeprefix("ex-") for tag in tags if tag.startswith("ex-")]
         title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
         passed = sum(number in stored and stored[number]["passed"] for number in numbers)
-        rows.append((file.relative_to(folder).as_posix(), title, f"{passed} of {len(numbers)}"))
+        rows.append((place, title, f"{passed} of {len(numbers)}"))
     return feedback.table(("Workbook", "Exercises passed"), rows)

@@ -15,6 +15,8 @@ from course_utils.errors import UserError
 from course_utils.workbooks import ROOT, select_workbooks, workbook_name, write_atomic
 
 START = "00_start_here.ipynb"
+# in JupyterLab's list of files: its own choice, and the lessons, where nobody is to work by mistake
+HIDDEN = ("__pycache__", "*.pyc", "*.pyo", ".DS_Store", "*~", "notebooks")
 
 
 class Workbooks:
@@ -55,12 +57,13 @@ class Workbooks:
 
     def _copy_absent(self) -> tuple[list[Path], list[Path]]:
         copied = self._read_record()
-        absent = [name for name in self.names() if not (self.work / name).exists()]
+        lessons = {name: self.read_lesson(name) for name in self.names()}
+        absent = [name for name in lessons if not (self.work / name).exists()]
         for name in absent:
-            write_atomic(self.work / name, (self.source / name).read_bytes())
+            write_atomic(self.work / name, lessons[name])
         changed = []
-        for name in self.names():
-            fingerprint = sha256(self.source / name)
+        for name, content in lessons.items():
+            fingerprint = sha256(content)
             if name in absent or name.as_posix() not in copied:
                 copied[name.as_posix()] = fingerprint
             elif copied[name.as_posix()] != fingerprint and name.suffix == ".ipynb":
@@ -70,14 +73,28 @@ class Workbooks:
 
     def fresh(self, name: Path) -> Path:
         """Copy a notebook beside the student's, under the first free name; return its path."""
+        content = self.read_lesson(name)
         target, number = self.work / name, 1
         while target.exists():
             number += 1
             target = self.work / name.with_stem(f"{name.stem}_{number}")
         with self._writing():
-            write_atomic(target, (self.source / name).read_bytes())
-            self._write_record(self._read_record() | {name.as_posix(): sha256(self.source / name)})
+            write_atomic(target, content)
+            self._write_record(self._read_record() | {name.as_posix(): sha256(content)})
         return target
+
+    def read_lesson(self, name: Path) -> bytes:
+        """Read a file of the lessons.
+
+        Raises
+        ------
+        UserError
+            If it is a notebook and no valid JSON, as after an update that met changes.
+        """
+        content = (self.source / name).read_bytes()
+        if name.suffix == ".ipynb":
+            check_notebook(content, f"{self.source.name}/{name.as_posix()}")
+        return content
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -108,9 +125,30 @@ class Workbooks:
         write_atomic(self.record, json.dumps(copied, indent=1))
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def check_notebook(content: bytes, name: str) -> None:
+    """Raise UserError, which says what to do, if a lesson's notebook is no valid JSON."""
+    try:
+        if isinstance(json.loads(content), dict):
+            return
+    except ValueError:
+        pass
+    if any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in content.splitlines()):
+        raise UserError(
+            f"{name} holds conflict markers (<<<<<<<, >>>>>>>): an update of the course met "
+            "changes of yours in it. To take the course's version, without your changes, run "
+            f"`git checkout FETCH_HEAD -- {name}`, then `git commit --no-edit`, and start again. "
+            "Your workbooks in my_work stay as they are."
+        )
+    raise UserError(
+        f"{name} is damaged: it is no valid JSON. To take the course's version run "
+        f"`git checkout HEAD -- {name}` and start again. Your workbooks in my_work stay as they "
+        "are."
+    )
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def lab(argv: list[str]) -> int:
@@ -173,6 +211,8 @@ def serve(argv: list[str]) -> None:
     LabApp.launch_instance(
         [
             f"--ServerApp.root_dir={ROOT}",
+            f"--FileContentsManager.preferred_dir={ROOT / 'my_work'}",  # where files are listed
+            *(f"--ContentsManager.hide_globs={name}" for name in HIDDEN),
             f"--LabApp.default_url=/lab/tree/my_work/{START}",
             "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",

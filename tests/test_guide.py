@@ -1,11 +1,13 @@
 """The tutor's guide keeps up with the workbooks: plans, names, numbers, commands and links."""
 
 import re
+import shutil
 
 import nbformat
 import pytest
 
 from course_utils.__main__ import COMMANDS
+from course_utils.exercise import progress_table
 from course_utils.exercises import all_exercises
 from course_utils.publishing.pages import title
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number, select_workbooks
@@ -137,6 +139,22 @@ def start_cell(name):
 def test_start_lists_the_workbooks_titles():
     rows = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|", start_cell("the-way-through"), re.MULTILINE)
     assert rows == [(title(nbformat.read(path, as_version=4)), path.name) for path in CORE[1:]]
+
+
+def test_progress_table_has_the_same_titles():
+    lines = str(progress_table(NOTEBOOKS)).splitlines()
+    shown = [line.rpartition(": ")[0] for line in lines]
+    listed = re.findall(r"^\| \[(.+?)\]", start_cell("the-way-through"), re.MULTILINE)
+    assert [line for line in shown if not line.startswith(("0 ", "Further "))] == listed
+
+
+def test_progress_table_names_damaged_notebook(tmp_path):
+    (tmp_path / "02_convolution.ipynb").write_text("<<<<<<< HEAD")
+    shutil.copy(CORE[1], tmp_path)
+    assert [line.rpartition(": ")[0] for line in str(progress_table(tmp_path)).splitlines()] == [
+        "1 · How is data represented in a neural net?",
+        "02_convolution.ipynb: damaged",
+    ]
 
 
 def test_start_instructs_before_first_code():

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from course_utils.errors import UserError
 from course_utils.publishing import browser_scripts, lab_driver
 
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+NEWER = json.dumps(NOTEBOOK | {"metadata": {"newer": True}})
 
 
 @pytest.fixture
@@ -402,7 +404,7 @@ def test_copy_absent_never_overwrites_work(course):
     mine.write_text("my answers")
     assert books.copy_absent() == ([], [])  # my own change is no newer workbook
     for name in ("02_convolution.ipynb", "further/02_convolution.ipynb"):
-        (course / "notebooks" / name).write_text("newer")
+        (course / "notebooks" / name).write_text(NEWER)
     for _ in range(2):  # told until it is fetched
         copied, changed = books.copy_absent()
         assert copied == []
@@ -414,11 +416,60 @@ def test_copy_absent_never_overwrites_work(course):
 
     assert books.fresh(Path("02_convolution.ipynb")).name == "02_convolution_2.ipynb"
     assert books.fresh(Path("02_convolution.ipynb")).name == "02_convolution_3.ipynb"
-    assert (course / "my_work" / "02_convolution_2.ipynb").read_text() == "newer"
+    assert (course / "my_work" / "02_convolution_2.ipynb").read_text() == NEWER
     beyond = books.fresh(Path("further/02_convolution.ipynb"))
     assert beyond == course / "my_work" / "further" / "02_convolution_2.ipynb"
     assert mine.read_text() == "my answers"
     assert books.copy_absent() == ([], [])
+
+
+def git(folder, *command):
+    """Run git as somebody, whatever this machine's settings are."""
+    settings = {
+        "user.name": "Somebody",
+        "user.email": "somebody@example.org",
+        "pull.rebase": "false",
+        "core.editor": "true",
+        "init.defaultBranch": "main",
+    }
+    options = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
+    return subprocess.run(
+        ["git", *options, *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_conflict_is_refused_and_its_advice_mends_it(course, tmp_path):
+    name = "notebooks/02_convolution.ipynb"
+    for command in (["init"], ["add", "notebooks"], ["commit", "-m", "first"]):
+        assert git(course, *command).returncode == 0
+    clone = tmp_path / "clone"
+    assert git(tmp_path, "clone", str(course), str(clone)).returncode == 0
+    (course / name).write_text(NEWER)
+    git(course, "commit", "-am", "newer")
+    (clone / name).write_text(json.dumps(NOTEBOOK | {"metadata": {"mine": 1}}))
+    git(clone, "commit", "-am", "mine")
+    assert git(clone, "pull").returncode != 0
+
+    books = student.Workbooks(clone)
+    for refused in (books.copy_absent, lambda: books.fresh(Path("02_convolution.ipynb"))):
+        with pytest.raises(UserError, match="conflict markers") as error:
+            refused()
+    assert not (clone / "my_work").exists()
+    advice = re.findall("`git (.+?)`", str(error.value))
+    assert len(advice) == 2
+    for command in advice:
+        assert git(clone, *command.split()).returncode == 0
+    books.copy_absent()
+    assert (clone / "my_work" / "02_convolution.ipynb").read_text() == NEWER
+    assert git(clone, "pull").returncode == 0
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"cells": [', "\x00"])
+def test_damaged_lesson_is_refused(course, content):
+    (course / "notebooks" / "further" / "02_convolution.ipynb").write_text(content)
+    done = run(course, "-m", "course_utils", "lab", "--no-browser")
+    name = "notebooks/further/02_convolution.ipynb"
+    one_message(done, f"{name} is damaged", f"git checkout HEAD -- {name}")
 
 
 @pytest.mark.parametrize("record", ["", "[1", "[1, 2]", '{"other": "x"}'])
@@ -484,7 +535,7 @@ def fetch(port: int, path: str, seconds: float = 120, **options) -> bytes:
 def test_lab_serves_start_notebook_offline(course, tmp_path):
     student.Workbooks(course).copy_absent()
     (course / "my_work" / student.START).unlink()
-    (course / "notebooks" / "further" / "02_convolution.ipynb").write_text("newer")
+    (course / "notebooks" / "further" / "02_convolution.ipynb").write_text(NEWER)
     port = free_port()
     arguments = ["lab", "--no-browser", f"--port={port}", "--IdentityProvider.token=secret"]
     home = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
@@ -500,6 +551,10 @@ def test_lab_serves_start_notebook_offline(course, tmp_path):
         page = fetch(port, f"/lab/tree/my_work/{student.START}").decode()
         assert '"buildCheck": false' in page
         assert '"buildAvailable": false' in page
+        assert re.search('"preferredPath": "/?my_work"', page)
+        names = {item["name"] for item in json.loads(fetch(port, "/api/contents/"))["content"]}
+        assert {"my_work", "course_utils"} <= names
+        assert "notebooks" not in names
         model = json.loads(fetch(port, f"/api/contents/my_work/{student.START}"))
         assert model["content"] == NOTEBOOK
         settings = json.loads(
