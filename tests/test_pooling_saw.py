@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,7 @@ from scripts import evaluate, numbers_in_javascript, same
 from course_utils import datasets
 from course_utils.figures import pooling_saw
 from course_utils.figures.pooling_saw import HEADS, POOLS, RECORDED, SETTINGS, SHIFTS, PoolingSaw
+from course_utils.workbooks import select_workbooks
 
 NAMES = ["digit", "shift", "pool", "size", "head", "visited", *RECORDED]
 CURVES = dict(zip(SETTINGS, RECORDED["accuracies"], strict=True))
@@ -108,6 +111,12 @@ def test_blur_and_mean_pools_lie_flat():
             assert min(curve) > 92
 
 
+def test_mean_does_best_on_thin_strokes():
+    for size in ("2", "4"):
+        others = CURVES["max", size, "global average"] + CURVES["blur", size, "global average"]
+        assert min(CURVES["mean", size, "global average"]) > max(others)
+
+
 def test_flatten_forgets_moved_digits():
     for pool in POOLS:
         for size in ("2", "4"):
@@ -131,7 +140,10 @@ def test_blur_weighs_every_place_alike():
 
 def test_figure_opens_on_a_misread_digit():
     """The workbook opens the figure one pixel away from where the digit is read rightly."""
-    figure = PoolingSaw.example()
+    cells = json.loads(select_workbooks(["03"], further=False)[0].read_text("utf-8"))["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if cell["id"] == "pooling-saw")
+    figure = eval(source.splitlines()[-1], {"PoolingSaw": PoolingSaw})
+    assert figure.numbers() == PoolingSaw.example().numbers()
     before = PoolingSaw(digit=figure.digit, shift=0).numbers()
     numbers = figure.numbers()
     assert (figure.pool, figure.size, figure.head) == ("max", "2", "global average")
