@@ -241,7 +241,9 @@ def timing(page: Page) -> Iterator[str]:
     if stated is None:  # `opening` reports it
         return
     work = sum(page.exercises[n].minutes for _, n in page.stands if n in page.exercises)
-    runs = sum(fold_line(cell) is None for cell in page.code)  # a folded one draws what these made
+    # A folded cell draws what the others made; an exercise's cells are run within its minutes.
+    exercise_tags = {"exercise", "check"}
+    runs = sum(fold_line(cell) is None and not exercise_tags & {*tags(cell)} for cell in page.code)
     reading = sum(words(cell.source) for cell in page.prose) / READING + RUNNING * runs
     if work + reading > stated:
         yield f"{work} minutes of exercises and {reading:.0f} of reading do not fit into {stated}"

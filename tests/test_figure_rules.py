@@ -102,6 +102,10 @@ VALUES = {
     "shown": lambda draw: draw.sample([*RUNNERS, "Muon"], draw.randint(0, 4)),
     "amounts": lambda draw: [draw.uniform(-4.2, 4.2) for _ in range(draw.choice([5, 6, 6, 6, 7]))],
     "stage": lambda draw: draw.choice(["ReLU 1", "ReLU 2", "pool 1", "pool 2", "pool 3"]),
+    "painted": lambda draw: [
+        [draw.randint(0, 10), draw.randint(-1, 13), draw.choice([-1, 0, 0, 1, 1, 2])]
+        for _ in range(draw.choice([0, 1, 2, 3]))
+    ],
     "visited": None,  # the browser's own memory: no rule
 }
 

@@ -7,6 +7,7 @@ from course_utils.exercise import exercise
 from course_utils.exercises import (
     conv2d_answers,
     conv2d_mistakes,
+    conv_layer_mistakes,
     feature_map_mistakes,
     output_size_mistakes,
 )
@@ -21,7 +22,7 @@ def _as_numbers(answer, _case):
 @exercise(
     "2.1",
     "The 4×4 example by hand",
-    minutes=5,
+    minutes=4,
     kind="value",
     oracle=lambda: feature_map_mistakes.slide(
         feature_map_mistakes.IMAGE, torch.tensor(feature_map_mistakes.DIAGONAL_DIFFERENCE)
@@ -76,7 +77,7 @@ def _fools_the_kernel(patch):
 
 @exercise(
     "2.3",
-    "Fool the X kernel",
+    "Fool the cross kernel",
     minutes=3,
     kind="value",
     oracle=lambda: torch.tensor([[1, 0, 1], [1, 1, 0], [1, 1, 1]]),
@@ -89,10 +90,10 @@ def _fools_the_kernel(patch):
         "The kernel looks at the corners and the centre only. "
         "Keep those five at 1 and change another one.",
     ],
-    exempt={"transposed": "the X is symmetric, so a transposed patch scores the same"},
+    exempt={"transposed": "the cross is symmetric, so a transposed patch scores the same"},
 )
 def impostor():
-    """Give a 3×3 patch that scores 5 and is not the X."""
+    """Give a 3×3 patch that scores 5 and is not the cross."""
     return torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1]])
 
 
@@ -145,7 +146,7 @@ def _images_and_kernels(rng):
 @exercise(
     "2.5",
     "Write conv2d",
-    minutes=15,
+    minutes=12,
     oracle=_conv2d_by_torch,
     cases=_images_and_kernels,
     switches=conv2d_answers.sliding,
@@ -172,3 +173,95 @@ def conv2d(image, kernel, stride=1, padding=0):
             window = padded[:, top : top + k_height, left : left + k_width]
             output[i, j] = (window * kernel).sum()
     return output
+
+
+# --- 2.11 ---------------------------------------------------------------------------------------
+def _images_and_filters(rng):
+    def whole(*shape):
+        return torch.randint(-9, 10, shape, generator=rng).float()
+
+    def distinct(count):
+        return torch.randperm(18, generator=rng)[:count].float() - 9.5  # none is 0
+
+    # In some, as many maps as channels, as columns or as rows: wrong axes fit there, wrongly.
+    yield whole(1, 2, 3), whole(2, 1, 2, 1), distinct(2)
+    yield whole(2, 2, 3), whole(2, 2, 1, 2), distinct(2)
+    yield whole(2, 4, 3), whole(3, 2, 2, 1), distinct(3)
+    yield whole(3, 4, 5), whole(2, 3, 3, 2), distinct(2)
+    yield whole(4, 5, 4), whole(1, 4, 2, 3), distinct(1)
+    yield whole(3, 6, 7), whole(5, 3, 2, 2), distinct(5)
+
+
+@exercise(
+    "2.11",
+    "Write a layer of filters",
+    minutes=5,
+    oracle=lambda image, weight, bias: F.conv2d(image[None], weight, bias)[0],
+    cases=_images_and_filters,
+    switches=conv_layer_mistakes.filtering,
+    mistakes=conv_layer_mistakes.CONV_LAYER,
+    hints=[
+        "weight[o] has the shape (C, kH, kW): it is a kernel as in 2.5, and makes one map.",
+        "Loop over the first axis of `weight`, or fill output[o, i, j] in three loops.",
+        "Add bias[o] to map o. All at once, the bias has to have the shape (out, 1, 1).",
+    ],
+)
+def conv_layer(image, weight, bias):
+    """(C, H, W), (out, C, kH, kW), (out,) -> (out, H', W'): stride 1, no padding."""
+    out, _, k_height, k_width = weight.shape
+    rows, columns = image.shape[1] - k_height + 1, image.shape[2] - k_width + 1
+    output = image.new_zeros(out, rows, columns)
+    for o in range(out):
+        for i in range(rows):
+            for j in range(columns):
+                window = image[:, i : i + k_height, j : j + k_width]
+                output[o, i, j] = (window * weight[o]).sum() + bias[o]
+    return output
+
+
+# --- 2.12 ---------------------------------------------------------------------------------------
+@exercise(
+    "2.12",
+    "Mix channels with a 1×1 convolution",
+    minutes=3,
+    kind="value",
+    oracle=lambda: torch.stack([torch.tensor([1, -1, 0]), torch.tensor([1, 0, 1]) / 2])[
+        ..., None, None
+    ],
+    observe=_as_numbers,
+    mistakes=conv_layer_mistakes.MIXING,
+    hints=[
+        "weight[o, c, 0, 0] says how much of channel c goes into map o.",
+        "Each map is a row of three numbers, one for red, green and blue. "
+        "Write the two rows, then reshape.",
+        "A mean of two channels takes one half of each.",
+    ],
+    exempt={"rolled": "along the last axis, of length 1, there is nothing to roll"},
+)
+def mixing():
+    """Give the weight of shape (2, 3, 1, 1): red minus green, and the mean of red and blue."""
+    return torch.tensor([[1, -1, 0], [0.5, 0, 0.5]]).reshape(2, 3, 1, 1)
+
+
+# --- 2.13 ---------------------------------------------------------------------------------------
+@exercise(
+    "2.13",
+    "Find the wish that no kernel fulfils",
+    minutes=3,
+    kind="choice",
+    choices={
+        "a": "+ on edges with the bright side at the right, − if it is at the left, 0 where flat",
+        "b": "+ where the picture is white, 0 where it is black",
+        "c": "+ on both sides of every upright edge, whichever is brighter, 0 where flat",
+        "d": "+ where a pixel is brighter than its neighbours, − where it is darker",
+    },
+    mistakes=conv_layer_mistakes.IMPOSSIBLE_WISH,
+    hints=[
+        "Turn the photograph into its negative. What happens to a map whose kernel answers 0 "
+        "where the picture is flat?",
+        "In the negative every edge changes its bright side, and the map changes its sign.",
+    ],
+)
+def impossible_wish():
+    """The letter of the wish that no kernel of any size can fulfil."""
+    return "c"

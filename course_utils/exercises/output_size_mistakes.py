@@ -1,4 +1,4 @@
-"""What students get wrong about the X kernel (2.3) and about output sizes (2.4)."""
+"""What students get wrong about the cross kernel (2.3) and about output sizes (2.4)."""
 
 import torch
 
@@ -9,12 +9,12 @@ X_KERNEL = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 
 # --- 2.3 ----------------------------------------------------------------------------------------
 def scores_five(patch):
-    """Whether the X kernel gives 5 on a patch."""
+    """Whether the cross kernel gives 5 on a patch."""
     return abs(_score(patch) - 5) <= 1e-5
 
 
 def is_the_x(patch):
-    """Whether a patch is the X itself."""
+    """Whether a patch is the cross itself."""
     return torch.equal(patch, X_KERNEL.double())
 
 
@@ -48,8 +48,8 @@ def _scores():
 
 IMPOSTOR = {
     "the-x-itself": mistake(
-        "That patch is the X itself. "
-        "Change it where the kernel holds a 0, which the score cannot see.",
+        "That patch is the cross itself. Another one is wanted: "
+        "change it where the kernel holds a 0, which the score cannot see.",
         when=is_the_x,
         example=X_KERNEL,
     ),

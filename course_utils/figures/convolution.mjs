@@ -11,10 +11,20 @@ import { matrixSize } from "./drawing.mjs";
  * @property {number} dilation
  * @property {number} row
  * @property {number} column
+ * @property {string} point_at  "output", "weight" or "pixel": what the arrow keys move
+ * @property {number} weight_row
+ * @property {number} weight_column
+ * @property {number} pixel_row
+ * @property {number} pixel_column
  * @property {number[]} visited  outputs, counted line by line
  * @property {Record<string, number[][]>} presets
  */
 /** @typedef {ReturnType<typeof convolveAt>} Window */
+/** @typedef {ReturnType<typeof linked>} Linked */
+/**
+ * @typedef {Partial<Pick<State,
+ *   "point_at" | "weight_row" | "weight_column" | "pixel_row" | "pixel_column">>} Pointer
+ */
 
 export const PHOTO = 13; // as in kernel_scrubber.py
 
@@ -47,6 +57,53 @@ export function convolveAt({ image, kernel, stride, padding, dilation }, row, co
     return sum;
   });
   return { corner: [top, left], window, products, running, sum };
+}
+
+/**
+ * The products in which what is pointed at takes part, but for those with the padding.
+ * @param {State} state
+ */
+function links(state) {
+  const { image, kernel, stride, padding, dilation, point_at } = state;
+  const [rows, columns] = outputSize(state);
+  const [tall, wide] = matrixSize(kernel);
+  const [height, width] = matrixSize(image);
+  /** @type {{output: number[], pixel: number[]}[]} */
+  const products = [];
+  for (let at = 0; at < rows * columns * tall * wide; at++) {
+    const [output, weight] = [Math.floor(at / (tall * wide)), at % (tall * wide)];
+    const [row, column] = [Math.floor(output / columns), output % columns];
+    const [i, j] = [Math.floor(weight / wide), weight % wide];
+    const [y, x] = [
+      row * stride - padding + i * dilation,
+      column * stride - padding + j * dilation,
+    ];
+    if (y < 0 || y >= height || x < 0 || x >= width) continue;
+    const isPointedAt = {
+      output: row === state.row && column === state.column,
+      weight: i === state.weight_row && j === state.weight_column,
+      pixel: y === state.pixel_row && x === state.pixel_column,
+    }[point_at];
+    if (isPointedAt) products.push({ output: [row, column], pixel: [y, x] });
+  }
+  return products;
+}
+
+/**
+ * Pixels and outputs that belong to what is pointed at, each once and in order.
+ * @param {State} state
+ */
+export function linked(state) {
+  const products = links(state);
+  /** @param {number[][]} places */
+  const distinct = (places) =>
+    [...new Map(places.map((place) => [String(place), place])).values()].sort(
+      (a, b) => a[0] - b[0] || a[1] - b[1],
+    );
+  return {
+    outputs: distinct(products.map(({ output }) => output)),
+    pixels: distinct(products.map(({ pixel }) => pixel)),
+  };
 }
 
 /**

@@ -161,6 +161,14 @@ const CIVIDIS = [
   [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56],
 ];
 
+// ColorBrewer's PuOr, from its lowest to its highest colour.
+/** @type {import("./drawing.mjs").Rgb[]} */
+// biome-ignore format: a table of colours
+export const PUOR = [
+  [127, 59, 8], [179, 88, 6], [224, 130, 20], [253, 184, 99], [254, 224, 182], [247, 247, 247],
+  [216, 218, 235], [178, 171, 210], [128, 115, 172], [84, 39, 136], [45, 0, 75],
+];
+
 /**
  * Colour of a value in 0 … 1.
  * @param {number} value

@@ -1,6 +1,7 @@
 // What the kernel scrubber shows: the kernel with its products, and input and map as numbers or as
 // photographs. Each panel is laid out for one state and returns what draws the next ones.
 
+import { placeIn } from "./base.mjs";
 import { featureMap, outputSize } from "./convolution.mjs";
 import {
   createElement,
@@ -12,6 +13,7 @@ import {
   matrixSize,
   mixColors,
   numberTable,
+  PUOR,
   picture,
   setText,
   tint,
@@ -20,19 +22,14 @@ import {
 /** @typedef {import("./convolution.mjs").State} State */
 /**
  * @typedef {import("./convolution.mjs").Window
- *   & {output_size: number[], feature_map: (number | null)[][] | null}} Numbers
+ *   & {output_size: number[], feature_map: (number | null)[][] | null,
+ *      linked: import("./convolution.mjs").Linked | null}} Numbers
  */
+/** @typedef {(pointer?: import("./convolution.mjs").Pointer) => void} Hover */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 /** @typedef {(state: State, numbers: Numbers) => void} Draw */
 
 const PHOTO_WIDTH = 264; // in CSS pixels: photograph, kernel and map share a row in a notebook
-// ColorBrewer's PuOr, from its lowest to its highest colour.
-/** @type {import("./drawing.mjs").Rgb[]} */
-// biome-ignore format: a table of colours
-const PUOR = [
-  [127, 59, 8], [179, 88, 6], [224, 130, 20], [253, 184, 99], [254, 224, 182], [247, 247, 247],
-  [216, 218, 235], [178, 171, 210], [128, 115, 172], [84, 39, 136], [45, 0, 75],
-];
 
 /**
  * Centre the window on the pointer, which is at (y, x) of the padded input.
@@ -64,8 +61,9 @@ function outputUnder(y, x, state) {
  * Fields for the kernel's weights.
  * @param {View} view
  * @param {number[][]} kernel
+ * @param {Hover} hover
  */
-function kernelInputs(view, kernel) {
+function kernelInputs(view, kernel, hover) {
   const [height, width] = matrixSize(kernel);
   /** @type {HTMLInputElement[][]} */
   const cells = makeMatrix(height, width, (i, j) => {
@@ -78,6 +76,11 @@ function kernelInputs(view, kernel) {
     view.listen(cell, "change", () => {
       view.set({ kernel: cells.map((line) => line.map((input) => input.valueAsNumber || 0)) });
     });
+    const point = () => hover({ point_at: "weight", weight_row: i, weight_column: j });
+    view.listen(cell, "pointerenter", point);
+    view.listen(cell, "focus", point);
+    view.listen(cell, "pointerleave", () => hover());
+    view.listen(cell, "blur", () => hover());
     return cell;
   });
   const style = `grid-template-columns:repeat(${width},auto)`;
@@ -88,11 +91,12 @@ function kernelInputs(view, kernel) {
  * The kernel, the products with the window, and their sum.
  * @param {View} view
  * @param {HTMLElement} panel
+ * @param {Hover} hover
  * @returns {(state: State) => Draw}
  */
-export const kernelPanel = (view, panel) => (first) => {
+export const kernelPanel = (view, panel, hover) => (first) => {
   const [height, width] = matrixSize(first.kernel);
-  const { cells, box } = kernelInputs(view, first.kernel);
+  const { cells, box } = kernelInputs(view, first.kernel, hover);
   const table = numberTable(height, width, width > 4 ? 280 / width : 64, "course-products");
   const total = createElement("div", { class: "course-total" });
   panel.replaceChildren(
@@ -102,10 +106,13 @@ export const kernelPanel = (view, panel) => (first) => {
     table.svg,
     total,
   );
-  return ({ kernel }, { products, window, running, sum }) => {
+  return (state, { products, window, running, sum }) => {
+    const { kernel, point_at, weight_row, weight_column } = state;
     cells.forEach((line, i) => {
       line.forEach((cell, j) => {
         const weight = kernel[i][j];
+        const isPointedAt = point_at === "weight" && i === weight_row && j === weight_column;
+        cell.classList.toggle("course-pointed", isPointedAt);
         if (cell.valueAsNumber !== weight) cell.value = String(weight);
         table.setCell(i, j, formatNumber(products[i][j]), {
           above: `${formatNumber(window[i][j])} × ${formatNumber(weight)}`,
@@ -127,9 +134,10 @@ const cellSide = (columns) => (columns > 7 ? 30 : columns > 5 ? 34 : 42);
  * @param {View} view
  * @param {HTMLElement} panel
  * @param {HTMLButtonElement} fill
+ * @param {Hover} hover
  * @returns {(state: State) => Draw}
  */
-export const tablePanels = (view, panel, fill) => (first) => {
+export const tablePanels = (view, panel, fill, hover) => (first) => {
   const { image, padding } = first;
   const [height, width] = matrixSize(image);
   const [rows, columns] = outputSize(first);
@@ -138,13 +146,21 @@ export const tablePanels = (view, panel, fill) => (first) => {
   const map = numberTable(rows, columns, cellSide(columns));
   view.draggable(input.svg, windowUnder);
   view.draggable(map.svg, outputUnder);
+  view.listen(input.svg, "pointerleave", () => hover());
+  view.listen(input.svg, "pointermove", (event) => {
+    const { y, x } = placeIn(input.svg, event);
+    const row = Math.floor(y * (height + 2 * padding)) - padding;
+    const column = Math.floor(x * wide) - padding;
+    const isPixel = event.buttons === 0 && image[row]?.[column] !== undefined;
+    hover(isPixel ? { point_at: "pixel", pixel_row: row, pixel_column: column } : undefined);
+  });
   const frame = padding ? `, framed by ${padding} of zeros` : "";
   const mapTitle = createTitle();
   view.stage.replaceChildren(createTitle(`input ${height} × ${width}${frame}`), input.svg);
   panel.replaceChildren(mapTitle, map.svg, fill);
   return (state, numbers) => {
-    drawInput(input, state, numbers.corner);
-    drawMap(map, state, numbers.feature_map ?? []);
+    drawInput(input, state, numbers);
+    drawMap(map, state, numbers);
     const visits = `${state.visited.length} of ${rows * columns} visited`;
     setText(mapTitle, `feature map ${rows} × ${columns}, ${visits}`);
     fill.disabled = state.visited.length === rows * columns;
@@ -152,44 +168,68 @@ export const tablePanels = (view, panel, fill) => (first) => {
 };
 
 /**
+ * Frame the smallest part of a table that holds some places.
  * @param {import("./drawing.mjs").NumberTable} table
+ * @param {number[][]} places
+ * @param {number} [offset]  of the table's first cell
+ */
+function outline(table, places, offset = 0) {
+  if (!places.length) return table.setOutline(0, 0, 0, 0);
+  const [rows, columns] = [0, 1].map((axis) => places.map((place) => place[axis]));
+  const [top, left] = [Math.min(...rows), Math.min(...columns)];
+  const [tall, wide] = [Math.max(...rows) - top + 1, Math.max(...columns) - left + 1];
+  table.setOutline(top + offset, left + offset, tall, wide);
+}
+
+/** @param {number[][] | undefined} places */
+const placeSet = (places) => new Set(places?.map(String));
+
+/**
+ * The places of the window, those in the padding among them.
  * @param {State} state
  * @param {number[]} corner
  */
-function drawInput(table, { image, kernel, padding, dilation }, [top, left]) {
+const windowPlaces = ({ kernel, dilation }, [top, left]) =>
+  kernel.flatMap((line, i) => line.map((_, j) => [top + i * dilation, left + j * dilation]));
+
+/**
+ * @param {import("./drawing.mjs").NumberTable} table
+ * @param {State} state
+ * @param {Numbers} numbers
+ */
+function drawInput(table, state, { corner, linked }) {
+  const { image, padding, point_at } = state;
   const [height, width] = matrixSize(image);
-  const [tall, wide] = matrixSize(kernel);
-  /** @type {(at: number, from: number, side: number) => boolean} */
-  const isUnder = (at, from, side) => {
-    const step = (at - from) / dilation;
-    return Number.isInteger(step) && step >= 0 && step < side;
-  };
+  const marked = point_at === "output" ? windowPlaces(state, corner) : (linked?.pixels ?? []);
+  const places = placeSet(marked);
   for (let y = -padding; y < height + padding; y++) {
     for (let x = -padding; x < width + padding; x++) {
       const value = image[y]?.[x];
-      const isInWindow = isUnder(y, top, tall) && isUnder(x, left, wide);
-      const kind = `${value === undefined ? "course-zero" : ""} ${isInWindow ? "course-in" : ""}`;
+      const isMarked = places.has(`${y},${x}`);
+      const kind = `${value === undefined ? "course-zero" : ""} ${isMarked ? "course-in" : ""}`;
       table.setCell(y + padding, x + padding, formatNumber(value ?? 0), { kind });
     }
   }
-  const [spanY, spanX] = [dilation * (tall - 1) + 1, dilation * (wide - 1) + 1];
-  table.setOutline(top + padding, left + padding, spanY, spanX);
+  outline(table, point_at === "pixel" ? [[state.pixel_row, state.pixel_column]] : marked, padding);
 }
 
 /**
  * @param {import("./drawing.mjs").NumberTable} table
  * @param {State} state
- * @param {(number | null)[][]} map
+ * @param {Numbers} numbers
  */
-function drawMap(table, { row, column }, map) {
+function drawMap(table, { row, column, point_at }, { feature_map, linked }) {
+  const map = feature_map ?? [];
   const largest = largestOf(map.flat().map((value) => value ?? 0));
+  const reached = placeSet(point_at === "pixel" ? linked?.outputs : []);
   map.forEach((line, i) => {
     line.forEach((value, j) => {
-      if (value === null) table.setCell(i, j, "", { kind: "course-empty" });
-      else table.setCell(i, j, formatNumber(value), { fill: tint(value, largest) });
+      const mark = reached.has(`${i},${j}`) ? "course-reached" : "";
+      if (value === null) table.setCell(i, j, "", { kind: `course-empty ${mark}` });
+      else table.setCell(i, j, formatNumber(value), { kind: mark, fill: tint(value, largest) });
     });
   });
-  table.setOutline(row, column, 1, 1);
+  outline(table, point_at === "pixel" ? (linked?.outputs ?? []) : [[row, column]]);
 }
 
 // -------------------------------------------------------------------- input and map as photographs

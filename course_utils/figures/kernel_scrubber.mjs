@@ -1,5 +1,5 @@
 import { courseFigure } from "./base.mjs";
-import { convolveAt, isPhoto, outputSize } from "./convolution.mjs";
+import { convolveAt, isPhoto, linked, outputSize } from "./convolution.mjs";
 import {
   clamp,
   createElement,
@@ -20,6 +20,10 @@ import { kernelPanel, photoPanels, tablePanels } from "./kernel_panels.mjs";
 const GEOMETRY = ["kernel", "stride", "padding", "dilation"];
 /** @type {Record<"stride" | "padding" | "dilation", [number, number]>} */
 const LIMITS = { stride: [1, 8], padding: [0, 8], dilation: [1, 8] };
+/** @type {Record<string, string>} */
+const POINTERS = { output: "the window", weight: "a weight", pixel: "a pixel" };
+const HINT = "Point at a weight or at a pixel to see what it is linked with.";
+
 /**
  * @param {State} state
  * @returns {Numbers}
@@ -33,7 +37,12 @@ function numbers(state) {
     : makeMatrix(rows, columns, (i, j) =>
         visited.has(i * columns + j) ? convolveAt(state, i, j).sum : null,
       );
-  return { output_size: [rows, columns], ...convolveAt(state, row, column), feature_map: map };
+  return {
+    output_size: [rows, columns],
+    ...convolveAt(state, row, column),
+    linked: isPhoto(state) ? null : linked(state),
+    feature_map: map,
+  };
 }
 
 // ------------------------------------------------------------------------------------------- state
@@ -70,7 +79,44 @@ function normalizeState(next, _changes, before) {
     (name) => JSON.stringify(next[name]) !== JSON.stringify(before[name]),
   );
   const known = isNewQuestion ? [] : next.visited;
-  return { ...next, row, column, visited: known.includes(here) ? known : [...known, here] };
+  return {
+    ...next,
+    row,
+    column,
+    ...clampPointers(next),
+    visited: known.includes(here) ? known : [...known, here],
+  };
+}
+
+/** @param {State} state */
+function clampPointers({ image, kernel, weight_row, weight_column, pixel_row, pixel_column }) {
+  const [[tall, wide], [height, width]] = [matrixSize(kernel), matrixSize(image)];
+  return {
+    weight_row: clamp(weight_row, 0, tall - 1),
+    weight_column: clamp(weight_column, 0, wide - 1),
+    pixel_row: clamp(pixel_row, 0, height - 1),
+    pixel_column: clamp(pixel_column, 0, width - 1),
+  };
+}
+
+/**
+ * The arrow keys move the window, a weight or a pixel.
+ * @param {State} state
+ * @param {number} dRow
+ * @param {number} dColumn
+ */
+function move(state, dRow, dColumn) {
+  const pointer = isPhoto(state) ? "output" : state.point_at;
+  if (pointer === "weight") {
+    return {
+      weight_row: state.weight_row + dRow,
+      weight_column: state.weight_column + dColumn,
+    };
+  }
+  if (pointer === "pixel") {
+    return { pixel_row: state.pixel_row + dRow, pixel_column: state.pixel_column + dColumn };
+  }
+  return { row: state.row + dRow, column: state.column + dColumn };
 }
 
 // ---------------------------------------------------------------------------------------- in words
@@ -95,13 +141,34 @@ function sizeFormula({ image, kernel, stride, padding, dilation }, { output_size
  * @param {State} state
  * @param {Numbers} numbers
  */
-function summary({ kernel, row, column }, { products, window, sum }) {
+function summary(state, numbers) {
+  const { kernel, row, column } = state;
+  const { products, window, sum } = numbers;
+  if (state.point_at !== "output" && numbers.linked) return linkWords(state, numbers.linked);
   const count = products.flat().length;
   const terms = window.flatMap((line, i) =>
     line.map((x, j) => `${formatFactor(x)}·${formatFactor(kernel[i][j])}`),
   );
   const equation = count > 9 ? `the ${count} products add up to` : `${terms.join(" + ")} =`;
   return `Output (${row}, ${column}): ${equation} ${formatNumber(sum)}.`;
+}
+
+/**
+ * What the weight touches, or what the pixel reaches.
+ * @param {State} state
+ * @param {import("./convolution.mjs").Linked} linked
+ */
+function linkWords(state, { pixels, outputs }) {
+  const { image, kernel, weight_row, weight_column, pixel_row, pixel_column } = state;
+  if (state.point_at === "weight") {
+    const weight = formatNumber(kernel[weight_row][weight_column]);
+    const count = `${pixels.length} of ${image.flat().length}`;
+    return `Weight (${weight_row}, ${weight_column}) is ${weight}. It touches ${count} pixels, one for each output.`;
+  }
+  const [rows, columns] = outputSize(state);
+  const pixel = formatNumber(image[pixel_row][pixel_column]);
+  const count = `${outputs.length} of ${rows * columns}`;
+  return `Pixel (${pixel_row}, ${pixel_column}) is ${pixel}. It reaches ${count} outputs, each through another weight.`;
 }
 
 // ---------------------------------------------------------------------------------------- controls
@@ -126,8 +193,18 @@ function mainControls(view) {
     view.traitInput("stride s", "stride"),
     view.traitInput("padding p", "padding"),
     view.traitInput("dilation d", "dilation"),
+    ...(isPhoto(view.read()) ? [] : [pointer(view)]),
   );
 }
+
+/** @param {View} view */
+const pointer = (view) =>
+  view.select(
+    "arrow keys move",
+    () => Object.values(POINTERS),
+    ({ point_at }) => POINTERS[point_at],
+    (words) => ({ point_at: Object.keys(POINTERS).find((name) => POINTERS[name] === words) }),
+  );
 
 /** @param {View} view */
 const fillButton = (view) =>
@@ -160,18 +237,37 @@ function build(view) {
   view.root.classList.add("course-scrubber");
   const [middle, output] = [0, 1].map(() => createElement("div", { class: "course-panel" }));
   const formula = createElement("div", { class: "course-formula" });
+  const hint = createElement("div", { class: "course-formula" });
   const panels = createElement("div", { class: "course-panels" }, view.stage, middle, output);
   view.root.prepend(mainControls(view), panels);
-  view.statusLine.before(formula);
-  const drawKernel = cached(kernelPanel(view, middle));
-  const drawTables = cached(tablePanels(view, output, fillButton(view)));
+  view.statusLine.before(hint, formula);
+  /** @type {{state: State, numbers: Numbers} | undefined} */
+  let latest;
+  /** @type {import("./kernel_panels.mjs").Hover} what lies under the mouse is shown, not stored */
+  const hover = (pointer) => {
+    if (latest) drawAll(latest.state, latest.numbers, pointer);
+  };
+  const drawKernel = cached(kernelPanel(view, middle, hover));
+  const drawTables = cached(tablePanels(view, output, fillButton(view), hover));
   const drawPhoto = cached(photoPanels(view, output));
-  return (state, numbers) => {
+  /**
+   * @param {State} state
+   * @param {Numbers} numbers
+   * @param {import("./convolution.mjs").Pointer} [pointer]
+   */
+  function drawAll(state, numbers, pointer) {
     const { kernel, stride, padding, dilation } = state;
     const key = JSON.stringify([kernel, stride, padding, dilation]);
-    drawKernel(String(matrixSize(kernel)), state, numbers);
-    (isPhoto(state) ? drawPhoto : drawTables)(key, state, numbers);
+    const shown = isPhoto(state) ? state : { ...state, ...pointer };
+    const links = pointer && numbers.linked ? linked(shown) : numbers.linked;
+    drawKernel(String(matrixSize(kernel)), shown, numbers);
+    (isPhoto(state) ? drawPhoto : drawTables)(key, shown, { ...numbers, linked: links });
     setText(formula, sizeFormula(state, numbers));
+    setText(hint, pointer && links ? linkWords(shown, links) : isPhoto(state) ? "" : HINT);
+  }
+  return (state, numbers) => {
+    latest = { state, numbers };
+    drawAll(state, numbers);
   };
 }
 
@@ -186,16 +282,22 @@ export const figure = {
     "dilation",
     "row",
     "column",
+    "point_at",
+    "weight_row",
+    "weight_column",
+    "pixel_row",
+    "pixel_column",
     "visited",
     "presets",
   ],
   large: ["image", "presets"],
   limits: LIMITS,
-  label: "Input under the kernel. Arrow keys move the window.",
+  choices: { point_at: Object.keys(POINTERS) },
+  label: "Input under the kernel. Arrow keys move the window, a weight or a pixel.",
   numbers,
   summary,
   normalizeState,
-  move: ({ row, column }, dRow, dColumn) => ({ row: row + dRow, column: column + dColumn }),
+  move,
   build,
 };
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import traitlets
 
 from course_utils.figures import Figure, Numbers, check_index
@@ -9,8 +12,8 @@ from course_utils.figures import Figure, Numbers, check_index
 PRESETS = {
     "difference": [[1, 0], [0, -1]],
     "blur": [[1, 2, 1], [2, 4, 2], [1, 2, 1]],
-    "X": [[1, 0, 1], [0, 1, 0], [1, 0, 1]],
-    "X of ±1": [[1, -1, 1], [-1, 1, -1], [1, -1, 1]],
+    "cross": [[1, 0, 1], [0, 1, 0], [1, 0, 1]],
+    "cross of ±1": [[1, -1, 1], [-1, 1, -1], [1, -1, 1]],
     "diagonal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "anti-diagonal": [[0, 0, 1], [0, 1, 0], [1, 0, 0]],
     "Sobel x": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
@@ -20,6 +23,7 @@ PRESETS = {
 }
 PHOTO = 13  # from this many pixels on, along either axis, the input is drawn as a photograph
 GEOMETRY = ("image", "kernel", "stride", "padding", "dilation")
+POINTERS = ("output", "weight", "pixel")
 
 
 class KernelScrubber(Figure):
@@ -34,11 +38,14 @@ class KernelScrubber(Figure):
     kernel : (kH, kW) numbers.
     stride, padding, dilation : in pixels, the same along both axes.
     row, column : the window, counted in outputs.
+    point_at : what the arrow keys move: "output" (the window), "weight" or "pixel".
+    weight_row, weight_column : a place of the kernel; `numbers` says which pixels it touches.
+    pixel_row, pixel_column : a place of the image; `numbers` says which outputs it reaches.
 
     Raises
     ------
     traitlets.TraitError
-        If the numbers are not rectangular, the kernel does not fit, or the window lies outside.
+        If the numbers are not rectangular, the kernel does not fit, or a place lies outside.
     """
 
     image = Numbers(axes=2).tag(sync=True)
@@ -48,6 +55,11 @@ class KernelScrubber(Figure):
     dilation = traitlets.Int(1, min=1, max=8).tag(sync=True)
     row = traitlets.Int(0).tag(sync=True)
     column = traitlets.Int(0).tag(sync=True)
+    point_at = traitlets.Enum(POINTERS, "output").tag(sync=True)
+    weight_row = traitlets.Int(0).tag(sync=True)
+    weight_column = traitlets.Int(0).tag(sync=True)
+    pixel_row = traitlets.Int(0).tag(sync=True)
+    pixel_column = traitlets.Int(0).tag(sync=True)
     visited = traitlets.List(traitlets.Int(), [0]).tag(sync=True)
     presets = traitlets.Dict(PRESETS, read_only=True).tag(sync=True)
 
@@ -85,11 +97,21 @@ class KernelScrubber(Figure):
         size = self.output_size[proposal.trait.name == "column"]
         return check_index(proposal, size, "the outputs ")
 
+    @traitlets.validate("weight_row", "weight_column", "pixel_row", "pixel_column")
+    def _check_pointer(self, proposal):
+        table, _, axis = proposal.trait.name.partition("_")
+        lines = self.kernel if table == "weight" else self.image
+        return check_index(proposal, len(lines if axis == "row" else lines[0]))
+
     @traitlets.observe(*GEOMETRY)
     def _reset_visited(self, change):
         rows, columns = self.output_size
         self.row, self.column = min(self.row, rows - 1), min(self.column, columns - 1)
         self.visited = [self.row * columns + self.column]
+        for table, lines in (("weight", self.kernel), ("pixel", self.image)):
+            for axis, length in (("row", len(lines)), ("column", len(lines[0]))):
+                name = f"{table}_{axis}"
+                setattr(self, name, min(getattr(self, name), length - 1))
 
     @traitlets.observe("row", "column")
     def _mark_visited(self, change):
@@ -118,8 +140,32 @@ class KernelScrubber(Figure):
         pairs = zip(self._window(row, column), self.kernel, strict=True)
         return [[x * k for x, k in zip(xs, ks, strict=True)] for xs, ks in pairs]
 
+    def _links(self) -> Iterator[tuple[list[int], list[int], list[int]]]:
+        """(output, weight, pixel) of every product, but for those with the padding."""
+        rows, columns = self.output_size
+        places = (range(rows), range(columns), range(len(self.kernel)), range(len(self.kernel[0])))
+        for row, column, i, j in itertools.product(*places):
+            y = row * self.stride - self.padding + i * self.dilation
+            x = column * self.stride - self.padding + j * self.dilation
+            if 0 <= y < len(self.image) and 0 <= x < len(self.image[0]):
+                yield [row, column], [i, j], [y, x]
+
+    def _linked(self) -> dict[str, list[list[int]]]:
+        """Pixels and outputs that belong to what is pointed at, each once and in order."""
+        place = {
+            "output": [self.row, self.column],
+            "weight": [self.weight_row, self.weight_column],
+            "pixel": [self.pixel_row, self.pixel_column],
+        }[self.point_at]
+        which = POINTERS.index(self.point_at)
+        links = [link for link in self._links() if link[which] == place]
+        return {
+            "outputs": sorted({tuple(output): output for output, _, _ in links}.values()),
+            "pixels": sorted({tuple(pixel): pixel for _, _, pixel in links}.values()),
+        }
+
     def numbers(self) -> dict:
-        """Window, products, running sum, and the feature map as far as it is visited."""
+        """Window, products, running sum, what is linked, and the map as far as it is visited."""
         rows, columns = self.output_size
         products = self._products(self.row, self.column)
         running: list[float] = []
@@ -139,6 +185,7 @@ class KernelScrubber(Figure):
             "products": products,
             "running": running,
             "sum": total,
+            "linked": self._linked() if small else None,
             "feature_map": [
                 [
                     sum(map(sum, self._products(i, j))) if i * columns + j in visited else None

@@ -221,6 +221,63 @@ def test_scrubber_controls_change_kernel_and_size(figure):
     assert "⌊(4 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1 = 2" in root.inner_text()
 
 
+@pytest.mark.parametrize("name", ["kernel_scrubber"])
+def test_scrubber_keys_point_at_weight_and_pixel(figure):
+    stage_table = figure.root.locator(".course-stage text")
+    for words, expected in (("a weight", "touches 9 of 16"), ("a pixel", "reaches 4 of 9")):
+        figure.root.get_by_label("arrow keys move", exact=True).select_option(words)
+        figure.press("ArrowDown", "ArrowRight")
+        assert figure.agrees()
+        assert expected in figure.root.locator(".course-status").inner_text()
+        marked = stage_table.evaluate_all(
+            "texts => texts.filter(text => text.matches('.course-in')).length"
+        )
+        assert marked == len(figure.read("numbers")["linked"]["pixels"])
+
+
+@pytest.mark.parametrize("name", ["kernel_scrubber"])
+def test_scrubber_shows_what_lies_under_mouse(figure):
+    before = figure.read("state")
+    root, page = figure.root, figure.page
+    root.get_by_label("kernel, row 1, column 0").hover()
+    assert "Weight (1, 0) is 0. It touches 9 of 16 pixels" in root.inner_text()
+    box = root.locator(".course-stage svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 8, box["y"] + box["height"] / 8)
+    assert "Pixel (0, 0) is 2. It reaches 1 of 9 outputs" in root.inner_text()
+    assert root.locator("rect.course-reached").count() == 1
+    page.mouse.move(0, 0)
+    assert root.locator("rect.course-reached").count() == 0
+    assert figure.read("state") == before
+    root.get_by_label("kernel, row 0, column 1").focus()  # the keyboard points as well
+    assert "Weight (0, 1) is 0." in root.inner_text()
+
+
+@pytest.mark.parametrize("name", ["paint_kernel"])
+def test_painting_solves_kernel(figure):
+    root = figure.root
+    response = root.locator("canvas").nth(2)
+    before, picture = figure.read("numbers"), response.screenshot()
+    assert before["left_over"] < 0.05
+    root.get_by_role("button", name="clear").press("Enter")
+    assert figure.read("numbers")["kernel"] == [[0] * 3] * 3
+    figure.press("+", " ", "-", *["ArrowRight"] * 4, "Enter")
+    assert figure.agrees()
+    numbers = figure.read("numbers")
+    assert numbers["counts"] == {"+": 9, "0": 0, "-": 9}
+    assert response.screenshot() != picture
+    root.get_by_role("button", name="brush 0").click()
+    figure.drag((0.1, 0.1), (0.1, 0.9))
+    assert figure.agrees()
+    assert figure.read("numbers")["counts"]["0"] > 9
+    root.get_by_label("kernel size k").select_option("5")
+    assert figure.agrees()
+    assert len(figure.read("numbers")["kernel"]) == 5
+    drawn = root.locator(".course-table text").all_text_contents()
+    weights = [weight for line in figure.read("numbers")["kernel"] for weight in line]
+    shown = [float(text.replace("−", "-")) for text in drawn if text]
+    assert shown == pytest.approx(weights, abs=0.051)
+
+
 @pytest.mark.parametrize("name", ["kernel_scrubber", "pooling_window"])
 def test_oversized_window_is_refused(figure):
     before = figure.read("state")
