@@ -59,7 +59,7 @@ class PaintKernel(Figure):
 
     image = Numbers(axes=2).tag(sync=True)
     examples = traitlets.Dict().tag(sync=True)
-    painted = traitlets.List().tag(sync=True)
+    painted: traitlets.List[list[int]] = traitlets.List().tag(sync=True)
     brush = traitlets.Enum(BRUSHES, "+").tag(sync=True)
     width = traitlets.Enum(WIDTHS, 3).tag(sync=True)
     size = traitlets.Enum(SIZES, 3).tag(sync=True)
@@ -69,7 +69,7 @@ class PaintKernel(Figure):
     def __init__(self, image, examples=None, **traits):
         super().__init__(image=image)
         self.examples = {name: _as_lists(places) for name, places in (examples or {}).items()}
-        first = next(iter(self.examples.values()), [])
+        first: list[list[int]] = next(iter(self.examples.values()), [])
         middle = {"row": len(self.image) // 2, "column": len(self.image[0]) // 2}
         self.set(**{"painted": first} | middle | traits)
 
