@@ -201,46 +201,31 @@ CONV_LAYER = {
 
 
 def _weight(first, second):
-    return torch.tensor([first, second], dtype=torch.float64).reshape(2, 3, 1, 1)
+    return torch.tensor([first, second], dtype=torch.float64)
 
 
-RIGHT = [[1, -1, 0], [0.5, 0, 0.5]]
-_ROWS = "weight[o, c] says how much of channel c goes into map o."
+RIGHT = _weight([1, -1, 0], [0.5, 0, 0.5])
+_ROWS = "Row o, column c says how much of channel c goes into map o."
 MIXING = {
-    "axes-of-one-missing": mistake(
-        "The six numbers are right. A weight has four axes, (out, C, kH, kW): reshape yours to "
-        "(2, 3, 1, 1).",
-        torch.tensor(RIGHT),
-    ),
     "flat": mistake(
-        "The six numbers are right, but they lie in one row. Reshape them to (2, 3, 1, 1).",
-        torch.tensor(RIGHT).flatten(),
+        "The six numbers are right, but they lie in one row. Write two rows of three, one a map.",
+        RIGHT.flatten(),
     ),
-    "one-axis-missing": mistake(
-        "The six numbers are right. Two axes of length 1 are wanted, for kH and kW; yours has one.",
-        torch.tensor(RIGHT)[..., None],
-    ),
-    "channels-first": mistake(
-        f"Your weight is laid out (3, 2, …). Maps come first and channels second: {_ROWS}",
-        torch.tensor(RIGHT).T.reshape(3, 2, 1, 1),
+    "channels-as-rows": mistake(
+        f"Your table has a row for each channel. It needs a row for each map. {_ROWS}", RIGHT.T
     ),
     "regrouped": mistake(
-        "Your six numbers have the shape (3, 2, 1, 1). The two maps come first: (2, 3, 1, 1).",
-        torch.tensor(RIGHT).reshape(3, 2, 1, 1),
+        "Your six numbers stand in three rows of two. Write two rows of three, one a map.",
+        RIGHT.reshape(3, 2),
     ),
     "axes-of-one-in-front": mistake(
-        "The six numbers are right, but the axes of length 1 stand in front. "
-        "They are kH and kW and come last.",
-        torch.tensor(RIGHT)[None, None],
-    ),
-    "batch-in-front": mistake(
-        "The six numbers are right, but a batch axis stands in front. A weight has none: its "
-        "first axis counts the maps.",
-        torch.tensor(RIGHT)[None, :, :, None],
+        "The six numbers are right, but axes of length 1 stand in front. They are kH and kW and "
+        "come last.",
+        RIGHT[None, None],
     ),
     "maps-exchanged": mistake(
         "The two maps are exchanged: map 0 is red minus green, map 1 the mean of red and blue.",
-        _weight(RIGHT[1], RIGHT[0]),
+        RIGHT.flip(0),
     ),
     "sum-for-mean": mistake(
         "Map 0 is right. Map 1 adds red and blue; their mean is half of that.",
@@ -292,7 +277,7 @@ MIXING = {
     "kernels-of-three": mistake(
         "Your kernels are 3×3 with the numbers in the centre. That mixes as wanted with a frame of "
         "zeros around the image, but a 1×1 kernel is asked for.",
-        F.pad(_weight(*RIGHT), (1, 1, 1, 1)),
+        F.pad(RIGHT[..., None, None], (1, 1, 1, 1)),
     ),
 }
 
