@@ -121,6 +121,7 @@ HOSTILE = {
         {"observations": ["list", *[["ndarray", "0"]] * 2]}, **{"0": np.ones(9)}
     ),
     "parts that overlap": overlapping(),
+    "too many numbers": npz({"observations": 1}, a=np.ones(300_000, np.int8)),
     "too much text": npz({"observations": ["list", *[{}] * 40_000]}),
     "a huge shape": of_huge_shape(),
     "a deep nest": nested(100),
@@ -162,6 +163,7 @@ def test_texts_of_stream_are_bounded():
     assert unpacked(message * 20)[11:] == [{"damaged": True}]
 
 
-def test_too_long_text_is_said():
-    (read,) = unpacked(serialization.pack({"number": "2.1", "observations": [0.123456789] * 10**4}))
+@pytest.mark.parametrize("large", [[0.123456789] * 10**4, [torch.zeros(90_000)] * 3])
+def test_too_large_observation_is_said(large):
+    (read,) = unpacked(serialization.pack({"number": "2.1", "observations": large}))
     assert read == {"number": "2.1", "status": "error", "message": serialization.TOO_LARGE}

@@ -17,7 +17,9 @@ import torch
 from course_utils.judging.observation import Other, Stopped
 
 LENGTH_BYTES = 8  # bytes that tell a message's length
-MAX_ELEMENTS = 1_000_000  # of one array; larger ones only leave their shape
+# No right answer has more than 30,000 numbers. What is compared outside takes time for each.
+MAX_ELEMENTS = 100_000  # of one array; larger ones only leave their shape
+MAX_NUMBERS = 200_000  # in all arrays of a message
 MAX_TEXT = 100_000  # bytes of JSON in one message: a hundred times what any right answer takes
 MAX_TEXTS = 1_000_000  # bytes of JSON in all messages of a stream
 DAMAGED = "damaged"  # the one field of what stands for a damaged message
@@ -29,7 +31,7 @@ def pack(fields: dict) -> bytes:
     """Turn a dictionary of observations (frozen), numbers and text into a message."""
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps(_to_json(fields, arrays))
-    if len(text) > MAX_TEXT:  # such as a list of a million numbers
+    if len(text) > MAX_TEXT or _count(arrays) > MAX_NUMBERS:  # such as a list of a million numbers
         arrays, known = {}, {key: fields[key] for key in fields.keys() & {"number"}}
         text = json.dumps(known | {"status": "error", "message": TOO_LARGE})
     arrays["text"] = np.frombuffer(text.encode(), np.uint8)
@@ -102,9 +104,15 @@ def _read(message: bytes, max_text: int) -> tuple[dict, int]:
         text = arrays["text"].tobytes()
         if len(text) > min(max_text, MAX_TEXT):
             raise ValueError("too much text")
+        if _count({name: arrays[name] for name in arrays.files if name != "text"}) > MAX_NUMBERS:
+            raise ValueError("too many numbers")
         fields, unread = json.loads(text), {*arrays.files}
         read = {key: _from_json(part, arrays, unread, depth=8) for key, part in fields.items()}
         return read, len(text)
+
+
+def _count(arrays: dict[str, np.ndarray]) -> int:
+    return sum(array.size for array in arrays.values())
 
 
 def _from_json(part: object, arrays, unread: set[str], depth: int) -> object:
