@@ -563,6 +563,17 @@ def test_unsafe_warns_and_marks(tmp_path, capfd):
     assert marks.read(out / marks.FILENAME) == [Mark("ada", "00", "0.1", 1, 1, "ok")]
 
 
+def test_ask_refuses_several_notebooks(tmp_path, capsys):
+    folder = alone(tmp_path / "submitted", ["pixels = 784"])
+    alone(folder, ["pixels = 28"], name="01", file="copy.ipynb")
+    command = ["mark", str(folder), "--out", str(tmp_path / "out"), "--unsafe", "--ask"]
+    assert run_command(command) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("1 students, 1 found, 1 to look at")
+    assert "Several notebooks of one student:\nada, 00: " in said.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_each_run_draws_new_seed(tmp_path, monkeypatch):
     seeds = []
     monkeypatch.setattr(
