@@ -50,7 +50,7 @@ ROWS = [
 
 
 def test_marks_table_round_trips(tmp_path):
-    (tmp_path / marks.FILENAME).write_text(marks.as_csv(ROWS), "utf-8", newline="")
+    marks.write(ROWS, tmp_path / marks.FILENAME)
     assert marks.read(tmp_path / marks.FILENAME) == ROWS
     first = (tmp_path / marks.FILENAME).read_text("utf-8").splitlines()[0]
     assert first.startswith("student,assignment,exercise,points,maximum,status,misconception,")

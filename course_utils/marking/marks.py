@@ -61,6 +61,11 @@ def as_csv(marks: Iterable[Mark]) -> str:
     return text.getvalue()
 
 
+def write(marks: Iterable[Mark], path: Path) -> None:
+    """Write a table of marks."""
+    path.write_text(as_csv(marks), encoding="utf-8", newline="")
+
+
 def read(path: Path) -> list[Mark]:
     """Read a table of marks.
 
