@@ -3,7 +3,7 @@
 import { createSvg } from "./drawing.mjs";
 
 /** @typedef {(number | null)[]} Curve  percent at each shift; null where it was not seen yet */
-/** @typedef {{mark: string, ink: string, words: string}} Look */
+/** @typedef {{mark: string, ink: string, dash: string, words: string}} Look */
 
 export const POOLS = ["max", "mean", "blur"];
 export const SIZES = ["2", "4"];
@@ -21,7 +21,7 @@ const MARKS = ["●", "▲", "■"];
 function lookOf(setting) {
   const [pool, size, head] = [Math.floor(setting / 4), Math.floor(setting / 2) % 2, setting % 2];
   const words = `${POOLS[pool]} ${SIZES[size]}${HEADS[head] === "flatten" ? ", flatten" : ""}`;
-  return { mark: MARKS[pool], ink: INKS[pool], words };
+  return { mark: MARKS[pool], ink: INKS[pool], dash: size ? "7 3" : "none", words };
 }
 
 /**
@@ -72,7 +72,7 @@ function chartFrame(shifts) {
  * @param {boolean} isMine
  * @param {(shift: number) => number} xOf
  */
-function drawCurve(curve, { mark, ink }, isMine, xOf) {
+function drawCurve(curve, { mark, ink, dash }, isMine, xOf) {
   const path = curve
     .map((percent, shift) => {
       if (percent === null) return "";
@@ -87,7 +87,8 @@ function drawCurve(curve, { mark, ink }, isMine, xOf) {
     sign.style.fill = ink;
     return [sign];
   });
-  return [createSvg("path", { d: path, class: kind, stroke: ink }), ...signs];
+  const line = createSvg("path", { d: path, class: kind, stroke: ink, "stroke-dasharray": dash });
+  return [line, ...signs];
 }
 
 /**
