@@ -239,11 +239,11 @@ def test_opening_race_shows_each_at_its_best():
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_adam_wins_on_no_surface(surface):
-    """AdaGrad is first from four of the five starts and never behind Adam."""
+def test_adagrad_is_first_from_every_own_start(surface):
+    """On the plateau together with RMSprop; Adam is nowhere first."""
     steps = arrivals(OptimizerRace(surface))
-    assert steps["Adam"] > min(steps.values())
-    assert steps["AdaGrad"] < steps["Adam"]
+    first = {name for name, step in steps.items() if step == min(steps.values())}
+    assert first == ({"AdaGrad", "RMSprop"} if surface == "plateau" else {"AdaGrad"})
 
 
 def test_momentum_escapes_some_gabor_minima():
