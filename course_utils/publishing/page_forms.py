@@ -15,6 +15,7 @@ from nbformat.v4 import new_markdown_cell
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
+from course_utils.judging import judge as judging
 from course_utils.judging.observation import numbers
 from course_utils.publishing.browser_scripts import MODULES, find_script
 from course_utils.publishing.forms.tables import table_of
@@ -39,6 +40,12 @@ def script() -> str:
     )
 
 
+def has_form(exercise: Exercise) -> bool:
+    """Whether a page can take the answer: a choice or numbers, not what Python has made."""
+    is_number = exercise.is_value and numbers(judging.expected(exercise, 0)[0]) is not None
+    return exercise.is_choice or is_number
+
+
 def with_forms(notebook: NotebookNode) -> NotebookNode:
     """Copy an executed notebook with its exercises as a reader of a page can answer them."""
     exercises = {exercise.number: exercise for exercise in all_exercises()}
@@ -47,12 +54,12 @@ def with_forms(notebook: NotebookNode) -> NotebookNode:
     for cell in cells:
         asked, checked = exercise_number(cell), exercise_number(cell, "check")
         exercise = exercises.get(asked or checked or "")
-        if exercise is None or (asked and not exercise.is_value):
+        if exercise is None or (asked and not has_form(exercise)):
             page.cells.append(cell)
         elif asked:
             numbers_here.append(exercise.number)
             page.cells.append(new_markdown_cell(form(exercise), id=cell.id))
-        elif not exercise.is_value:
+        elif not has_form(exercise):
             page.cells.append(new_markdown_cell(solution(exercise), id=cell.id))
     if numbers_here:
         page.cells.append(new_markdown_cell(progress_line(numbers_here), id="progress"))

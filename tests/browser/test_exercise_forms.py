@@ -13,7 +13,7 @@ from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
 from course_utils.judging.observation import freeze, numbers
 from course_utils.marking import report
-from course_utils.publishing import pages
+from course_utils.publishing import page_forms, pages
 from course_utils.workbooks import ROOT
 
 spec = spec_from_file_location("diagnosis", ROOT / "benchmarks" / "diagnosis.py")
@@ -21,7 +21,9 @@ bank = module_from_spec(spec)
 sys.modules["diagnosis"] = bank
 spec.loader.exec_module(bank)
 
-VALUES = {exercise.number: exercise for exercise in all_exercises() if exercise.is_value}
+VALUES = {
+    exercise.number: exercise for exercise in all_exercises() if page_forms.has_form(exercise)
+}
 WIDTHS = {"phone": 375, "desktop": 1280}
 ANSWER = """(answers) => answers.map(([number, boxes]) => {
     const form = document.querySelector(`form[data-exercise="${number}"]`);
