@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from cell_runner import run_cell
 from scripts import numbers_in_javascript, same
+from test_further_parts import parts_of, path_of
 
 from course_utils import datasets
 from course_utils.figures import kernel_scrubber, paint_kernel
@@ -237,3 +238,46 @@ def test_no_output_tells_answer_unasked(number):
         behind += [output.text for output in cell.get("outputs", [])]
     assert behind
     assert [text for text in behind if re.search(ANSWERS[number], text)] == []
+
+
+# ---------------------------------------------------------------------------------- further parts
+
+
+def further_part(letter: str) -> dict:
+    """The names that a part of further 02 leaves behind, without its pictures and its training."""
+    opening, parts = parts_of(path_of("02"))
+    names: dict = {}
+    for source in [*opening, *parts[letter]]:
+        if not source.startswith("# Draws") and "compare(start" not in source.partition("def ")[0]:
+            run_cell(source, names)
+    return names
+
+
+def test_photograph_finds_kernel_later_than_noise():
+    names = further_part("F")
+    errors = {
+        (name, steps): (names["learn"](image, steps)[0] - names["secret"]).abs().max()
+        for name, image in names["inputs"].items()
+        for steps in (100, 5000)
+    }
+    assert errors["noise", 100] < 1e-5
+    assert errors["photograph", 100] > 0.3
+    assert errors["photograph", 5000] < 1e-3
+
+
+@pytest.mark.weekly
+@pytest.mark.training
+@pytest.mark.parametrize("seed", [0, 1])
+def test_cosines_are_a_head_start(seed, monkeypatch):
+    monkeypatch.setenv("COURSE_DATASET", "shapes")
+    names = further_part("G")
+    shares = {
+        (start, learning): names["compare"](start, learning, seed)
+        for start in ("random", "cosines")
+        for learning in (False, True)
+    }
+    early, late = ({key: pair[i] for key, pair in shares.items()} for i in (0, 1))
+    assert min(early["cosines", False], early["cosines", True]) > early["random", True] + 0.05
+    learned = [share for key, share in late.items() if key != ("random", False)]
+    assert max(learned) - min(learned) < 0.07
+    assert late["random", False] < min(learned) - 0.05
