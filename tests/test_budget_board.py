@@ -14,7 +14,7 @@ from course_utils.exercises.parameters import on_budget
 from course_utils.figures import budget_board
 from course_utils.figures.architecture_builder import GEOMETRY, ArchitectureBuilder
 from course_utils.figures.budget_board import ACCURACY, OPENING_WORK, PARAMETERS, RECORDED, SHAPE
-from course_utils.training.board import SEED, CancelledError, train_on_board
+from course_utils.figures.budget_training import SEED, CancelledError, train_on_board
 from course_utils.workbooks import select_workbooks
 
 OPENING = "half the course's CNN"

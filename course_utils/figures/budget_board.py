@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from course_utils.training.board import CancelledError, train_on_board
+from course_utils.figures.budget_training import CancelledError, train_on_board
 
 if TYPE_CHECKING:
     from course_utils.figures.architecture_builder import ArchitectureBuilder
