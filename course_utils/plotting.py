@@ -49,6 +49,8 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
     whole = figure.get_figure(root=True)
     if whole is None:
         raise ValueError("these axes were removed from their figure")
+    is_plot = not any(ax.images for ax in whole.axes)  # pages may darken what shows no image
+    kind = "course-picture course-plot" if is_plot else "course-picture"
     png = io.BytesIO()
     whole.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
     plt.close(whole)
@@ -57,7 +59,7 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
     css_width = round(width * 100 / plt.rcParams["savefig.dpi"])
     escaped_alt = html.escape(" ".join(alt.split()))
     picture = (
-        f'<figure class="course-picture" style="margin:0.5em 0">'
+        f'<figure class="{kind}" style="margin:0.5em 0">'
         f'<img alt="{escaped_alt}" width="{css_width}" style="max-width:100%;height:auto" '
         f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></figure>'
     )

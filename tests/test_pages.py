@@ -82,6 +82,7 @@ def test_page_is_self_contained(tmp_path, scripts):
     (scripts / "require.js").write_text("a('</script>')")
     state = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
     html = exported(tmp_path, new_markdown_cell("# A"), widgets=state)
+    assert "course-wide" in html
     assert re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]*)"', html) == ["data:,"]
     for text in ("// tex-svg.js", "a('<\\/script>')", "// embed-amd.js"):
         assert html.count(text) == 1
@@ -145,7 +146,10 @@ def test_site_folds_code_under_its_line(tmp_path):
     folded.metadata |= {"jupyter": {"source_hidden": True}, "tags": ["some"]}
     (tmp_path / "run").mkdir()
     nbformat.write(new_notebook(cells=[folded, code()]), tmp_path / "run" / "01_some.ipynb")
-    site._write_source(tmp_path / "run", [Path("01_some.ipynb")], tmp_path / "source")
+    (tmp_path / "static").mkdir()
+    site._write_source(
+        tmp_path / "run", [Path("01_some.ipynb")], tmp_path / "source", tmp_path / "static"
+    )
     first, second, _ = nbformat.read(tmp_path / "source" / "01_some.ipynb", as_version=4).cells
     assert first.metadata["tags"] == ["some", "hide-input"]
     assert first.metadata["mystnb"]["code_prompt_show"] == "Draws x as a picture"

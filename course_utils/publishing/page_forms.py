@@ -15,7 +15,6 @@ from nbformat.v4 import new_markdown_cell
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
-from course_utils.judging import judge as judging
 from course_utils.judging.observation import numbers
 from course_utils.publishing.browser_scripts import MODULES, find_script
 from course_utils.publishing.forms.tables import table_of
@@ -24,6 +23,7 @@ from course_utils.workbooks import exercise_number
 FORMS = Path(__file__).with_name("forms")
 STYLESHEET = FORMS / "forms.css"
 SCRIPT = "exercises.js"  # its name beside the pages of the site
+WIDE, SEARCH, TEXTS = "wide.js", "search.js", "search_texts.js"
 SHA256 = MODULES / "js-sha256" / "build" / "sha256.min.js"
 IN_WORKBOOK = "Write this one in the workbook: there it is run, and you are told what it does."
 
@@ -40,10 +40,14 @@ def script() -> str:
     )
 
 
-def has_form(exercise: Exercise) -> bool:
-    """Whether a page can take the answer: a choice or numbers, not what Python has made."""
-    is_number = exercise.is_value and numbers(judging.expected(exercise, 0)[0]) is not None
-    return exercise.is_choice or is_number
+def wide_script() -> str:
+    """The script that lets wide formulas scroll."""
+    return f"(() => {{\n{join_modules(FORMS / 'wide.mjs')}\n}})();\n"
+
+
+def search_script() -> str:
+    """The script that shows excerpts below the results of a search."""
+    return f"(() => {{\n{join_modules(FORMS / 'search.mjs')}\n}})();\n"
 
 
 def with_forms(notebook: NotebookNode) -> NotebookNode:
@@ -54,12 +58,12 @@ def with_forms(notebook: NotebookNode) -> NotebookNode:
     for cell in cells:
         asked, checked = exercise_number(cell), exercise_number(cell, "check")
         exercise = exercises.get(asked or checked or "")
-        if exercise is None or (asked and not has_form(exercise)):
+        if exercise is None or (asked and not exercise.is_value):
             page.cells.append(cell)
         elif asked:
             numbers_here.append(exercise.number)
             page.cells.append(new_markdown_cell(form(exercise), id=cell.id))
-        elif not has_form(exercise):
+        elif not exercise.is_value:
             page.cells.append(new_markdown_cell(solution(exercise), id=cell.id))
     if numbers_here:
         page.cells.append(new_markdown_cell(progress_line(numbers_here), id="progress"))

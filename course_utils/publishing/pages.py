@@ -40,7 +40,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
     notebook_path, out_dir = Path(notebook_path), Path(out_dir)
     notebook = page_forms.with_forms(nbformat.read(notebook_path, as_version=4))
     exporter = HTMLExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
-    html = SCRIPT.sub(_inline, render(exporter, notebook, notebook_path))
+    html = SCRIPT.sub(_inline, render(exporter, notebook, notebook_path, scrolls=True))
     out_dir.mkdir(parents=True, exist_ok=True)
     page = out_dir / f"{notebook_path.stem}.html"
     page.write_text(html, encoding="utf-8")
@@ -85,6 +85,8 @@ def _script(name: str) -> str:
     """Return a script's text, fit to stand in a page."""
     if name == page_forms.SCRIPT:
         text = page_forms.script()
+    elif name == page_forms.WIDE:
+        text = page_forms.wide_script()
     else:
         text = find_script(SCRIPTS[name]).read_text(encoding="utf-8")
     return text.replace("</script", "<\\/script")

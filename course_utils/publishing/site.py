@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import shutil
 import sys
 import tempfile
@@ -13,7 +15,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.publishing import api_pages, page_forms, pages, run_notebooks
+from course_utils.publishing import api_pages, front_page, page_forms, pages, run_notebooks
 from course_utils.publishing.browser_scripts import SCRIPTS, copy_scripts, fetch_browser_scripts
 from course_utils.workbooks import BUILD, NOTEBOOKS, ROOT, discover, fold_line, parse_args, tags
 
@@ -34,7 +36,10 @@ SETTINGS = {
     },
     "html_sidebars": {"**": ["sbt-sidebar-nav.html"]},
     "html_css_files": [STYLESHEET.name, page_forms.STYLESHEET.name],
-    "html_js_files": [(page_forms.SCRIPT, {"defer": "defer"})],
+    "html_js_files": [
+        (name, {"defer": "defer"})
+        for name in (page_forms.WIDE, page_forms.SCRIPT, page_forms.SEARCH)
+    ],
     "html_copy_source": False,
     "html_show_sphinx": False,
     "html_show_search_summary": False,  # they are fetched, which a page from disk may not
@@ -47,24 +52,18 @@ SETTINGS = {
     },
     "mathjax_path": "tex-svg.js",
 } | api_pages.SETTINGS
-INDEX = """# {title}
-
-The workbooks as they look after a run. The interactive figures are alive. The exercises wait for
-you: get [the course]({repository}), and in its folder start it with
-
-    python3 start.py lab
-
-Every workbook is here as one file, too, to be kept or passed on: follow "One file" at its end.
-
+INDEX = """
 ```{{toctree}}
 :caption: Workbooks
 :maxdepth: 1
+:hidden:
 {core}
 ```
 
 ```{{toctree}}
 :caption: Further
 :maxdepth: 1
+:hidden:
 {further}
 ```
 """
@@ -100,7 +99,8 @@ def build(folder: Path, out: Path, status=None) -> Path:
     partial = {} if is_complete else {"suppress_warnings": ["myst.xref_missing"]}  # links to others
     with tempfile.TemporaryDirectory() as scratch:
         source, static, extra = (Path(scratch) / name for name in ("source", "static", "extra"))
-        _write_source(folder, names, source)
+        static.mkdir()
+        _write_source(folder, names, source, static)
         if is_complete:
             titles = [f"api/{title}" for title in api_pages.write_pages(source / "api")]
             with (source / "index.md").open("a", encoding="utf-8") as index:
@@ -109,7 +109,7 @@ def build(folder: Path, out: Path, status=None) -> Path:
             copy_scripts({"anywidget.js": SCRIPTS["anywidget.js"]}, extra / place)
         styles = {style.name: style for style in (STYLESHEET, page_forms.STYLESHEET)}
         copy_scripts(SCRIPTS | styles, static)
-        (static / page_forms.SCRIPT).write_text(page_forms.script(), encoding="utf-8")
+        _write_scripts(folder, names, static)
         settings = SETTINGS | partial
         settings |= {"html_static_path": [str(static)], "html_extra_path": [str(extra)]}
         html = Path(scratch) / "html"
@@ -121,6 +121,26 @@ def build(folder: Path, out: Path, status=None) -> Path:
         page.write_text(pages.EMPTY_HEADING.sub("<td></td>", page.read_text("utf-8")), "utf-8")
         pages.export(folder / name, out / "one_file" / name.parent)
     return out / "index.html"
+
+
+def _write_scripts(folder: Path, names: list[Path], static: Path) -> None:
+    """Write what pages run beyond Sphinx's own scripts, and the words that a search quotes."""
+    texts = {name.with_suffix("").as_posix(): _words(folder / name) for name in names}
+    for script, text in (
+        (page_forms.SCRIPT, page_forms.script()),
+        (page_forms.WIDE, page_forms.wide_script()),
+        (page_forms.SEARCH, page_forms.search_script()),
+        (page_forms.TEXTS, f"globalThis.courseTexts = {json.dumps(texts, ensure_ascii=False)};\n"),
+    ):
+        (static / script).write_text(text, encoding="utf-8")
+
+
+def _words(notebook: Path) -> str:
+    """The prose of a notebook without Markdown's marks."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    plain = re.sub(r"<[^>]+>|\]\([^)]*\)|[*`#\[]|\$\$?", "", prose)
+    return " ".join(plain.split())
 
 
 def _run_sphinx(source: Path, html: Path, settings: dict, status) -> None:
@@ -145,7 +165,7 @@ def repository() -> str:
     return project["urls"]["repository"]
 
 
-def _write_source(folder: Path, names: list[Path], source: Path) -> None:
+def _write_source(folder: Path, names: list[Path], source: Path, static: Path) -> None:
     """Copy the notebooks for Sphinx, each with a link to its one file, and write the first page."""
     for name in names:
         notebook = page_forms.with_forms(nbformat.read(folder / name, as_version=4))
@@ -160,12 +180,8 @@ def _write_source(folder: Path, names: list[Path], source: Path) -> None:
         nbformat.write(notebook, target)
     core = [name.with_suffix("").as_posix() for name in names if name.parent == Path()]
     further = [name.with_suffix("").as_posix() for name in names if name.parent != Path()]
-    text = INDEX.format(
-        title=TITLE,
-        repository=repository(),
-        core="\n".join(core),
-        further="\n".join(further),
-    )
+    text = front_page.index(folder, names, static, TITLE, repository())
+    text += INDEX.format(core="\n".join(core), further="\n".join(further))
     (source / "index.md").write_text(text, encoding="utf-8")
 
 

@@ -13,6 +13,12 @@ from course_utils.publishing import pages, site
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+CUT_OFF = """() => new Promise((done) => setTimeout(done, 100)).then(() =>
+    [...document.querySelectorAll("mjx-container")].filter((formula) => {
+        const width = formula.querySelector("svg")?.getBoundingClientRect().width ?? 0;
+        const reached = formula.tabIndex === 0 && formula.scrollWidth >= width - 1;
+        return width > formula.parentElement.clientWidth + 1 && !reached;
+    }).map((formula) => formula.textContent))"""  # formulas of which no scrolling shows the end
 GALLERY = "gallery.ipynb"
 VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown, each_in_a_theme, figures_of
+from conftest import CUT_OFF, Shown, each_in_a_theme, figures_of
 from scripts import same
 
 from course_utils.figures import Figure, all_figures
@@ -69,6 +69,7 @@ def test_page_is_accessible_and_alive(name, theme, exported, open_page):
         assert same(shown.read("numbers"), figure.numbers(), figure.tolerance)
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+    assert page.evaluate(CUT_OFF) == []
     for root in page.locator(".course-figure").all():
         assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Shown, each_in_a_theme, figures_of
+from conftest import CUT_OFF, Shown, each_in_a_theme, figures_of
 from playwright.sync_api import expect
 
 from course_utils.__main__ import main as run_command
@@ -51,29 +51,41 @@ def test_workbook_page_is_accessible(name, theme, executed_student, visit):
     assert results.violations_count == 0, results.generate_report()
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+    assert page.evaluate(CUT_OFF) == []
     page.get_by_role("link", name="One file").click()
     page.wait_for_url("**/one_file/**")
     assert page.title().split("·")[0].strip()
 
 
 def test_index_links_every_workbook(visit):
-    page = visit("index.html")
-    links = page.locator("article .toctree-wrapper a").evaluate_all(
+    page = visit("index.html", figures=1)
+    links = page.locator(".course-cards a").evaluate_all(
         "(all) => all.map((one) => one.getAttribute('href'))"
     )
-    pages = [link for link in links if "#" not in link and not link.startswith("api/")]
-    assert pages == sorted(
-        (name.with_suffix(".html").as_posix() for name in WORKBOOKS),
-        key=lambda link: ("/" in link, link),
-    )
-    assert Axe().run(page).violations_count == 0
+    assert sorted(links) == sorted(name.with_suffix(".html").as_posix() for name in WORKBOOKS)
+    for width in (1280, 375):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert Axe().run(page).violations_count == 0
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width
+    assert page.locator(".course-cards img").count() == page.locator(".course-cards li").count()
+    assert page.locator(".course-cards li").filter(has_text="minutes").count() == 9
+
+
+def test_index_answers_and_moves(visit):
+    page = visit("index.html", figures=1)
+    Shown(page, page.locator("#front-figure .course-figure")).move()
+    form = page.locator('form[data-exercise="0.1"]')
+    for answer, opening in (("28 + 28", "✗ Not yet:"), ("28 * 28", "✓ Right.")):
+        form.locator("input").fill(answer)
+        form.locator("input").press("Enter")
+        assert form.get_by_role("status").inner_text().startswith(opening)
 
 
 @pytest.mark.parametrize(
     "name", ["api/course_utils.html", "api/exercises.html", "api/sensing.html"]
 )
 def test_api_page_is_accessible(visit, name):
-    page = visit("index.html")
+    page = visit("index.html", figures=1)
     page.locator(f"article .toctree-wrapper a[href='{name}']").first.click()
     page.wait_for_url(f"**/{name}")
     assert page.locator("dt.sig").count() > (0 if "exercises" in name else 5)
@@ -87,7 +99,11 @@ def test_api_page_is_accessible(visit, name):
 
 
 def test_first_page_links_the_repository(visit):
-    links = visit("index.html").locator("article a").evaluate_all("(all) => all.map((a) => a.href)")
+    links = (
+        visit("index.html", figures=1)
+        .locator("article a")
+        .evaluate_all("(all) => all.map((a) => a.href)")
+    )
     assert site.repository() in links
 
 
@@ -96,6 +112,8 @@ def test_search_finds_word(visit):
     page.goto(page.url + "?q=pooling")
     # Results arrive one by one, so the page is waited for until this one is among them.
     expect(page.locator('#search-results li a[href*="03_pooling.html"]').first).to_be_visible()
+    excerpt = page.locator("#search-results li:has(a[href*='03_pooling.html']) .course-excerpt")
+    expect(excerpt.first).to_contain_text("pool")
 
 
 GROUND = """(part) => {
@@ -119,6 +137,10 @@ def test_dark_theme_darkens_figures(visit, executed_student):
             "(line) => getComputedStyle(line).color.match(/\\d+/g).slice(0, 3).map(Number)"
         )
         ground[theme] = says.evaluate(GROUND)
+    plots = page.locator(".course-plot img").evaluate_all(
+        "(all) => all.map((plot) => getComputedStyle(plot).filter)"
+    )
+    assert all(plot.startswith("invert") for plot in plots)
     assert max(ink["light"]) < 100 < min(ink["dark"])
     assert max(ground["dark"]) < 50 < 200 < min(ground["light"])
 
