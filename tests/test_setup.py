@@ -90,7 +90,8 @@ def test_environment_yml_has_no_pin(root):
     python, pip, packages = environment["dependencies"]
     assert python.startswith("python >=3.11")
     assert pip == "pip"
-    assert packages == {"pip": ["-e ."]}
+    cpu = "--extra-index-url https://download.pytorch.org/whl/cpu"  # CUDA takes 4 GB more
+    assert packages == {"pip": [cpu, "-e ."]}
 
 
 def test_lock_file_matches_package_json(root):
