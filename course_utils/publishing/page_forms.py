@@ -17,6 +17,7 @@ from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
 from course_utils.judging.observation import numbers
 from course_utils.publishing.browser_scripts import MODULES, find_script
+from course_utils.publishing.forms.judged import has_form
 from course_utils.publishing.forms.tables import table_of
 from course_utils.workbooks import exercise_number
 
@@ -58,12 +59,12 @@ def with_forms(notebook: NotebookNode) -> NotebookNode:
     for cell in cells:
         asked, checked = exercise_number(cell), exercise_number(cell, "check")
         exercise = exercises.get(asked or checked or "")
-        if exercise is None or (asked and not exercise.is_value):
+        if exercise is None or (asked and not has_form(exercise)):
             page.cells.append(cell)
         elif asked:
             numbers_here.append(exercise.number)
             page.cells.append(new_markdown_cell(form(exercise), id=cell.id))
-        elif not exercise.is_value:
+        elif not has_form(exercise):
             page.cells.append(new_markdown_cell(solution(exercise), id=cell.id))
     if numbers_here:
         page.cells.append(new_markdown_cell(progress_line(numbers_here), id="progress"))
@@ -124,7 +125,7 @@ def _input(name: str) -> str:
 
 
 def solution(exercise: Exercise) -> str:
-    """What stands below the stub of an exercise in code."""
+    """What stands below the stub of an exercise that no form can ask for."""
     source = html.escape(exercise.solution_source())
     source = re.sub(r"\n(?=\n)", "\n&#8203;", source)  # an empty line would end the HTML
     return (

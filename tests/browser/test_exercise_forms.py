@@ -13,7 +13,8 @@ from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
 from course_utils.judging.observation import freeze, numbers
 from course_utils.marking import report
-from course_utils.publishing import page_forms, pages
+from course_utils.publishing import pages
+from course_utils.publishing.forms.judged import has_form
 from course_utils.workbooks import ROOT
 
 spec = spec_from_file_location("diagnosis", ROOT / "benchmarks" / "diagnosis.py")
@@ -21,9 +22,7 @@ bank = module_from_spec(spec)
 sys.modules["diagnosis"] = bank
 spec.loader.exec_module(bank)
 
-VALUES = {
-    exercise.number: exercise for exercise in all_exercises() if page_forms.has_form(exercise)
-}
+VALUES = {exercise.number: exercise for exercise in all_exercises() if has_form(exercise)}
 WIDTHS = {"phone": 375, "desktop": 1280}
 ANSWER = """(answers) => answers.map(([number, boxes]) => {
     const form = document.querySelector(`form[data-exercise="${number}"]`);
@@ -73,7 +72,7 @@ def bank_answers():
 def page_of_all(tmp_path_factory):
     """Return a page in one file with every value and choice exercise, and one in code."""
     cells = [new_markdown_cell("# All exercises")]
-    code = next(exercise for exercise in all_exercises() if not exercise.is_value)
+    code = next(exercise for exercise in all_exercises() if not has_form(exercise))
     for exercise in (*VALUES.values(), code):
         cells.append(new_markdown_cell(f"## {exercise.heading}"))
         for role, source in (("exercise", exercise.stub_source()), ("check", "check")):
