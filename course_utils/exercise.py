@@ -309,9 +309,8 @@ class Exercise:
         """
         if (name, seed) not in self._mistaken:
             made = [self.mistakes[each] for each in name.split("+")]
-            answer = made[0].answer
-            if len(made) > 1 and self.switches is not None:
-                answer = self.switches(**{k: v for each in made for k, v in each.switch.items()})
+            switch = {key: value for each in made for key, value in each.switch.items()}
+            answer = self.switches(**switch) if made[1:] else made[0].answer  # type: ignore[misc]
             self._mistaken[name, seed] = observe_trusted(self, answer, cases)
         return self._mistaken[name, seed]
 

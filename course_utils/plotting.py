@@ -49,8 +49,8 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
     whole = figure.get_figure(root=True)
     if whole is None:
         raise ValueError("these axes were removed from their figure")
-    is_plot = not any(ax.images for ax in whole.axes)  # pages may darken what shows no image
-    kind = "course-picture course-plot" if is_plot else "course-picture"
+    # pages may darken what shows no image
+    kind = "course-picture" + " course-plot" * (not any(ax.images for ax in whole.axes))
     png = io.BytesIO()
     whole.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
     plt.close(whole)

@@ -15,8 +15,6 @@ from filelock import FileLock
 
 from course_utils.workbooks import ROOT, write_atomic
 
-LOCK_SECONDS = 5  # longer than another kernel needs to write a small file
-
 
 class Try(TypedDict):
     """One distinct wrong answer: its digest, and what was said about it."""
@@ -65,12 +63,7 @@ def _is_entry(value: Any) -> bool:
 
 
 def record(
-    number: str,
-    name: str,
-    verdict: str,
-    message: str,
-    digest: str,
-    findings: Iterable[str] = (),
+    number: str, name: str, verdict: str, message: str, digest: str, findings: Iterable[str] = ()
 ) -> Entry:
     """Note one try and return the exercise's entry; a try like an earlier one counts once.
 
@@ -89,33 +82,16 @@ def record(
     """
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):
+    with FileLock(file.with_name(f".{file.name}.lock"), timeout=5):
         entries = load()
-        entry = _with_try(entries, number, name, verdict, message, digest, list(findings))
+        entry = entries.setdefault(number, Entry(name=name, verdict="", passed=False, tries=[]))
+        entry["verdict"], entry["passed"] = verdict, entry["passed"] or verdict == "ok"
+        is_new = all(earlier["digest"] != digest for earlier in entry["tries"])
+        if is_new and verdict not in ("ok", "todo"):
+            attempt = Try(digest=digest, verdict=verdict, message=message, findings=[*findings])
+            entry["tries"].append(attempt)
         # in one step, so that a crash or a full disk leaves the old file whole
         write_atomic(file, json.dumps(entries, indent=1, ensure_ascii=False), mode=0o600)
-    return entry
-
-
-def _with_try(
-    entries: dict[str, Entry],
-    number: str,
-    name: str,
-    verdict: str,
-    message: str,
-    digest: str,
-    findings: list[str],
-) -> Entry:
-    """Put a try into the entry of its exercise."""
-    new: Entry = {"name": name, "verdict": "todo", "passed": False, "tries": []}
-    entry = entries.setdefault(number, new)
-    entry["verdict"] = verdict
-    if verdict == "ok":
-        entry["passed"] = True
-    elif verdict != "todo" and digest not in [earlier["digest"] for earlier in entry["tries"]]:
-        entry["tries"].append(
-            {"digest": digest, "verdict": verdict, "message": message, "findings": findings}
-        )
     return entry
 
 
