@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
 from course_utils.judging.observation import freeze, numbers
-from course_utils.marking import report
+from course_utils.marking import class_results
 from course_utils.publishing import pages
 from course_utils.publishing.forms.judged import has_form
 from course_utils.workbooks import ROOT
@@ -154,7 +154,7 @@ def test_reader_answers_wrongly_then_rightly(open_forms, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("button", name="Save your progress").click()
     download.value.save_as(tmp_path / "ada" / "progress.json")
-    students, left_out = report.read([tmp_path / "ada"])
+    students, left_out = class_results.read([tmp_path / "ada"])
     assert left_out == []
     assert students["ada"]["2.4"].passed
     assert students["ada"]["2.4"].mistakes

@@ -150,8 +150,15 @@ class Judged:
         yield from self._two_together()
         if 1 < len(self.right) <= MOST_ORDERED:
             yield from itertools.permutations(self.right)
+            for first in (0, 1):  # places in a list, for what stands there
+                yield from itertools.permutations(range(first, first + len(self.right)))
         if self.is_grid:
             yield from self._changed_grids()
+
+    def predicate_examples(self) -> list[Values]:
+        """The examples of the mistakes that are known by a predicate."""
+        examples = [self.exercise.mistakes[name].answer for name in self.predicates]
+        return [values for values in map(self.values_of, examples) if values]
 
     def _two_together(self) -> Iterator[Values]:
         switches = [m.switch for m in self.exercise.mistakes.values() if m.switch]

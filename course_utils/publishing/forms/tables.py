@@ -66,7 +66,9 @@ class PartsTable(Table):
         self._predictions: dict[tuple[int, float], tuple] = {}
         self.strangers = [self._strangers(part) for part in range(self.count)]
         unknown = tuple(numbers[1] for numbers in self.strangers)
-        self._others = [self.judged.right, unknown] if self.count > 1 else [unknown]
+        self._others = [unknown]
+        if self.count > 1:  # numbers that a predicate knows only beside others of its own
+            self._others += [self.judged.right, *self.judged.predicate_examples()]
         self.usual = [{self._predicted(k, n) for n in self.strangers[k]} for k in range(self.count)]
         self.sighted: list[list[int]] = []
         self._add_masks()
@@ -121,9 +123,13 @@ class PartsTable(Table):
                 number = self.class_of(part, value)
                 if finding.id == "formula":  # known to a ten-thousandth
                     reach = FORMULA * abs(value) + self.exercise.tolerance
-                    self.lexicon.add(part, within(value, reach), number)
-                if self.count > 1:
-                    self.causes[part][number] = [finding.id, finding.words]
+                    around = self.add_class(part, value, within(value, reach))
+                    self._note_cause(part, around, finding)
+                self._note_cause(part, number, finding)
+
+    def _note_cause(self, part: int, number: int, finding: Finding) -> None:
+        if self.count > 1:
+            self.causes[part][number] = [finding.id, finding.words]
 
     def _finding(self, part: int, value: float) -> Finding | None:
         """What is said of a number by itself, if that is more than of an unknown one."""
