@@ -12,6 +12,7 @@ is not, which mistake it makes. `course_utils.judging` holds the machinery.
 import inspect
 import json
 import os
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -225,7 +226,12 @@ class Exercise:
         AssertionError
             Only where `COURSE_EXPECT` (todo or ok) is set, as in CI, and the verdict is another.
         """
-        verdict, observations = self._judge(answer, None)
+        try:
+            verdict, observations = self._judge(answer, None)
+        except Exception:
+            if "COURSE_EXPECT" in os.environ:
+                raise
+            return self._own_fault(traceback.format_exc())
         if wanted := os.environ.get("COURSE_EXPECT"):
             if verdict.status != wanted:
                 raise AssertionError(
@@ -249,6 +255,14 @@ class Exercise:
         tries = len(entry["tries"])
         hints = (*self.hints[:tries], *([verdict.fix] if verdict.fix and tries > 1 else []))
         return replace(verdict, hints=hints)
+
+    def _own_fault(self, details: str) -> Verdict:
+        """The verdict where the course itself failed: it says so, and nothing is recorded."""
+        words = (
+            "The course could not judge this answer. The fault is its own and not yours; your "
+            "progress is unchanged, and what happened stands below."
+        )
+        return Verdict(Status.ERROR, self.heading, words, details=details)
 
     def carry_on(self, answer):
         """Return `answer` if it passes, else the model answer, and say which."""
@@ -275,7 +289,10 @@ class Exercise:
     # Judging in two halves -----------------------------------------------------------------------
 
     def judge(self, answer, seed: int | None = None) -> Verdict:
-        """Judge `answer` without progress, hints or switches; never raises."""
+        """Judge `answer` without progress, hints or switches.
+
+        Whatever the answer does, this never raises; a fault of the course does.
+        """
         return self._judge(answer, seed)[0]
 
     def _judge(self, answer, seed) -> tuple[Verdict, list]:

@@ -8,7 +8,7 @@ import torch
 from cell_runner import run_cell
 
 from course_utils.exercise import exercise, mistake
-from course_utils.judging import edits, formula, plain_errors, source_notes
+from course_utils.judging import edits, formula, pairs, plain_errors, source_notes
 from course_utils.judging.evidence import explains
 from course_utils.judging.observation import Stopped
 
@@ -16,6 +16,13 @@ from course_utils.judging.observation import Stopped
 @pytest.fixture(autouse=True)
 def _empty_registry(monkeypatch):
     monkeypatch.setattr("course_utils.exercise.REGISTRY", {})
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch):
+    """A busy machine tries as many edits as a quiet one."""
+    monkeypatch.setattr(edits, "SECONDS", 10.0)
+    monkeypatch.setattr(edits, "SECONDS_EACH", 1.0)
 
 
 def images(rng):
@@ -101,6 +108,43 @@ def test_pairs_of_switches_are_tried():
     assert scale.judge(lambda i, f, p=1: 3 + i * f**p).findings == ("shift",)
 
 
+def make_scaled(**slips):
+    def answer(**settings):
+        return lambda x: sum(settings.values()) + 0 * x + x
+
+    @exercise(
+        "99.8",
+        "Sum",
+        minutes=1,
+        cases=lambda rng: [(2.5,), (3.7,)],
+        oracle=lambda x: x,
+        switches=answer,
+        mistakes={name: mistake(f"Slip {name}.", **{name: by}) for name, by in slips.items()},
+    )
+    def same_number(x):
+        """Number -> the same number."""
+        return 1.0 * x
+
+    return same_number
+
+
+def test_alternative_pairs_are_both_offered():
+    message = make_scaled(a=10.0, b=0.25, c=0.25 + 1e-9).judge(lambda x: x + 10.25).message
+    assert message == "Two slips at once. First: Slip a. Second, either: Slip b. Or: Slip c."
+
+
+def test_many_pairs_name_only_what_they_share():
+    exercise = make_scaled(a=10.0, b=0.25, c=0.25 + 1e-9, d=0.25 + 2e-9)
+    verdict = exercise.judge(lambda x: x + 10.25)
+    assert verdict.findings == ("a",)
+    assert "something else is wrong as well" in verdict.message
+
+
+def test_pairs_keep_to_their_time(monkeypatch):
+    monkeypatch.setattr(pairs, "SECONDS", -1.0)
+    assert make_scaled(a=10.0, b=0.25).judge(lambda x: x + 10.25).findings == ()
+
+
 # Probes -------------------------------------------------------------------------------------------
 
 
@@ -131,6 +175,9 @@ def test_pairs_of_switches_are_tried():
         ("reduced-sum", lambda *case: right(*case).sum(1)),
         ("reduced-mean", lambda *case: right(*case).mean()),
         ("unreduced-sum", lambda *case: torch.stack([right(*case) / 2] * 2)),
+        ("regrouped", lambda *case: right(*case).flatten(0, 1)),
+        ("too-large", lambda *case: torch.nn.functional.pad(right(*case), (0, 3, 0, 2))),
+        ("straight-line-of-image", lambda image, *rest: 3 * image - 2),
         ("ignores-power", lambda image, factor, power=1: image * factor),
         ("ignores-factor", lambda image, factor, power=1: image * 2.0**power),
     ],
@@ -139,6 +186,57 @@ def test_probe_names_cause(finding, answer):
     if finding == "cropped":  # the case with two rows would lose half of them
         answer = lambda *case: right(*case)[:, :, 1:]  # noqa: E731
     assert finding in make().judge(answer).findings
+
+
+def signed(rng):
+    for size in (3, 5, 6):
+        x = torch.randn(size, generator=rng)
+        x[1] = 0.0
+        yield (x,)
+
+
+def make_signs():
+    @exercise("99.7", "Signs", minutes=1, oracle=torch.sign, cases=signed)
+    def signs(x):
+        """(N,) -> (N,): 1, -1 or 0."""
+        return x.sign()
+
+    return signs
+
+
+@pytest.mark.parametrize(
+    ("finding", "answer"),
+    [
+        ("nan-at-zero", lambda x: x / x.abs()),
+        ("zeros-left-out", lambda x: x[x != 0].sign()),
+    ],
+)
+def test_probe_names_what_happens_at_zero(finding, answer):
+    assert make_signs().judge(answer).findings == (finding,)
+
+
+def test_regrouped_names_merged_axes():
+    message = make().judge(lambda *case: right(*case).flatten(0, 1)).message
+    assert "merges the axes 0 and 1 of `image`" in message
+
+
+@pytest.mark.parametrize(("number", "size"), [(170.0, "too large"), (0.017, "too small")])
+def test_decimal_point_is_named(number, size):
+    verdict = make_size(formula=()).judge(number)
+    assert verdict.findings == ("decimal-point",)
+    assert size in verdict.message
+
+
+def test_unexplained_number_is_too_large_or_small():
+    assert "Your number is too large." in make_size(formula=()).judge(23).message
+    assert "Your number is too small." in make_size(formula=()).judge(5).message
+
+
+def test_size_written_in_is_told():
+    def fixed(image, factor, power=1):
+        return image.mean() * torch.ones(2, 7, image.shape[2])
+
+    assert "2 along axis 0 in every case" in make().judge(fixed).message
 
 
 def test_parts_have_separate_near_misses():
@@ -325,6 +423,60 @@ def test_edit_search_survives_endless_loops():
     assert verdict.status in ("wrong", "mistake")
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("3 * x.sum() / x.numel() + 1.7", "brackets are missing"),
+        ("3 * x.sum() / (x.numel()) + 1.7 - 0", "brackets are missing"),
+        ("(3 * x).sum() / torch.as_tensor(x.numel() + 1.7)", ""),
+    ],
+)
+def test_edit_search_inserts_brackets(code, words):
+    @exercise("99.9", "Damped", minutes=1, cases=totals,
+              oracle=lambda x: 3 * sum(x.tolist()) / (len(x) + 1.7))  # fmt: skip
+    def damped(x):
+        """Three times the sum, divided by the length and 1.7 more."""
+        return 3 * x.sum() / (x.numel() + 1.7)
+
+    verdict = damped.judge(typed(f"def damped(x):\n    return {code}\n", "damped"))
+    if not words:
+        assert verdict.status == "ok"
+        return
+    assert verdict.findings == ("edit",)
+    assert words in verdict.message
+    assert "+ 1.7)" in verdict.fix
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("torch.sum(x) - 0.3", "close too early"), ("(x - 0.3).sum()", ""),
+     ("torch.sum(x - 0.3) * 1", "")],
+)  # fmt: skip
+def test_edit_search_moves_end_of_call(code, words):
+    @exercise("99.9", "Shifted", minutes=1, cases=totals,
+              oracle=lambda x: sum(v - 0.3 for v in x.tolist()))  # fmt: skip
+    def shifted(x):
+        """Sum of what is left when 0.3 is taken off each number."""
+        return (x - 0.3).sum()
+
+    verdict = shifted.judge(typed(f"def shifted(x):\n    return {code}\n", "shifted"))
+    assert (verdict.status, words in verdict.message) == ("mistake" if words else "ok", True)
+
+
+def test_index_beyond_end_is_sought_in_code_first():
+    listed = {"far": mistake("You walk too far.", lambda x: x[len(x)])}
+
+    @exercise("99.9", "Last", minutes=1, cases=totals, mistakes=listed,
+              oracle=lambda x: float(x.tolist()[-1]))  # fmt: skip
+    def last(x):
+        """The last number."""
+        return x[-1].item()
+
+    typed_answer = typed("def last(x):\n    n = len(x)\n    return x[n].item()\n", "last")
+    assert last.judge(typed_answer).findings == ("edit",)
+    assert last.judge(lambda x: x[len(x)]).findings == ("far",)
+
+
 def test_edit_leaves_student_function_alone():
     answer = typed("def total(x):\n    return (x ** 3).sum().item()\n", "total")
     before = answer.__code__
@@ -404,6 +556,40 @@ def test_errors_say_what_they_mean(line, finding, words):
         assert "` has shape" in verdict.message or finding == "name-unknown"
 
 
+def test_missing_self_is_told():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool1 = torch.nn.Identity()
+
+        def forward(self, x):
+            """Pool."""
+            return self.pool1(x)
+
+    @exercise("99.9", "Net", minutes=1, kind="module", cases=totals,
+              observe=lambda net, case: net()(*case), oracle=lambda: Net())  # fmt: skip
+    class net(Net):  # noqa: N801
+        """Pool."""
+
+    code = """
+    class net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool1 = nn.Identity()
+
+        def forward(self, x):
+            x = pool1(x)
+            return x
+    """
+    verdict = net.judge(typed(code, "net"))
+    assert "write `self.pool1`" in verdict.message
+
+
+def test_missing_key_is_told():
+    answer = typed("def scale(image, factor, power=1):\n    return {1: 2}['conv']\n")
+    assert "no entry under 'conv'" in make().judge(answer).message
+
+
 def test_unknown_error_keeps_pythons_words():
     words = plain_errors.explain(Stopped("OddError", "something odd", "x = odd(y)", "`y` is 3"))
     assert "something odd" in words
@@ -469,6 +655,11 @@ def test_wrong_table_entries_are_located():
 
 def test_shape_of_a_table_is_told():
     message = make_table().judge([1, 2, 3, 4, 5, 6]).message
+    assert message == (
+        "The numbers are right and in the right order, in the shape (6,) instead of (2, 3): its "
+        "axes 0 and 1 are joined to one, as a plain list."
+    )
+    message = make_table().judge([1, 2, 3, 4, 5, 7]).message
     assert message.startswith("The shape is (6,); (2, 3) is expected.")
 
 

@@ -75,7 +75,7 @@ def test_untouched_is_not_attempted(answer):
 
 def test_untouched_says_what_to_do():
     assert "assign the value itself" in make_sizes().check(None).message
-    assert "still the code that was given" in make_scale(start=given).check(given).message
+    assert "still the given code" in make_scale(start=given).check(given).message
 
 
 def test_another_right_way_passes():
@@ -773,6 +773,29 @@ def test_seed_makes_hidden_cases(monkeypatch):
     assert scale.check(hard_coded).status == "ok"
     monkeypatch.setenv("COURSE_SEED", "7")
     assert scale.check(hard_coded).status == "wrong"
+
+
+def test_own_fault_is_admitted(monkeypatch):
+    def broken(evidence):
+        raise ZeroDivisionError("in a probe of the course")
+
+    monkeypatch.setattr("course_utils.judging.judge.diagnose", broken)
+    scale = make_scale()
+    verdict = scale.check(lambda image, factor: image)
+    assert "The fault is its own and not yours" in verdict.message
+    assert "in a probe of the course" in verdict.details
+    assert "<details>" in verdict._repr_mimebundle_()["text/html"]
+    with pytest.raises(ZeroDivisionError):
+        scale.judge(lambda image, factor: image)
+
+
+def test_parts_stand_in_a_table():
+    verdict = make_sizes().check((4, 32))
+    html, text = verdict._repr_mimebundle_()["text/html"], str(verdict)
+    assert '<th scope="col"' in html
+    assert "✗ first number</td>" in html
+    assert "✓ second number</td>" in html
+    assert "✗ first number: yours 4" in text
 
 
 def test_judging_halves_agree():

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+from course_utils.judging.observation import NOT_COMPARED
 
 EPOCHS, FEATURES, CLASSES, RATE, TESTED = 2, 4, 3, 1.0, 12
 TEST, UNKNOWN = -1, -2  # owners of rows that belong to no batch
-HIDDEN = "not compared while something else is wrong"
 PARTS = (
     "learned from", "loss", "gradient in step()", "updates", "mode while learning", "tested on",
     "mode in the test", "gradients in the test", "returned", "distance moved", "accuracy",
@@ -191,7 +191,11 @@ def observe_epochs(answer, case):
         *_test_in_words(model),
         next((words for words in returned if words != RIGHT[-1]), RIGHT[-1]),
     )
-    return (*facts, tuple(moved), tuple(accuracy)) if facts == RIGHT else (*facts, HIDDEN, HIDDEN)
+    return (
+        (*facts, tuple(moved), tuple(accuracy))
+        if facts == RIGHT
+        else (*facts, NOT_COMPARED, NOT_COMPARED)
+    )
 
 
 RIGHT = (

@@ -11,9 +11,31 @@ from collections.abc import Iterator
 import numpy as np
 
 from course_utils.judging.evidence import Column, Evidence
-from course_utils.judging.observation import Stopped, close, freeze, numbers
+from course_utils.judging.observation import Stopped, close, freeze, numbers, rank
 
 MOST_ENTRIES = 3  # more places in one sentence are not read
+
+
+def facts(evidence: Evidence) -> list[str]:
+    """Which parts, cases and numbers are wrong, in sentences; some of them may be empty."""
+    first, columns = evidence.first_wrong, evidence.columns
+    facts = [failing_cases(evidence)]
+    if len(columns) > 1 and (evidence.exercise.parts or rank(columns[0].expected[0]) == 0):
+        right = [column.name for column in columns if column.is_right]
+        wrong = [column.name for column in columns if not column.is_right]
+        lead = f"Right: {', '.join(right)}; wrong: {', '.join(wrong)}." if right else ""
+        facts.insert(0, lead or "No part of the result is right yet.")
+    else:
+        shown = evidence.difference(evidence.expected[first], evidence.aligned[first])
+        if shown is not None and (shown.type_only or not evidence.exercise.is_value):
+            facts += [shown.words, fixed_size(columns[0])]
+        elif evidence.exercise.is_value:
+            whole = Column("", evidence.aligned, evidence.expected, evidence.near)
+            facts.append(wrong_entries(whole))
+    if evidence.exercise.is_value:
+        return [*facts, wrong_value(columns)]
+    wrong_columns = [column for column in columns if not column.is_right]
+    return [*facts, wrong_numbers(wrong_columns[0], evidence)]
 
 
 def failing_cases(evidence: Evidence) -> str:
@@ -25,7 +47,7 @@ def failing_cases(evidence: Evidence) -> str:
         if flags == wrong:
             return f"It is right where {words_right}, and wrong where {words_wrong}."
         if flags == evidence.correct:
-            return f"It is right where {words_wrong}, and wrong where {words_right}."
+            return f"It is wrong where {words_right}, and right where {words_wrong}."
     good = sum(evidence.correct)
     return f"It is right in {good} of {len(evidence.correct)} cases."
 
@@ -120,13 +142,15 @@ def wrong_numbers(column: Column, evidence: Evidence) -> str:
         wanted, got = numbers(expected), numbers(observed)
         if isinstance(observed, Stopped) or wanted is None or got is None:
             return ""
-        if wanted.shape != got.shape or wanted.ndim == 0:
+        if wanted.shape != got.shape:
             return ""
         off = ~close(wanted, got, column.tolerance)
         if off.any():
             masks.append((off, wanted, got, i))
     if not masks:
         return ""
+    if all(wanted.ndim == 0 for _, wanted, *_ in masks):
+        return _not_finite(masks) or _by_size(masks, "Every wrong result")
     return (
         _not_finite(masks) or _by_place(masks) or _by_argument(masks, evidence) or _by_value(masks)
     )
@@ -211,9 +235,50 @@ def _by_value(masks: list) -> str:
     if all(got.dtype.kind in "iuf" and got.size > 1 and len(np.unique(got)) == 1
            for _, _, got, _ in masks):  # fmt: skip
         return "All numbers of your result are the same."
-    if all(wanted.dtype.kind in "iuf" and got.dtype.kind in "iuf" for _, wanted, got, _ in masks):
-        if all((got[off] > wanted[off]).all() for off, wanted, got, _ in masks):
-            return "Every wrong number is too large."
-        if all((got[off] < wanted[off]).all() for off, wanted, got, _ in masks):
-            return "Every wrong number is too small."
+    return _by_size(masks, "Every wrong number")
+
+
+def _by_size(masks: list, what: str) -> str:
+    """Whether all that is wrong is too large, or too small."""
+    if not all(
+        wanted.dtype.kind in "iuf" and got.dtype.kind in "iuf" for _, wanted, got, _ in masks
+    ):
+        return ""
+    if all((got[off] > wanted[off]).all() for off, wanted, got, _ in masks):
+        return f"{what} is too large."
+    if all((got[off] < wanted[off]).all() for off, wanted, got, _ in masks):
+        return f"{what} is too small."
+    return ""
+
+
+def wrong_value(columns: list[Column]) -> str:
+    """Of a value that is a number, or several: which is too large, and which too small."""
+    words = []
+    for column in columns:
+        wanted, got = numbers(column.expected[0]), numbers(column.observed[0])
+        if column.is_right or wanted is None or got is None or wanted.ndim or got.ndim:
+            continue
+        if not np.isfinite(got) or wanted.dtype.kind not in "iuf" or got.dtype.kind not in "iuf":
+            continue
+        size = "large" if got > wanted else "small"
+        words.append(
+            f"{column.name} is too {size}" if column.name else f"Your number is too {size}"
+        )
+    sentence = ", ".join(words)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if words else ""
+
+
+def fixed_size(column: Column) -> str:
+    """An axis of the result that has the same length in every case, though it should vary."""
+    pairs = list(column.arrays())
+    ranks = {array.ndim for pair in pairs for array in pair}
+    if len(pairs) < len(column.expected) or len(pairs) < 2 or len(ranks) != 1:
+        return ""
+    for axis in range(ranks.pop()):
+        wanted, got = (
+            {array.shape[axis] for array in arrays} for arrays in zip(*pairs, strict=True)
+        )
+        if len(got) == 1 < len(wanted):
+            size = got.pop()
+            return f"Your result has {size} along axis {axis} in every case: is a size written in?"
     return ""

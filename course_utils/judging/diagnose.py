@@ -9,7 +9,7 @@ two explain it equally, both are offered.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
+from typing import Any
 
 from course_utils.judging import (
     conditions,
@@ -23,8 +23,8 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import Other, Stopped, numbers, rank, same
-from course_utils.judging.observe import observe_trusted
+from course_utils.judging.observation import NOT_COMPARED, Other, Stopped, numbers, same
+from course_utils.judging.pairs import mistakes_together
 from course_utils.judging.verdict import Status
 
 IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
@@ -44,7 +44,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """Name the cause of a wrong answer as closely as the evidence allows."""
     for explain in (listed_mistakes, mistakes_together):
         if findings := explain(evidence):
-            return _named(findings)
+            mended = _one_edit(evidence) if _only_beyond_the_end(evidence) else None
+            return mended or _named(findings)
     if words := _wrong_type(evidence):
         return Diagnosis(Status.TYPE, words, ("type",))
     for explain in (exchanged_parts, mistakes_by_part, general_causes):
@@ -56,15 +57,29 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stopped = evidence.stopped
     if stopped is not None and stopped.kind in plain_errors.LIMITS:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
-    if suggestion := edits.search(evidence):
-        words = suggestion.words
-        if stopped is not None:
-            words = f"{plain_errors.explain(stopped)} {words}"
-        return Diagnosis(Status.MISTAKE, words, ("edit",), suggestion.fix)
+    if mended := _one_edit(evidence):
+        return mended
     if stopped is not None:
         words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
     return _general(evidence)
+
+
+def _one_edit(evidence: Evidence) -> Diagnosis | None:
+    """The single change of the student's code that mends it, if there is one."""
+    suggestion = edits.search(evidence)
+    if suggestion is None:
+        return None
+    error = plain_errors.explain(evidence.stopped) if evidence.stopped is not None else ""
+    words = _joined(error, suggestion.words)
+    return Diagnosis(Status.MISTAKE, words, ("edit",), suggestion.fix)
+
+
+def _only_beyond_the_end(evidence: Evidence) -> bool:
+    """Whether all failing cases end in an index too large: many slips lead to the same words."""
+    pairs = zip(evidence.observed, evidence.correct, strict=True)
+    failing = [observed for observed, is_right in pairs if not is_right]
+    return all(isinstance(each, Stopped) and each.kind == "IndexError" for each in failing)
 
 
 def _partly_stopped(evidence: Evidence) -> Diagnosis | None:
@@ -105,18 +120,31 @@ def _wrong_type(evidence: Evidence) -> str:
         pair for pair, difference in zip(pairs, differences, strict=True) if difference is not None
     ]
     right = all(same(e, align(e, o), evidence.near) for e, o in pairs)
-    no_numbers = numbers(observed) is None or isinstance(observed, str)
-    return words if right or (no_numbers and observed is not None) else ""
+    return words if right or all(_holds_no_numbers(exercise, *pair) for pair in pairs) else ""
+
+
+def _holds_no_numbers(exercise, expected: Any, observed: Any) -> bool:
+    """Whether what is wrong of an observation is something other than numbers or nothing."""
+    sequences = isinstance(expected, list | tuple) and isinstance(observed, list | tuple)
+    if sequences and not exercise.is_value and len(expected) == len(observed):
+        wrong = [p for p in zip(expected, observed, strict=True) if not same(*p)]
+        return all(_holds_no_numbers(exercise, *pair) for pair in wrong)
+    return observed is not None and (numbers(observed) is None or isinstance(observed, str))
 
 
 def _wrong_count(expected: object, observed: object) -> str:
-    """Of a value: one number came where several are wanted, or several for one."""
+    """Of a value: how many numbers came, and how many are wanted, where that differs."""
     wanted, got = numbers(expected), numbers(observed)
-    if wanted is None or got is None or (wanted.size == 1) == (got.size == 1):
+    if wanted is None or got is None or wanted.size == got.size:
         return ""
     if wanted.size == 1:
         return f"This is {name_of(observed)}, which holds {got.size} numbers; one number is wanted."
-    return f"This is one number; {IN_WORDS.get(wanted.size, wanted.size)} are wanted."
+    many = IN_WORDS.get(wanted.size, wanted.size)
+    if got.size == 1:
+        return f"This is one number; {many} are wanted."
+    if wanted.ndim == got.ndim == 1:
+        return f"These are {IN_WORDS.get(got.size, got.size)} numbers; {many} are wanted."
+    return ""
 
 
 def _named(findings: list[Finding]) -> Diagnosis:
@@ -169,51 +197,6 @@ def _has_no_numbers(evidence: Evidence) -> bool:
     return wanted is not None and given is None
 
 
-def mistakes_together(evidence: Evidence) -> list[Finding]:
-    """Two listed mistakes made at once, where they are switches of one answer."""
-    exercise = evidence.exercise
-    switches = {name: m for name, m in exercise.mistakes.items() if m.switch}
-    if exercise.switches is None or not switches or _explained_by_one_probe(evidence):
-        return []
-    for (first, earlier), (second, later) in combinations(switches.items(), 2):
-        if set(earlier.switch) & set(later.switch):
-            continue
-        predicted = _predict_pair(evidence, first, second)
-        if predicted is not None and evidence.explains(predicted):
-            words = f"Two slips at once. First: {earlier.words} Second: {later.words}"
-            return [Finding(f"{first}+{second}", words)]
-    return []
-
-
-def _explained_by_one_probe(evidence: Evidence) -> bool:
-    """Whether one plain cause explains all, such as an input that comes back: simpler than two."""
-    if evidence.exercise.accept or len(evidence.columns) != 1:
-        return False
-    findings = probes.first_findings(evidence.columns[0], evidence)
-    return bool(findings) and findings[0].id != "constant"
-
-
-def _predict_pair(evidence: Evidence, first: str, second: str) -> list | None:
-    """What two mistakes make together; of a value it is computed once for all answers."""
-    exercise = evidence.exercise
-    if exercise.is_value and evidence.seed is not None:
-        return exercise.mistaken_observations(f"{first}+{second}", evidence.cases, evidence.seed)
-    earlier, later = exercise.mistakes[first], exercise.mistakes[second]
-    assert exercise.switches is not None  # `mistakes_together` asks only then
-    return _predict(evidence, exercise.switches(**earlier.switch, **later.switch))
-
-
-def _predict(evidence: Evidence, answer: object) -> list | None:
-    """What an answer of the course gives on all cases; None as soon as it is not what was seen."""
-    predicted: list = [None] * len(evidence.cases)
-    first = evidence.first_wrong
-    for i in [first, *(k for k in range(len(predicted)) if k != first)]:
-        predicted[i] = observe_trusted(evidence.exercise, answer, [evidence.cases[i]])[0]
-        if not same(predicted[i], evidence.aligned[i], evidence.exercise.tolerance):
-            return None
-    return predicted
-
-
 def exchanged_parts(evidence: Evidence) -> list[Finding]:
     """The right parts in another order."""
     finding = None if evidence.exercise.accept else probes.exchanged_parts(evidence)
@@ -228,7 +211,7 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     causes: list[tuple[list[str], Finding]] = []
     unexplained: list[str] = []
     for i, column in enumerate(columns):
-        if column.is_right:
+        if column.is_right or column.observed[evidence.first_wrong] == NOT_COMPARED:
             continue
         finding = _cause_of_part(i, column, evidence)
         if finding is None:
@@ -313,34 +296,17 @@ def _only_nothing(evidence: Evidence) -> list[Finding]:
 def _general(evidence: Evidence) -> Diagnosis:
     """Facts that hold whatever the cause is, and a next step."""
     exercise, first = evidence.exercise, evidence.first_wrong
-    columns = evidence.columns
-    facts = [conditions.failing_cases(evidence)]
-    if len(columns) > 1 and not exercise.accept and rank(columns[0].expected[0]) == 0:
-        right = [column.name for column in columns if column.is_right]
-        wrong = [column.name for column in columns if not column.is_right]
-        lead = f"Right: {', '.join(right)}; wrong: {', '.join(wrong)}." if right else ""
-        facts.insert(0, lead or "No part of the result is right yet.")
-    elif not exercise.accept:
-        shown = evidence.difference(evidence.expected[first], evidence.aligned[first])
-        if shown is not None and (shown.type_only or not exercise.is_value):
-            facts.append(shown.words)
-        elif exercise.is_value:
-            whole = Column("", evidence.aligned, evidence.expected, evidence.near)
-            facts.append(conditions.wrong_entries(whole))
-        if layout.holds_the_right_numbers(columns[0]):
-            facts.append("All the right numbers are there, but not all in the right places.")
-    if not exercise.is_value and not exercise.accept:
-        wrong_columns = [column for column in columns if not column.is_right]
-        facts.append(conditions.wrong_numbers(wrong_columns[0], evidence))
-    facts.append(_source_words(evidence, 2))
-    facts.append(exercise.next_step)
+    facts = [] if exercise.accept else conditions.facts(evidence)
+    wrong = [column for column in evidence.columns if not column.is_right]
+    if not exercise.accept and wrong and layout.holds_the_right_numbers(wrong[0]):
+        facts.append("All the right numbers are there, but not all in the right places.")
+    words = _joined(*facts, _source_words(evidence, 2), exercise.next_step)
     shown = (
         None
         if exercise.accept
         else evidence.difference(evidence.expected[first], evidence.observed[first])
     )
-    status = Status.TYPE if shown is not None and shown.type_only else Status.WRONG
-    return Diagnosis(status, _joined(*facts))
+    return Diagnosis(Status.TYPE if shown is not None and shown.type_only else Status.WRONG, words)
 
 
 def _source_words(evidence: Evidence, most: int) -> str:

@@ -16,7 +16,7 @@ from course_utils.judging.edit_places import Edit, Place, places, replaced, sour
 def expression_edits(tree: ast.Module) -> Iterator[Edit]:
     """Make one edit after the other of the expressions in a function's or class's bodies."""
     everywhere = list(places(tree))
-    for kind in (_operators, _calls, _constants, _subscripts, _names, _wrapped):
+    for kind in (_operators, _calls, _names, _constants, _subscripts, _wrapped):
         for place in everywhere:
             yield from kind(place, tree)
 
@@ -50,6 +50,8 @@ def _operators(place: Place, _tree: ast.Module) -> Iterator[Edit]:
             node.ops[0] = before
     elif isinstance(node, ast.BinOp):
         yield from _binary(place, node)
+        yield from _bracketed(place, node)
+        yield from _taken_into_call(place, node)
     elif isinstance(node, ast.UnaryOp):
         words = f"the `{'not' if isinstance(node.op, ast.Not) else '-'}` before "
         words += f"`{source_of(node.operand)}` is one too many"
@@ -73,10 +75,10 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
         words = f"the two sides of `{sign}` are the wrong way round in `{source_of(node)}`"
         yield from replaced(place, ast.BinOp(right, before, left), words)
     words = f"brackets group `{source_of(node)}` differently from what is wanted"
-    if isinstance(left, ast.BinOp):
+    if isinstance(left, ast.BinOp) and _has_brackets(left, node, 0):
         turned = ast.BinOp(left.left, left.op, _located(ast.BinOp(left.right, before, right), node))
         yield from replaced(place, turned, words)
-    if isinstance(right, ast.BinOp):
+    if isinstance(right, ast.BinOp) and _has_brackets(right, node, 1):
         turned = ast.BinOp(
             _located(ast.BinOp(left, before, right.left), node), right.op, right.right
         )
@@ -85,6 +87,87 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
 
 def _located(node: ast.expr, like: ast.expr) -> ast.expr:
     return ast.copy_location(node, like)
+
+
+PRECEDENCE: dict[type, int] = {
+    ast.Pow: 4, ast.Mult: 3, ast.Div: 3, ast.FloorDiv: 3, ast.Mod: 3, ast.MatMult: 3,
+    ast.Add: 2, ast.Sub: 2,
+}  # fmt: skip
+MOST_OPERANDS = 8
+
+
+def _chain(node: ast.expr) -> tuple[list[ast.expr], list[ast.operator]]:
+    """Operands and operators as they stand in the line, as far as no brackets part them."""
+    if not isinstance(node, ast.BinOp) or type(node.op) not in PRECEDENCE:
+        return [node], []
+    (left, first), (right, second) = (
+        ([side], []) if _has_brackets(side, node, place) else _chain(side)
+        for place, side in enumerate((node.left, node.right))
+    )
+    return [*left, *right], [*first, node.op, *second]
+
+
+def _has_brackets(side: ast.expr, node: ast.BinOp, place: int) -> bool:
+    """Whether the left (0) or right (1) side of an operation stands in brackets."""
+    if not isinstance(side, ast.BinOp):
+        return False
+    inner, own = (PRECEDENCE.get(type(op), 0) for op in (side.op, node.op))
+    needs_more = 1 - place if isinstance(node.op, ast.Pow) else place  # a - (b - c), (a**b)**c
+    return inner < own + needs_more
+
+
+def _bracketed(place: Place, node: ast.BinOp) -> Iterator[Edit]:
+    """Put brackets round a piece of a sum or product that has none."""
+    parent = place.parent
+    if (
+        isinstance(parent, ast.BinOp)
+        and type(parent.op) in PRECEDENCE
+        and not _has_brackets(node, parent, 0 if parent.left is node else 1)
+    ):
+        return  # it is tried as a piece of the whole line
+    operands, operators = _chain(node)
+    if not 3 <= len(operands) <= MOST_OPERANDS:
+        return
+    names = [f"_{i}" for i in range(len(operands))]
+    signs = [f" {SIGNS[type(operator)]} " for operator in operators]
+    whole = ast.dump(_rebuilt(names, signs, None))
+    for first in range(len(operands)):
+        for last in range(first + 1, len(operands) - (first == 0)):
+            changed = _rebuilt(names, signs, (first, last))
+            if ast.dump(changed) == whole:
+                continue
+            words = f"brackets are missing in `{source_of(node)}`"
+            filled = _Filled(dict(zip(names, operands, strict=True))).visit(changed)
+            yield from replaced(place, ast.fix_missing_locations(_located(filled, node)), words)
+
+
+def _rebuilt(names: list[str], signs: list[str], piece: tuple[int, int] | None) -> ast.expr:
+    """The expression of a chain, with brackets from one operand to another."""
+    words = list(names)
+    if piece is not None:
+        words[piece[0]] = "(" + words[piece[0]]
+        words[piece[1]] += ")"
+    text = words[0] + "".join(s + w for s, w in zip(signs, words[1:], strict=True))
+    return ast.parse(text, mode="eval").body
+
+
+class _Filled(ast.NodeTransformer):
+    """Put operands in the place of their numbers."""
+
+    def __init__(self, operands: dict[str, ast.expr]):
+        self.operands = operands
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.operands[node.id]
+
+
+def _taken_into_call(place: Place, node: ast.BinOp) -> Iterator[Edit]:
+    """Take a sum's second part into the brackets of the call before it: `f(a) - b`, `f(a - b)`."""
+    call = node.left
+    if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords:
+        inner = _located(ast.BinOp(call.args[0], node.op, node.right), node)
+        words = f"the brackets of `{source_of(call.func)}(…)` close too early"
+        yield from replaced(place, ast.Call(call.func, [inner], []), words)
 
 
 # Calls --------------------------------------------------------------------------------------------
@@ -128,6 +211,11 @@ def _unwrapped(place: Place, node: ast.Call) -> Iterator[Edit]:
         yield from replaced(place, node.func.value, f"`.{node.func.attr}(…)` is too much here")
     if node.args:
         yield from replaced(place, node.args[0], f"`{name}(…)` is too much here")
+    first = node.args[0] if len(node.args) == 1 and not node.keywords else None
+    if isinstance(first, ast.BinOp):
+        call = _located(ast.Call(node.func, [first.left], []), node)
+        words = f"the brackets of `{name}(…)` close too late"
+        yield from replaced(place, ast.BinOp(call, first.op, first.right), words)
 
 
 def _is_module(node: ast.expr) -> bool:

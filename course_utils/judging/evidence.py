@@ -216,8 +216,15 @@ class Evidence:
         return observed if isinstance(observed, Stopped) else None
 
     def explains(self, predicted: list) -> bool:
-        """Whether a prediction, one observation a case, is what was seen."""
-        return explains(predicted, self.aligned, self.expected, self.near)
+        """Whether a prediction, one observation a case, is what was seen.
+
+        A number typed by hand may be rounded; where that brings it too near to the right one, it
+        has to be exact.
+        """
+        tolerances = dict.fromkeys((self.near, self.exercise.tolerance))
+        return any(
+            explains(predicted, self.aligned, self.expected, tolerance) for tolerance in tolerances
+        )
 
     def predicted(self, mistake: str) -> list:
         """What a listed mistake gives on the cases."""

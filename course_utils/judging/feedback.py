@@ -72,24 +72,55 @@ def headline(verdict) -> str:
     return f"{_OPENING[verdict.status]} {words}".strip()
 
 
-def _parts(verdict) -> list[str]:
-    """Each part of a result by name, marked as right or wrong."""
-    if verdict.status in ("ok", "todo", "own"):
-        return []
-    marks = verdict.parts.items()
-    return [f"{'✓' if is_right else '✗'} {name}" for name, is_right in marks]
+def _mark(is_right: bool) -> str:
+    return "✓" if is_right else "✗"
+
+
+def _parts_as_text(verdict) -> list[str]:
+    """A line for each part of a result: right or wrong, yours, and what was expected."""
+    lines = []
+    for part in scene.parts(verdict):
+        words = f"  {_mark(part.is_right)} {part.name}"
+        if part.yours and not part.is_right:
+            words += f": yours {part.yours}"
+            words += f", expected {part.expected}" if part.expected else ""
+        lines.append(words)
+    return lines
+
+
+def _parts_as_html(verdict) -> str:
+    """The same as a table: part, yours, expected."""
+    parts = scene.parts(verdict)
+    if not parts:
+        return ""
+    heads = [head for head, wanted in (("part", True), ("yours", any(p.yours for p in parts)),
+                                       ("expected", any(p.expected for p in parts)))
+             if wanted]  # fmt: skip
+    cell = "text-align: left; padding: 0 1em 0 0"
+    head = "".join(f'<th scope="col" style="{cell}">{words}</th>' for words in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="{cell}">{html.escape(words)}</td>'
+            for words in (f"{_mark(p.is_right)} {p.name}", p.yours, p.expected)[: len(heads)]
+        )
+        + "</tr>"
+        for p in parts
+    )
+    table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table style="margin: 0.3em 0">{table}</table>'
 
 
 def as_text(verdict) -> str:
     """The verdict as plain text."""
     lines = [f"{verdict.title}: {headline(verdict)}"]
-    if parts := _parts(verdict):
-        lines.append(f"  {'   '.join(parts)}")
+    lines += _parts_as_text(verdict)
     lines += [f"  hint {i}: {words}" for i, words in enumerate(verdict.hints, 1)]
     lines += [f"  {row.name} = {scene.as_text(row)}" for row in scene.rows(verdict)]
     lines += [f"  note: {words}" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         lines.append(f"  your code printed: {verdict.printed.strip()[:500]}")
+    lines += [f"  {line}" for line in verdict.details.splitlines()]
     return "\n".join(lines)
 
 
@@ -101,17 +132,18 @@ def as_html(verdict) -> str:
     blocks = [
         f'<div>{title}</div><p style="margin: 0.3em 0"><strong>{opening}</strong> {words}</p>'
     ]
-    if parts := _parts(verdict):
-        blocks.append(f"<p>{html.escape('   '.join(parts))}</p>")
     for i, words in enumerate(verdict.hints, 1):
         summary = f"<summary>Hint {i}</summary>"
         blocks.append(f"<details>{summary}<p>{_with_code(words)}</p></details>")
-    blocks += [_scene(verdict)]
+    blocks += [_parts_as_html(verdict), _scene(verdict)]
     blocks += [f"<p>Note: {_with_code(words)}</p>" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         printed = html.escape(verdict.printed[:2000])
         summary = "<summary>Your code printed</summary>"
         blocks.append(f"<details>{summary}<pre>{printed}</pre></details>")
+    if verdict.details:
+        summary = "<summary>What to send to whoever keeps the course</summary>"
+        blocks.append(f"<details>{summary}<pre>{html.escape(verdict.details)}</pre></details>")
     box = _BOX.format(edge=_EDGE.get(verdict.status, "#b3501e"))
     return (
         f'<div class="course-verdict" data-status="{verdict.status}" style="{box}">'

@@ -18,6 +18,7 @@ from course_utils.judging.observation import same
 
 # slips that students make more often than the others: these are said first
 LIKELY = re.compile("left out|sign is turned|added|subtracted|exchanged|rounded|multiplied")
+TELLING = 1000  # two edits reach almost every smaller number
 PLAIN = re.compile("left out|sign is turned|rounded|counted")
 Variant = tuple[ast.expr, str]  # an expression, and words for what is wrong with it
 FUNCTIONS: dict[str, Callable] = {
@@ -50,7 +51,7 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
         return None
     text = formulas[part or 0]
     quantities = tuple(exercise.quantities.items())
-    for depth in (1, 2):
+    for depth in (1, 2) if abs(answer) >= TELLING else (1,):
         words = {
             words
             for value, words in variants(text, quantities, depth)
@@ -77,11 +78,14 @@ def variants(text: str, quantities: tuple, depth: int) -> tuple[tuple[float, str
     if depth == 1 and "**" in text:
         caret = ast.parse(text.replace("**", "^"), mode="eval").body
         _note(results, caret, "`^` is written for a power, which in Python is `**`", values, right)
-    for variant, words in edits(tree, tuple(values)):
+    names = tuple(name for name in values if re.search(rf"\b{name}\b", text))
+    for variant, words in edits(tree, tuple(values), names):
+        if isinstance(variant, ast.Constant):
+            continue  # that a number of the formula stands alone says nothing
         if depth == 1:
             _note(results, variant, words, values, right)
             continue
-        for second, more in edits(variant, tuple(values)):
+        for second, more in edits(variant, tuple(values), names):
             if more != words:
                 both = " and ".join(sorted((words, more)))
                 _note(results, second, both, values, right)
@@ -124,12 +128,15 @@ OPERATIONS = {
 }  # fmt: skip
 
 
-def edits(tree: ast.expr, names: tuple[str, ...]) -> Iterator[Variant]:
-    """Every expression one edit away, with words that complete "Your number comes out if …"."""
+def edits(tree: ast.expr, names: tuple[str, ...], used: tuple[str, ...]) -> Iterator[Variant]:
+    """Every expression one edit away, with words that complete "Your number comes out if …".
+
+    Any of `names` may stand where another belongs; only those that are `used` change places.
+    """
     yield ast.UnaryOp(ast.USub(), tree), "the sign is turned"
     yield from _edits_of_node(tree, names)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
+    for i, first in enumerate(used):
+        for second in used[i + 1 :]:
             swapped = _Swap(first, second).visit(_copy(tree))
             yield swapped, f"`{first}` and `{second}` are exchanged"
 

@@ -124,7 +124,17 @@ def _values_in(line: str, frame) -> str:
     names = dict.fromkeys(re.findall(r"(?<![\w.])[^\W\d]\w*", line))
     scope = {**frame.f_globals, **frame.f_locals}
     known = [f"`{name}` {_described(scope[name])}" for name in names if name in scope]
-    return ", ".join([words for words in known if not words.endswith(" ")][:5])
+    unknown = [name for name in names if name not in scope]
+    of_self = [name for name in unknown if _has(frame.f_locals.get("self"), name)]
+    own = [f"`{name}` belongs to `self`: write `self.{name}`" for name in of_self]
+    return ", ".join([*own, *(words for words in known if not words.endswith(" "))][:5])
+
+
+def _has(value: Any, name: str) -> bool:
+    try:
+        return value is not None and hasattr(value, name)
+    except BaseException:  # a class of the student's own may raise what it likes
+        return False
 
 
 def _described(value: Any) -> str:

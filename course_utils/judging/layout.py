@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import close
+from course_utils.judging.observation import close, freeze, numbers
 
 Array = np.ndarray
 Pairs = list[tuple[Array, Array]]  # (expected, observed), one pair a case
@@ -116,6 +116,60 @@ def _reshapes(rank: int) -> Iterator[Move]:
             yield "reshaped", words, partial(_read_in_order, order=order)
 
 
+def regrouped(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """The right numbers in the right order, in another shape."""
+    pairs = all_arrays(column)
+    if not pairs or any(w.size != g.size or w.ndim == 0 or g.ndim == 0 for w, g in pairs):
+        return
+    other = [w.shape != g.shape for w, g in pairs]
+    if not any(other) or not _recovers(column, [(w.ravel(), g.ravel()) for w, g in pairs], _same):
+        return
+    wanted, got = pairs[other.index(True)]
+    words = f"The numbers are right and in the right order, in the shape {got.shape} instead of "
+    words += f"{wanted.shape}"
+    shapes = [g.shape for _, g in pairs]
+    reason = _shape_of_an_argument(shapes, evidence)
+    if not reason and (axes := _merged_axes(shapes, [w.shape for w, _ in pairs])):
+        reason = f": its axes {axes} are joined to one"
+    plain = ", as a plain list" if isinstance(column.observed[0], list) else ""
+    yield Finding("regrouped", f"{words}{reason}{plain}.")
+
+
+def _same(x: Array) -> Array:
+    return x
+
+
+def _shape_of_an_argument(shapes: list[tuple], evidence: Evidence) -> str:
+    """How the shapes of results follow from those of an argument; empty if they do not."""
+    for i, name in enumerate(evidence.arguments):
+        arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
+        inputs = [array.shape for array in arrays if array is not None]
+        if len(inputs) < len(shapes) or len({len(shape) for shape in inputs}) > 1:
+            continue
+        if inputs == shapes:
+            return f": the axes of `{name}` are as they were"
+        if all(shape == tuple(n for n in whole if n > 1)
+               for shape, whole in zip(shapes, inputs, strict=True)):  # fmt: skip
+            return f": of the axes of `{name}` only those of length 1 are gone"
+        if axes := _merged_axes(shapes, inputs):
+            return f": it merges the axes {axes} of `{name}`"
+    return ""
+
+
+def _merged_axes(shapes: list[tuple], wholes: list[tuple]) -> str:
+    """Which axes of some shapes are merged to one in the others, in every case; empty if none."""
+    if len({len(whole) for whole in wholes}) > 1:
+        return ""
+    for first, last in itertools.combinations(range(len(wholes[0])), 2):
+        merged = [
+            (*whole[:first], int(np.prod(whole[first : last + 1])), *whole[last + 1 :])
+            for whole in wholes
+        ]
+        if merged == shapes:
+            return join_words([str(axis) for axis in range(first, last + 1)])
+    return ""
+
+
 # Some of the right numbers ------------------------------------------------------------------------
 
 
@@ -130,12 +184,41 @@ def crops(column: Column, _evidence: Evidence) -> Iterator[Finding]:
         words = f"The numbers are right, with an axis of length 1 too {more}: {shapes}."
         yield Finding("axis-of-one", words)
         return
+    yield from _gaps(column, pairs)
     ranks = {array.ndim for pair in pairs for array in pair}
     if len(ranks) != 1 or max(ranks) not in (1, 2, 3):
+        return
+    if _recovers_corner(column, pairs):
+        wanted, got = next(pair for pair in pairs if pair[0].shape != pair[1].shape)
+        words = "Your result begins with the right numbers and is too large: the shape is "
+        yield Finding("too-large", f"{words}{got.shape}, and {wanted.shape} is wanted.")
         return
     for bounds in itertools.product([(0, 0), (1, 0), (0, 1), (1, 1)], repeat=max(ranks)):
         if any(map(any, bounds)):
             yield from _crop_findings(column, pairs, bounds)
+
+
+def _recovers_corner(column: Column, pairs: Pairs) -> bool:
+    """Whether results are larger than wanted by more than one, and right where they begin."""
+    if not all(all(g >= w for w, g in zip(want.shape, got.shape, strict=True))
+               for want, got in pairs):  # fmt: skip
+        return False
+    if not any(g > w + 1 for want, got in pairs
+               for w, g in zip(want.shape, got.shape, strict=True)):  # fmt: skip
+        return False  # one too many is told by the place where it is too much
+    corners = [(want, got[tuple(map(slice, want.shape))]) for want, got in pairs]
+    return all(close(want, corner, column.tolerance).all() for want, corner in corners)
+
+
+def _gaps(column: Column, pairs: Pairs) -> Iterator[Finding]:
+    """Numbers that are 0 left out of the result instead of being 0 in it."""
+    if not any((want == 0).any() for want, _ in pairs):
+        return
+    kept = [(want[want != 0], got) for want, got in pairs]
+    fits = [w.shape == g.shape and close(w, g, column.tolerance).all() for w, g in kept]
+    if all(fits):
+        words = "The numbers that should be 0 are left out of your result, so that it is shorter; "
+        yield Finding("zeros-left-out", words + "every place has to stay.")
 
 
 def _recovers_squeezed(column: Column, pairs: Pairs) -> bool:
@@ -217,7 +300,7 @@ def other_steps(column: Column, _evidence: Evidence) -> Iterator[Finding]:
         yield Finding("early-by-one", words)
 
 
-GROUPS = (arrangements, crops, reductions, other_steps)
+GROUPS = (arrangements, crops, reductions, regrouped, other_steps)
 
 
 # Words --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ The first half of judging: marking runs it in a jail, on an exercise without its
 import copy
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
@@ -84,7 +85,12 @@ def _why_untouched(exercise: ExerciseSpec, answer: object) -> str:
             "then run this cell again."
         )
     if exercise.start_source and answer is not ...:
-        return "This is still the code that was given. Change it, run its cell, then this one."
+        return "This is still the given code, unchanged. Mend it, run its cell, then this one."
+    if exercise.is_value:
+        return (
+            f"`{exercise.name}` is still `...`: put your answer in place of the dots, run that "
+            "cell, then this one."
+        )
     return ""
 
 
@@ -127,7 +133,9 @@ def observe_trusted(exercise: ExerciseSpec, answer: object, cases: list[tuple]) 
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)  # a tenth of the time of torch.manual_seed
             try:
-                observations.append(freeze(exercise.observe(answer, copy.deepcopy(case))))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # nobody is to read them beside a verdict
+                    observations.append(freeze(exercise.observe(answer, copy.deepcopy(case))))
             except Exception as error:
                 observations.append(Stopped(type(error).__name__, str(error)))
     return observations

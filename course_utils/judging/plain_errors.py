@@ -179,7 +179,8 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "A {0} has nothing called `{1}`."),
     ("AttributeError", r"module '([\w.]+)' has no attribute '(\w+)'", "attribute-unknown",
      "`{0}` has nothing called `{1}`."),
-    ("KeyError", r"(.+)", "key-unknown", "There is no entry {0}."),
+    ("KeyError", r"(.+)", "key-unknown", "The dictionary has no entry under {0}: was it never put "
+     "in, or under another name? `d.get(key, 0)` gives 0 where there is none."),
     ("RecursionError", r"", "recursion", "The function calls itself again and again without end."),
     ("ModuleNotFoundError", r"No module named '(\S+)'", "module-unknown",
      "There is no module called {0}."),

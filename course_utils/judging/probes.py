@@ -8,6 +8,7 @@ the result; the cause they suggest is one that produces exactly this fact.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from course_utils.judging import layout
 from course_utils.judging.evidence import Column, Evidence, Finding
 from course_utils.judging.layout import all_arrays, explained, join_words, same_shapes
-from course_utils.judging.observation import Other, Stopped, close, freeze, numbers, rank, same
+from course_utils.judging.observation import close, freeze, numbers, rank, same
 
 Array = np.ndarray
 
@@ -41,6 +42,10 @@ def _distinct(findings: Iterator[Finding]) -> list[Finding]:
 def nothing(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """Nothing came back, or the same whatever went in."""
     if all(value is None for value in column.observed) and column.expected[0] is not None:
+        if column.name:
+            words = "It is `None`: the name was given to something that hands nothing over."
+            yield Finding("part-missing", words)
+            return
         words = "Your code returns nothing (`None`). End it with `return` and the result."
         if evidence.printed:
             words = (
@@ -60,6 +65,48 @@ def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(f"returns-{name}", words)
 
 
+def straight_lines(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """Every number is one of an argument, times and plus the same two numbers in all cases."""
+    pairs = same_shapes(column)
+    for i, name in enumerate(evidence.arguments):
+        arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
+        inputs = [array for array in arrays if array is not None and array.dtype.kind in "iuf"]
+        if not pairs or len(inputs) < len(pairs):
+            continue
+        if any(x.shape != got.shape for x, (_, got) in zip(inputs, pairs, strict=True)):
+            continue
+        x = np.concatenate([array.ravel().astype(float) for array in inputs])
+        y = np.concatenate([got.ravel().astype(float) for _, got in pairs])
+        if len(x) < MOST_CHANCE or np.ptp(x) == 0 or not np.isfinite(y).all():
+            continue
+        factor = np.dot(x - x.mean(), y - y.mean()) / np.dot(x - x.mean(), x - x.mean())
+        offset = y.mean() - factor * x.mean()
+        if abs(factor) > 1e-9 and close(factor * x + offset, y, column.tolerance).all():
+            sign, more = ("+", offset) if offset >= 0 else ("−", -offset)
+            words = f"Your result is {factor:.4g} · `{name}` {sign} {more:.4g} in every case: two "
+            words += "numbers that are the same for all of them. Should they depend on the case?"
+            yield Finding(f"straight-line-of-{name}", words)
+
+
+def not_numbers(column: Column, evidence: Evidence) -> Iterator[Finding]:
+    """`nan` exactly where an argument is 0, and all else right."""
+    pairs = same_shapes(column)
+    wrong = [(~close(want, got, column.tolerance), got) for want, got in pairs]
+    if not pairs or not any(off.any() for off, _ in wrong):
+        return
+    if any(got.dtype.kind != "f" or not np.isnan(got[off]).all() for off, got in wrong):
+        return
+    for i, name in enumerate(evidence.arguments):
+        arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
+        inputs = [array for array in arrays if array is not None]
+        if len(inputs) == len(wrong) and all(
+            x.shape == off.shape and np.array_equal(x == 0, off)
+            for x, (off, _) in zip(inputs, wrong, strict=True)
+        ):
+            words = f"Your result is `nan` (not a number) exactly where `{name}` is 0, and right "
+            yield Finding("nan-at-zero", words + "elsewhere: 0/0 has no value.")
+
+
 def zeros(column: Column, _evidence: Evidence) -> Iterator[Finding]:
     """Nothing but zeros, in every case."""
     pairs = all_arrays(column)
@@ -72,7 +119,7 @@ def zeros(column: Column, _evidence: Evidence) -> Iterator[Finding]:
 def constants(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """The same result in every case, though other ones are expected."""
     first = column.observed[0]
-    if len(column.observed) < 2 or isinstance(first, Stopped | Other) or first is None:
+    if len(column.observed) < 2 or numbers(first) is None:
         return
     if rank(first) != rank(column.expected[0]):
         return
@@ -156,6 +203,9 @@ def _shift(wanted: Array, got: Array, tolerance: float) -> float | None:
 
 def _factor_findings(factors: list[float], evidence: Evidence, near: float) -> Iterator[Finding]:
     if np.allclose(factors, factors[0], rtol=near):
+        if words := _decimal_point(factors[0], evidence, near):
+            yield Finding("decimal-point", words)
+            return
         for value, (name, words) in FACTORS.items():
             if np.isclose(factors[0], value, rtol=near):
                 yield Finding(name, words)
@@ -178,6 +228,24 @@ def _factor_findings(factors: list[float], evidence: Evidence, near: float) -> I
                 fact = f"Your result is the right one divided by {words}{signed}."
                 yield Finding("divided-by-size", fact)
                 return
+
+
+def _decimal_point(factor: float, evidence: Evidence, near: float) -> str:
+    """Of a value that is no share: the right digits, a power of ten too large or too small."""
+    if not evidence.exercise.is_value or factor <= 0:
+        return ""
+    right = numbers(evidence.expected[0])
+    power = round(math.log10(factor))
+    is_share = right is not None and np.abs(right).max() <= (1 if power > 0 else 100)
+    if not 1 <= abs(power) <= 4 or (abs(power) == 2 and is_share):
+        return ""
+    if not np.isclose(factor, 10.0**power, rtol=near):
+        return ""
+    size = "large" if power > 0 else "small"
+    return (
+        f"The digits are right, but the number is {10 ** abs(power):,} times too {size}: look at "
+        "the decimal point, and count the factors of ten."
+    )
 
 
 def _shift_findings(shifts: list[float], evidence: Evidence) -> Iterator[Finding]:
@@ -285,4 +353,6 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-GROUPS = (nothing, zeros, inputs_returned, scales, functions, *layout.GROUPS, constants)
+MOST_CHANCE = 8  # numbers, at least, that lie on a line by more than chance
+GROUPS = (nothing, not_numbers, zeros, inputs_returned, scales, functions, *layout.GROUPS,
+          straight_lines, constants)  # fmt: skip

@@ -11,6 +11,7 @@ import html
 import io
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from course_utils.judging.observation import Stopped, close, numbers
 MOST_NUMBERS = 30  # of one value, before it is summed up
 MOST_LINES = 12  # of one scene
 PICTURE_SIDE = 8  # pixels; smaller arrays are tables
+MOST_LETTERS = 70  # of a part's value in a table
 DIFFERS = "≠"
 _CELL = "border: 1px solid #8888; padding: 0.15em 0.5em; text-align: right; font-family: monospace"
 _OFF = _CELL + "; font-weight: bold; outline: 2px solid #b3501e; outline-offset: -2px"
@@ -40,6 +42,8 @@ def rows(verdict) -> list[Row]:
         return []
     shown = [Row(name, value) for name, value in verdict.case.items()]
     for name, yours, expected in _wrong_parts(verdict):
+        if name and _in_words(yours) and _in_words(expected):
+            continue  # the table of parts has it
         label = f"{name}: " if name else ""
         off = _differences(yours, expected)
         if yours is not None and not isinstance(yours, Stopped):
@@ -47,6 +51,42 @@ def rows(verdict) -> list[Row]:
         if verdict.reveal:
             shown.append(Row(f"{label}expected", expected))
     return _within_lines(shown)
+
+
+class Part(NamedTuple):
+    """One part of a result: whether it is right, and yours and expected in words."""
+
+    name: str
+    is_right: bool
+    yours: str
+    expected: str
+
+
+def parts(verdict) -> list[Part]:
+    """The parts of a result by name; what is expected only where it may be shown."""
+    if verdict.status in ("ok", "todo", "own"):
+        return []
+    flags = list(verdict.parts.items())
+    wholes = [verdict.yours, verdict.expected if verdict.reveal else None]
+    values = [
+        [_in_words(value) for value in whole]
+        if isinstance(whole, list | tuple) and len(whole) == len(flags)
+        else [""] * len(flags)
+        for whole in wholes
+    ]
+    return [
+        Part(name, is_right, *words)
+        for (name, is_right), *words in zip(flags, *values, strict=True)
+    ]
+
+
+def _in_words(value: object) -> str:
+    """A value that is short enough for a line of a table; empty for any other."""
+    array = numbers(value)
+    if array is not None and array.ndim:
+        return ""
+    text = _short(array.item() if array is not None else value)
+    return text if len(text) <= MOST_LETTERS else ""
 
 
 def _wrong_parts(verdict) -> list[tuple[str, object, object]]:

@@ -39,6 +39,7 @@ class Verdict:
     notes : remarks that do not decide, such as an input changed in place
     printed : the beginning of what the answer printed
     signature : the same for answers that do the same (`observation.signature`); set by marking
+    details : the traceback of a fault of the course itself
     """
 
     status: Status
@@ -55,6 +56,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     printed: str = ""
     signature: str = ""
+    details: str = ""
 
     def __str__(self):
         return feedback.as_text(self)
