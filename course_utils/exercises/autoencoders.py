@@ -95,6 +95,11 @@ def _built(build):
     raise TypeError(f"decoder() gives a {type(net).__name__}, not an nn.Module")
 
 
+def _adds_up_to_1(images, axis):
+    sums = images.sum(axis)
+    return torch.allclose(sums, torch.ones_like(sums))
+
+
 def _observe_decoder(build, case):
     """The facts of `facts_of_a_decoder`, as far as the network runs."""
     net = _built(build)
@@ -110,8 +115,7 @@ def _observe_decoder(build, case):
         if images.ndim != 4 or images.numel() > 10**6:
             return facts
         huge = net(1e4 * code)
-        sums = huge.sum(1)
-        is_share = torch.allclose(sums, torch.ones_like(sums))
+        is_share = any(_adds_up_to_1(huge, axis) for axis in range(4))
         bends = _bends(net.double(), code.double())
         return *facts, huge.min().item(), huge.max().item(), is_share, bends
 
@@ -123,7 +127,7 @@ def _rebuilds(observation, wanted):
         and not facts["shrinks"]
         and 0 <= facts["smallest"] < 0.25
         and 0.75 < facts["largest"] <= 1
-        and not facts["colours add up to 1"]
+        and not facts["adds up to 1"]
         and facts["bends"] is True
     )
 

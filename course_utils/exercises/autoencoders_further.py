@@ -6,13 +6,12 @@ from sklearn.metrics import roc_auc_score
 
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises.autoencoders_further_mistakes import (
-    OF_THE_AREA,
     OF_THE_BITS,
     OF_THE_STAMPS,
-    area_by,
     transposed_by,
 )
 from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.roc_area_mistakes import OF_THE_AREA, area_by
 from course_utils.exercises.sparse_code_mistakes import OF_THE_SPARSE_LOSS, sparse_by
 
 

@@ -41,6 +41,13 @@ def _one_step_apart(code, kernel, stride=1, padding=0):
     return F.conv_transpose2d(code[None, None], kernel[None, None], None, 1, padding)[0, 0]
 
 
+def _on_the_diagonal(code, kernel, stride=1, padding=0):
+    rows = code.new_zeros(code.shape)
+    for i, row in enumerate(code):
+        rows[i, min(i, code.shape[1] - 1)] = row.sum()
+    return transposed_by()(rows, kernel, stride, padding)
+
+
 def _shrunk(code, kernel, stride=1, padding=0):
     return F.conv2d(code[None, None], kernel[None, None], None, stride, padding)[0, 0]
 
@@ -68,7 +75,22 @@ def _last_stamp(code, kernel, stride=1, padding=0):
     return transposed_by()(inner, kernel, stride, padding)
 
 
+def _repeated(code, kernel, stride=1, padding=0):
+    large = code.repeat_interleave(stride, 0).repeat_interleave(stride, 1)
+    return _one_step_apart(large, kernel, 1, padding)
+
+
 OF_THE_STAMPS = {
+    "on-the-diagonal": mistake(
+        "All stamps of a row land in one place, on the diagonal: the column of a stamp follows i. "
+        "It follows j: row i · stride, column j · stride.",
+        _on_the_diagonal,
+    ),
+    "numbers-repeated": mistake(
+        "You repeated every number of the code `stride` times (upsampling) and slid the kernel "
+        "over that. Each number of the code puts one stamp down, `stride` places from the next.",
+        _repeated,
+    ),
     "last-stamp-wins": mistake(
         "Where stamps overlap, your last one wipes out the others. Add them up.",
         write=lambda window, stamp: stamp,
@@ -215,149 +237,10 @@ OF_THE_BITS = {
         "code.",
         1 - CODE * 32 / (IMAGE * 8),
     ),
-    "rounded-up": mistake("You rounded to whole times. The quotient is no whole number.", 2),
+    "rounded-up": mistake(
+        "2 comes out if the quotient is rounded, and it is no whole number; or if one channel's "
+        "pixels are compared with the code's numbers, without their bits (8 and 32).",
+        2,
+    ),
     "rounded-down": mistake("You rounded down to whole times. The quotient is no whole number.", 1),
-}
-
-
-# --- 7.10 ---------------------------------------------------------------------------------------
-def area_by(
-    sign=1,
-    tie=0.5,
-    against=lambda inside: inside,
-    strangers=lambda outside: outside,
-    share=lambda points: points.mean(),
-    finish=lambda area: area,
-):
-    """An answer to 7.10: which side has to be larger, what a tie counts, who meets whom."""
-
-    def roc_area(inside, outside):
-        gaps = sign * (strangers(outside)[:, None] - against(inside)[None, :])
-        points = (gaps > 0).double() + tie * (gaps == 0).double()
-        return finish(share(points))
-
-    return roc_area
-
-
-def _best_accuracy(inside, outside):
-    cuts = torch.cat([inside, outside])
-    right = [(inside <= cut).sum() + (outside > cut).sum() for cut in cuts]
-    return max(right).item() / len(cuts)
-
-
-def _place_by_place(inside, outside, divide=None):
-    n = min(len(inside), len(outside))
-    inside, outside = inside[:n], outside[:n]
-    points = (outside > inside).double() + 0.5 * (outside == inside).double()
-    return points.sum().item() / (divide or n)
-
-
-OF_THE_AREA = {
-    "wrong-side": mistake(
-        "Inside and outside have changed places: your area is 1 minus the right one. "
-        "An outsider should have the *larger* error.",
-        sign=-1,
-    ),
-    "ties-count-nothing": mistake(
-        "Ties count nothing in your area. Each counts one half.", tie=0.0
-    ),
-    "ties-count-wins": mistake("Ties count as wins in your area. Each counts one half.", tie=1.0),
-    "pairs-counted": mistake(
-        "You counted pairs. Divide by how many pairs there are.",
-        share=lambda points: points.sum(),
-    ),
-    "divided-by-images": mistake(
-        "You divided by the number of all images, N + M. Divide by how many *pairs* there are, "
-        "N · M.",
-        share=lambda points: points.sum() / sum(points.shape),
-    ),
-    "divided-by-insiders": mistake(
-        "You divided by the number of insiders only. Divide by how many *pairs* there are, N · M.",
-        share=lambda points: points.sum() / points.shape[1],
-    ),
-    "divided-by-outsiders": mistake(
-        "You divided by the number of outsiders only. Divide by how many *pairs* there are, N · M.",
-        share=lambda points: points.sum() / points.shape[0],
-    ),
-    "one-area-each-insider": mistake(
-        "You took the mean over the outsiders only, so there is one share for each insider. Take "
-        "it over all pairs.",
-        share=lambda points: points.mean(0),
-    ),
-    "one-area-each-outsider": mistake(
-        "You took the mean over the insiders only, so there is one share for each outsider. Take "
-        "it over all pairs.",
-        share=lambda points: points.mean(1),
-    ),
-    "table-of-pairs": mistake(
-        "Your function gives the table of pairs. Take the mean of it: one number.",
-        share=lambda points: points,
-    ),
-    "largest-insider-threshold": mistake(
-        "You compare with one threshold, the largest insider. Compare each outsider with *each* "
-        "insider, pair by pair.",
-        against=lambda inside: inside.max()[None],
-    ),
-    "mean-threshold": mistake(
-        "You compare with one threshold, the mean of the insiders. Compare each outsider with "
-        "*each* insider, pair by pair.",
-        against=lambda inside: inside.mean()[None],
-    ),
-    "median-threshold": mistake(
-        "You compare with one threshold, the median of the insiders. Compare each outsider with "
-        "*each* insider, pair by pair.",
-        against=lambda inside: inside.median()[None],
-    ),
-    "first-insider": mistake(
-        "Only the first insider is compared with the outsiders. Compare every pair.",
-        against=lambda inside: inside[:1],
-    ),
-    "first-outsider": mistake(
-        "Only the first outsider is compared with the insiders. Compare every pair.",
-        strangers=lambda outside: outside[:1],
-    ),
-    "last-insider": mistake(
-        "Only the last insider counts: your counter begins anew for each. Set it to 0 once, before "
-        "both loops.",
-        against=lambda inside: inside[-1:],
-    ),
-    "means-compared": mistake(
-        "You compare the two means, which gives a yes or a no. The area is a share of *pairs*: "
-        "compare each outsider with each insider.",
-        lambda inside, outside: float(outside.mean() > inside.mean()),
-    ),
-    "differences": mistake(
-        "You averaged how *much* larger the outsiders' errors are. Count how often they are "
-        "larger: compare, then take the share of pairs.",
-        lambda inside, outside: (outside[:, None] - inside[None, :]).mean().item(),
-    ),
-    "place-by-place": mistake(
-        "You compare place by place, as `zip` does: first with first, second with second. Compare "
-        "each outsider with each insider, all pairs.",
-        _place_by_place,
-    ),
-    "place-by-place-of-insiders": mistake(
-        "You compare place by place, as `zip` does: first with first, second with second, and "
-        "divide by the number of insiders. Compare each outsider with each insider, all pairs.",
-        lambda inside, outside: _place_by_place(inside, outside, len(inside)),
-    ),
-    "gini": mistake(
-        "Yours is 2 · area − 1 (the Gini coefficient): 0 for a coin and −1 at worst. The area "
-        "itself is ½ for a coin.",
-        finish=lambda area: 2 * area - 1,
-    ),
-    "never-below-half": mistake(
-        "You turn the area over where it is below ½. An alarm that is worse than a coin should say "
-        "so: leave the area as it is.",
-        finish=lambda area: torch.as_tensor(area).clamp(min=1 - area),
-    ),
-    "best-accuracy": mistake(
-        "That is the accuracy at the best threshold. The area is over all thresholds: the share of "
-        "*pairs* in which the outsider's error is larger.",
-        _best_accuracy,
-    ),
-    "percent": mistake(
-        "Your area is in percent. It is wanted as a share, from 0 to 1.",
-        finish=lambda area: 100 * area,
-    ),
 }

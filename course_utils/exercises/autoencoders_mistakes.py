@@ -59,6 +59,11 @@ OF_THE_CODE_SIZE = {
         "2, that halves it.",
         32 * (32 / 4**3) ** 2,
     ),
+    "stride-missing": mistake(
+        "Your side shrinks by a few pixels only: the stride is missing. With stride 2, kernel 4 "
+        "and padding 1 each layer halves the side.",
+        32 * 29 * 29,
+    ),
     "parameters": mistake(
         "That is the number of the encoder's weights and biases. "
         "Count the numbers that come out of its last layer.",
@@ -156,14 +161,14 @@ def _stopped_with(words):
     return lambda observation: isinstance(observation, Stopped) and words in observation.text
 
 
-FACTS = ("shape", "layers", "shrinks", "smallest", "largest", "colours add up to 1", "bends")
+FACTS = ("shape", "layers", "shrinks", "smallest", "largest", "adds up to 1", "bends")
 
 
 def facts_of_a_decoder(observation):
     """By name, what was observed of a decoder.
 
     Shape of what came out; number of convolutions; whether one is ordinary and has a stride; for
-    huge codes the smallest and largest value, and whether the channels of every pixel add up to 1;
+    huge codes the smallest and largest value, and whether the numbers along an axis add up to 1;
     whether the network is more than one linear map.
     """
     return dict(zip(FACTS, observation, strict=False))
@@ -240,10 +245,10 @@ OF_THE_DECODER = {
         example=stack(32, 16, 8, 3, end=nn.Identity),
     ),
     "softmax": mistake(
-        "Red, green and blue add up to 1 in every pixel of yours, as a softmax over the "
-        "channels makes them, so there is neither black nor white. A sigmoid treats each number "
-        "by itself.",
-        when=_pictures(lambda facts: facts["colours add up to 1"]),
+        "Along one axis all numbers of yours add up to 1, as a softmax makes them (over the "
+        "channels: red, green and blue), so black and white are out of reach. A sigmoid treats "
+        "each number by itself.",
+        when=_pictures(lambda facts: facts["adds up to 1"]),
         example=stack(32, 16, 8, 3, end=lambda: nn.Softmax(1)),
     ),
     "never-dark": mistake(

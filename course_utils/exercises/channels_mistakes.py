@@ -363,6 +363,18 @@ NORMALIZE = {
         "channel's mean, then divide by its standard deviation.",
         lambda images: torch.nn.functional.normalize(images, dim=1),
     ),
+    "unit-length-centred": mistake(
+        "You subtracted the mean and then `F.normalize` gave every pixel's colours the length 1. "
+        "Divide by the standard deviation of each channel instead.",
+        lambda images: torch.nn.functional.normalize(
+            images - images.mean((0, 2, 3), keepdim=True), dim=1
+        ),
+    ),
+    "minus-one-to-one": mistake(
+        "You brought each channel into the range −1 to 1, by its minimum and maximum. "
+        "Mean 0 and standard deviation 1 are wanted.",
+        lambda images: 2 * normalized(centre="lowest", spread="range")(images) - 1,
+    ),
     "images-for-channels": mistake(
         "`images[c]` is image number c, not a channel. Channel c of all images is `images[:, c]`.",
         _images_for_channels,

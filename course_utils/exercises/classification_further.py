@@ -10,6 +10,7 @@ from torch import nn
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises import classification_further_mistakes as wrong
 from course_utils.exercises import regularisation_mistakes
+from course_utils.exercises.calling import call_unchanged
 
 
 # --- 5.7 ----------------------------------------------------------------------------------------
@@ -190,12 +191,21 @@ def _layers(rng):
         yield weight + 1, bias - 1, *grads, eta, strength
 
 
+L2_ARGUMENTS = ("weight", "bias", "weight_grad", "bias_grad", "eta", "strength")
+
+
+def _observe_l2_step(answer, case):
+    return call_unchanged(answer, case, L2_ARGUMENTS)
+
+
 @exercise(
     "5.10",
     "One step with an L2 penalty",
     minutes=6,
     oracle=_step_by_autograd,
     cases=_layers,
+    observe=_observe_l2_step,
+    argument_names=L2_ARGUMENTS,
     parts=("weight", "bias"),
     switches=regularisation_mistakes.l2_step_with,
     mistakes=regularisation_mistakes.OF_THE_PENALTY,

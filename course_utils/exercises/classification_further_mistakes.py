@@ -109,6 +109,11 @@ OF_THE_HISTOGRAM = {
         "take the angle modulo π.",
         angle=lambda dy, dx: torch.atan2(dy, dx).abs(),
     ),
+    "angle-of-quotient": mistake(
+        "You took `atan` of the quotient, which gives angles from −π/2 to π/2, and the negative "
+        "ones fell into the first bin. Bring them into 0 to π with `% torch.pi`.",
+        angle=lambda dy, dx: torch.atan(dy / (dx + 1e-9)),
+    ),
     "dx-dy-exchanged": mistake(
         "dx and dy have changed places in the angle: it is atan2(dy, dx).",
         angle=lambda dy, dx: torch.atan2(dx, dy) % math.pi,

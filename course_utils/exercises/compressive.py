@@ -76,21 +76,24 @@ def soft_threshold(x, threshold):
 
 
 # --- 8.3 ----------------------------------------------------------------------------------------
-def _shrink(values, threshold):
-    return F.softshrink(values, float(threshold))
+SHRINK = {  # what is handed to the answer: it is not always the rule that the lesson has
+    "soft threshold": lambda values, threshold: F.softshrink(values, float(threshold)),
+    "hard threshold": lambda values, threshold: F.hardshrink(values, float(threshold)),
+}
 
 
 def _problems(rng):
-    for m, n, lam in ((2, 2, 0.9), (2, 4, 0.6), (3, 5, 1.5)):
+    rules = "soft threshold", "soft threshold", "hard threshold"
+    for rule, (m, n, lam) in zip(rules, ((2, 2, 0.9), (2, 4, 0.6), (3, 5, 1.5)), strict=True):
         matrix = torch.randn(m, n, generator=rng)
         matrix = (2.3 if m == n else 1.6) * matrix / torch.linalg.matrix_norm(matrix, 2)
         x, y = 2 * torch.randn(n, generator=rng), 3 * torch.randn(m, generator=rng)
-        yield x, y, matrix, lam
+        yield x, y, matrix, lam, rule
 
 
 def _take_step(answer, case):
-    x, y, matrix, lam = case
-    arguments = x, y, Matrix(matrix), lam, _shrink
+    x, y, matrix, lam, rule = case
+    arguments = x, y, Matrix(matrix), lam, SHRINK[rule]
     return call_unchanged(answer, arguments, ("x", "y", "A", "lam", "shrink"))
 
 
@@ -98,7 +101,7 @@ def _step_by_autograd(x, y, A, lam, shrink):
     """Same step, from the loss itself."""
     leaf, top = x.clone().requires_grad_(), torch.linalg.svdvals(A.matrix)[0].item()
     (0.5 * (A.matrix @ leaf - y).square().sum()).backward()
-    return F.softshrink(x - leaf.grad / top**2, lam / top**2)
+    return shrink(x - leaf.grad / top**2, lam / top**2)
 
 
 @exercise(
@@ -108,7 +111,7 @@ def _step_by_autograd(x, y, A, lam, shrink):
     oracle=_step_by_autograd,
     cases=_problems,
     observe=_take_step,
-    argument_names=("x", "y", "A", "lam"),
+    argument_names=("x", "y", "A", "lam", "shrink"),
     switches=ista_by,
     mistakes=OF_THE_STEP,
     hints=[

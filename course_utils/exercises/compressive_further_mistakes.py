@@ -78,6 +78,17 @@ OF_THE_CURVE = {
     "of-a-hundred": mistake(
         "29 are the non-zeros for 100 measurements. There are 0.3 · 1000 of them.", 29
     ),
+    "one-too-few": mistake(
+        "That is one too few. 0.29 · 300 is a whole number, so nothing is left to round.", 86
+    ),
+    "one-too-many": mistake(
+        "That is one too many. 0.29 · 300 is a whole number, so nothing is left to round.", 88
+    ),
+    "zeros-among-measurements": mistake(
+        "You took the non-zeros off the 300 measurements. The question asks for the non-zeros "
+        "themselves.",
+        300 - 87,
+    ),
     "ten-times-too-small": mistake(
         "Your number is ten times too small. m is 0.3 · 1000 = 300 measurements; go on from there.",
         8.7,
@@ -118,6 +129,16 @@ OF_THE_FEATURES = {
         "You divided the patches among the quadrants. They are added up there, so their number has "
         "no say: four sums are left of each feature.",
         PATCHES * 2 * ATOMS / 4,
+    ),
+    "patches-of-one-quadrant": mistake(
+        "You counted the patches of one quadrant. They are added up there, so their number has no "
+        "say: of each feature four sums are left, one for each quadrant.",
+        PATCHES // 4 * 2 * ATOMS,
+    ),
+    "every-pixel": mistake(
+        "You counted a patch at each of the 32 · 32 pixels. However many patches there are, they "
+        "are added up in four quadrants.",
+        32 * 32 * 2 * ATOMS,
     ),
     "places": mistake(
         "You counted places and quadrants, and no atoms. Each of 1,600 atoms gives features.",

@@ -345,6 +345,11 @@ OF_THE_STEP = {
         "both signs towards 0.",
         order=lambda x, pull, at, shrink: torch.relu(x - pull - at),
     ),
+    "own-shrink": mistake(
+        "You shrink by a soft threshold of your own. The function is handed `shrink`, which may be "
+        "another rule: call it.",
+        order=lambda x, pull, at, shrink: F.softshrink(x - pull, float(at)),
+    ),
     "x-forgotten": mistake(
         "You shrank the step and forgot x itself: start from x.", start=lambda x: 0.0
     ),

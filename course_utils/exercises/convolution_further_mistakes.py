@@ -87,6 +87,7 @@ LENGTHS = {
     "full": lambda n, k: n + k - 1,
     "n": lambda n, k: n,
     "k": lambda n, k: k,
+    "n + k // 2": lambda n, k: n + k // 2,
     "n + k": lambda n, k: n + k,
     "n + k - 2": lambda n, k: n + k - 2,
     "2 n": lambda n, k: 2 * n,
@@ -168,6 +169,11 @@ CONVOLVED = {
     "one-too-short": mistake(
         "You used n + k − 2 values, one too few, so the last wraps round to the first place.",
         room="n + k - 2",
+    ),
+    "room-for-half-the-kernel": mistake(
+        "You made room for half of the kernel only (n + k // 2), as for a centred result. The end "
+        "still wraps round: the whole convolution has n + k − 1 values.",
+        room="n + k // 2",
     ),
     "twice-the-signal": mistake(
         "Your result has twice the signal's length, zeros at the end included. "

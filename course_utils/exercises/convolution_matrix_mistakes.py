@@ -261,6 +261,11 @@ KERNEL_GRADIENT = {
         "The gradient of the kernel needs the image and the upstream gradient.",
         lambda image, kernel, upstream: slide(image, kernel),
     ),
+    "forward-times-upstream": mistake(
+        "You multiplied the layer's output by the upstream gradient, place by place. Slide the "
+        "upstream gradient over the image instead: the result has the kernel's shape.",
+        lambda image, kernel, upstream: slide(image, kernel) * upstream,
+    ),
     "upstream-flipped": mistake(
         "You flipped the upstream gradient. Slide it over the image as it is, without a flip.",
         upstream_flipped=(0, 1),

@@ -168,6 +168,22 @@ FEATURE_MAP = {
         "Your nine numbers are right and stand in one row. Write three rows of three.",
         layout="flat",
     ),
+    "matrix-product": mistake(
+        "You took the matrix product of window and kernel (`@`) and added up its numbers. Lay the "
+        "kernel on the window: each number is multiplied by the one it lies on.",
+        torch.tensor([[int((IMAGE[i : i + 2, j : j + 2] @ torch.tensor(DIAGONAL_DIFFERENCE)).sum())
+                       for j in range(3)] for i in range(3)]),
+    ),
+    "largest": mistake(
+        "You took the largest number of each window, as a max pool does. Here the products with "
+        "the kernel are added up.",
+        F.max_pool2d(IMAGE[None].float(), 2, 1)[0].long(),
+    ),
+    "smallest": mistake(
+        "You took the smallest number of each window. Here the products with the kernel are added "
+        "up.",
+        -F.max_pool2d(-IMAGE[None].float(), 2, 1)[0].long(),
+    ),
     "all-added": mistake(
         "You added all outputs up. Each window gives one number of its own: three rows of three.",
         layout="sum",
@@ -266,6 +282,16 @@ BLURRED_PIXEL = {
         24,
     ),
     "last-product-missing": mistake("25 leaves out the last product, 1·3.", 25),
+    "one-product-more": mistake(
+        "Five of the six products are right, and 1·5 counts double in 33, as if the corner's "
+        "weight were 2. The bottom row 5 2 3 has the weights 1 2 1.",
+        33,
+    ),
+    "last-product-doubled": mistake(
+        "Five of the six products are right, and 1·3 counts double in 31, as if the corner's "
+        "weight were 2. The bottom row 5 2 3 has the weights 1 2 1.",
+        31,
+    ),
     "products-given": mistake(
         "Those are the nine products. Add them up to one number.",
         torch.tensor([[0, 0, 0], [2, 8, 6], [5, 4, 3]]),

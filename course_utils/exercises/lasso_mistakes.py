@@ -63,6 +63,11 @@ def _stretched_to_measured(cosines, mask, measured):
     return low + (high - low) * _stretched(cosines, mask, measured)
 
 
+def _scaled_to_mean(cosines, mask, measured):
+    picture = cosines @ fitted(cosines, mask, measured)[0]
+    return picture * measured.mean() / picture.mean()
+
+
 def _multiplied(cosines, mask, measured):
     codes, intercept = fitted(cosines, mask, measured)
     return cosines @ codes * intercept
@@ -133,6 +138,16 @@ OF_THE_LASSO = {
         "You fitted a ridge regression, whose penalty has squares: nothing becomes 0, and what was "
         "not measured stays grey. Keep the Lasso; what is missing is its intercept.",
         model="Ridge",
+    ),
+    "ridge-with-intercept": mistake(
+        "You fitted a ridge regression, whose penalty has squares: nothing becomes 0. The "
+        "intercept belongs to the picture, as you have it; keep the Lasso.",
+        picture_by(model="Ridge", alpha=0.01),
+    ),
+    "scaled-to-mean": mistake(
+        "You multiplied the picture until its mean is that of the measured pixels. That changes "
+        "the contrast; what was fitted is a constant to *add*, lasso.intercept_.",
+        _scaled_to_mean,
     ),
     "mean-not-put-back": mistake(
         "You subtracted the mean of the measured pixels before the fit and did not add it again, "

@@ -3,7 +3,6 @@
 import torch
 
 from course_utils.exercise import mistake
-from course_utils.exercises.pairs import only_these_in_pairs
 
 
 # --- 6.11 ---------------------------------------------------------------------------------------
@@ -38,7 +37,7 @@ def _root_of_error(U, V, x, y):
     return for_U / norm, for_V / norm
 
 
-OF_THE_GRADIENTS = only_these_in_pairs({
+OF_THE_GRADIENTS = {
     "slope-missing": mistake(
         "The slope of tanh is missing in U's gradient: it is 1 − hidden².",
         bend=lambda h, before: 1,
@@ -192,8 +191,4 @@ OF_THE_GRADIENTS = only_these_in_pairs({
         "Only V's gradient comes back. Two are wanted: first U's, then V's.",
         give=lambda for_U, for_V: for_V,
     ),
-}, gradients_with, (
-    "slope-missing slope-of-hidden slope-of-sigmoid slope-without-square sum-for-mean "
-    "inputs-counted networks-counted two-missing wrong-sign tanh-missing V-left-out "
-    "results-exchanged transposed"
-))  # fmt: skip
+}  # fmt: skip

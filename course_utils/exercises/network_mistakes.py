@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.exercise import mistake
+from course_utils.exercises.network_observers import RANDOM
 
 
 # --- 5.2 ----------------------------------------------------------------------------------------
@@ -71,10 +72,6 @@ def new_layers(_net, x):
     return nn.Linear(512, 10)(x.flatten(1))
 
 
-def _unknown(name):
-    raise NameError(f"name {name!r} is not defined")
-
-
 def _ends_in(function):
     """Settings of a network whose scores go through a function."""
     return {"end": lambda _net, scores: function(scores)}
@@ -99,6 +96,11 @@ OF_THE_NETWORK = {
         "The maps arrive at the dense layer as they are. Flatten them first: "
         "x.flatten(1) keeps the images apart.",
         network_with(flatten=lambda maps: maps),
+    ),
+    "images-mixed": mistake(
+        "Your rows have 512 numbers each, but not of one image: `view` and `reshape` deal the "
+        "batch out anew. The first axis counts the images and stays first: `x.flatten(1)`.",
+        flatten=lambda maps: maps.reshape(512, -1).T,
     ),
     "batch-flattened": mistake(
         "You flattened the whole batch into one row. x.flatten(1) begins at axis 1 "
@@ -169,16 +171,6 @@ OF_THE_NETWORK = {
         "another number. Flatten the maps in the order they have: x.flatten(1).",
         network_with(flatten=lambda maps: maps.permute(0, 2, 3, 1).flatten(1)),
     ),
-    "self-forgotten": mistake(
-        "`pool1` is not known inside forward. The layers belong to the network: write "
-        "`self.pool1`, and `self.` before the other layers too.",
-        network(lambda _net, _x: _unknown("pool1")),
-    ),
-    "self-forgotten-conv1": mistake(
-        "`conv1` is not known inside forward. The layers belong to the network: write "
-        "`self.conv1`, and `self.` before the other layers too.",
-        network(lambda _net, _x: _unknown("conv1")),
-    ),
     "relu-behind-dense": mistake(
         "There is a ReLU behind the dense layer. Scores may be negative: "
         "leave them as they are.",
@@ -230,7 +222,8 @@ OF_THE_NETWORK = {
     "dropout-added": mistake(
         "Your scores are random: the same images get other ones in a second run, as from a "
         "dropout. The network here has none.",
-        network_with(drop=F.dropout),
+        when=lambda parts: len(parts) == 5 and parts[4] == RANDOM,
+        example=network_with(drop=F.dropout),
     ),
     "returns-nothing": mistake(
         "forward returns nothing. End it with `return`.", network(lambda _net, _x: None)

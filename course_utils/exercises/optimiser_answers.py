@@ -161,6 +161,7 @@ def adam_with(
     into_m=lambda w, decay: 0,
     into_step=lambda w, decay: 0,
     early_epsilon=False,
+    step_with="m",
 ):
     """An answer to 6.9 from settings; without decay, one to 6.6: see `adam_without_decay`.
 
@@ -171,6 +172,7 @@ def adam_with(
     shrink : the weights after decay, from the old ones and those that Adam has moved
     into_gradient, into_m, into_step : what the decay adds to the gradient, to the gradient in m
         alone, and to m̂
+    step_with : "m" (m̂) or the "gradient" itself
     early_epsilon : whether ε is added to √r before its correction
     """
 
@@ -183,7 +185,8 @@ def adam_with(
         m_hat, r_hat = correct_m(m, in_m, exponent(t)), correct_r(r, in_r, exponent(t))
         if early_epsilon:  # ε/√(1 − β₂ᵗ) beside √r̂ is the same as ε beside √r
             eps = eps / (1 - in_r ** exponent(t)) ** 0.5
-        moved = move(w, (m_hat + into_step(w, decay)) / root(torch.as_tensor(r_hat), eps), eta)
+        along = m_hat if step_with == "m" else g
+        moved = move(w, (along + into_step(w, decay)) / root(torch.as_tensor(r_hat), eps), eta)
         new = memory(state, (m, r, t + 1), (m_hat, r_hat, t + 1))
         return results(shrink(w, moved, eta, decay), new)
 

@@ -11,16 +11,14 @@ from course_utils.exercises.optimiser_mistakes import (
     EXCHANGED,
     IN_PLACE,
     NOT_TWO,
-    OFTEN_TOGETHER,
     WEIGHTS_STAY,
     alone,
     exchanged,
     of_adam,
 )
-from course_utils.exercises.pairs import only_these_in_pairs
 
 # --- 6.7 ----------------------------------------------------------------------------------------
-OF_NESTEROV = only_these_in_pairs({
+OF_NESTEROV = {
     "plain-momentum": mistake(
         "This is plain momentum: it is also what comes out if you look ahead with the old v. "
         "Compute the new v first, and put the new one into w + αv − ηg.",
@@ -122,15 +120,88 @@ OF_NESTEROV = only_these_in_pairs({
             move=lambda w, v, g, eta, alpha: w + eta * v - alpha * g,
         ),
     ),
+    "alpha-twice": mistake(
+        "α multiplies the velocity twice, also in the memory that you give back. The memory is "
+        "αv − ηg; the second α belongs to the step only, w + αv − ηg.",
+        nesterov_with(
+            velocity=lambda v, g, eta, alpha: alpha * (alpha * v - eta * g),
+            move=lambda w, v, g, eta, alpha: w + v - eta * g,
+        ),
+    ),
     "step-for-weights": mistake(CHANGE, move=lambda w, v, g, eta, alpha: alpha * v - eta * g),
     "weights-stay": mistake(WEIGHTS_STAY, move=lambda w, v, g, eta, alpha: w),
     "results-exchanged": mistake(EXCHANGED, results=exchanged),
     "not-two-results": mistake(NOT_TWO, results=alone),
     "in-place": mistake(IN_PLACE, in_place(nesterov_with())),
-}, nesterov_with, (
-    "plain-momentum alpha-lost gradient-lost memory-lost gradient-weighted velocity-uphill "
-    "gradient-uphill velocity-subtracted rate-missing rate-missing-in-velocity"
-))  # fmt: skip
+}  # fmt: skip
+
+
+# --- 6.8 ----------------------------------------------------------------------------------------
+def decayed_with(
+    w=2.0, eta=0.1, gradient=0.3, decay=0.05, sign=-1, pull=lambda w, decay: decay * w,
+    start=None, step=None,
+):  # fmt: skip
+    """An answer to 6.8 from settings."""
+    start = w if start is None else start
+    return start + (step or (lambda g, pull: sign * eta * (g + pull)))(gradient, pull(w, decay))
+
+
+OF_DECAY = {
+    "two-lambda": mistake(
+        "The decay counts twice: as 2λw, the gradient of λw², or as λw² itself, which is the same "
+        "for w = 2. PyTorch adds weight_decay · w, as for the penalty λw²/2.",
+        pull=lambda w, decay: 2 * decay * w,
+    ),
+    "decay-missing": mistake("The decay is missing: that is plain descent.", decay=0.0),
+    "gradient-missing": mistake(
+        "The gradient 0.3 is missing: the decay alone moves your weight. Both belong to the step.",
+        gradient=0.0,
+    ),
+    "decay-away": mistake(
+        "The decay makes weights smaller, so its term has the sign of w.",
+        pull=lambda w, decay: -decay * w,
+    ),
+    "share-without-rate": mistake(
+        "You took 5 % off the weight. "
+        "The decay is part of the gradient, so η multiplies it too.",
+        pull=lambda w, decay: decay * w / 0.1,
+    ),
+    "decay-without-weight": mistake(
+        "You added half of λw: λ itself, without the weight, or λw/2. The decay is λ times the "
+        "weight, so a large one loses more.",
+        pull=lambda w, decay: decay,
+    ),
+    "uphill": mistake(
+        "The step has the wrong sign: it goes uphill. Subtract η times the gradient.", sign=1
+    ),
+    "rate-missing": mistake(
+        "The learning rate is missing: your step is the whole gradient. Multiply it by η = 0.1.",
+        eta=1.0,
+    ),
+    "change-for-weight": mistake(
+        "That is the change alone. Asked is where the weight is afterwards; it started at 2.",
+        start=0.0,
+    ),
+    "gradient-for-weight": mistake(
+        "That is the gradient with its penalty. Take the step with it: the weight is asked for, "
+        "which started at 2.",
+        0.4,
+    ),
+    "exchanged": mistake(
+        "The learning rate and the decay have changed places: η = 0.1 multiplies the whole step, "
+        "λ = 0.05 only w.",
+        decayed_with(eta=0.05, decay=0.1),
+    ),
+    "decay-after-step": mistake(
+        "You shrank the weight after the gradient's step. Both are part of one step from the old "
+        "weight: η times (g + λw), with w = 2.",
+        (2 - 0.1 * 0.3) * (1 - 0.1 * 0.05),
+    ),
+    "multiplied": mistake(
+        "You multiplied the gradient by the decay. The two are added: g + λw.",
+        step=lambda gradient, pull: -0.1 * gradient * pull,
+    ),
+}  # fmt: skip
 
 
 # --- 6.9 ----------------------------------------------------------------------------------------
@@ -138,7 +209,7 @@ def _none(w, moved, eta, decay):
     return moved
 
 
-OF_ADAMW = only_these_in_pairs({
+OF_ADAMW = {
     "decay-in-gradient": mistake(
         "The decay went into the gradient, so Adam divides it by √r̂ as well. "
         "Take it off the weight itself.",
@@ -213,6 +284,12 @@ OF_ADAMW = only_these_in_pairs({
         "calls it with other values.",
         shrink=lambda w, moved, eta, decay: moved - eta * 0.01 * w,
     ),
+    "constants-not-passed": mistake(
+        "Your Adam works with β₁ = 0.9, β₂ = 0.999 and ε = 1e-8, whatever is passed in: β₁, β₂ and "
+        "ε are not handed on. They are arguments, and the check calls with other values.",
+        adam_with(betas=lambda beta1, beta2: (0.9, 0.999, 0.9, 0.999),
+                  root=lambda r, eps: r**0.5 + 1e-8),
+    ),
     "torch-adam-afresh": mistake(
         "You run torch.optim.Adam anew in every step, with the decay in its gradient. It forgets "
         "m, r and t, and your memory comes back as it was: write the step yourself.",
@@ -223,7 +300,4 @@ OF_ADAMW = only_these_in_pairs({
         ),
     ),
     **of_adam(adam_with),
-}, adam_with, (
-    f"{OFTEN_TOGETHER} decay-in-gradient no-decay decay-without-rate decay-doubled "
-    "weights-grow decay-after-step"
-))  # fmt: skip
+}  # fmt: skip

@@ -2,7 +2,6 @@
 
 from course_utils.exercise import mistake
 from course_utils.exercises.optimiser_answers import adam_without_decay, in_place, rmsprop_with
-from course_utils.exercises.pairs import only_these_in_pairs
 
 IN_PLACE = (
     "You changed w in place, as w -= … does, so all earlier positions changed with it. "
@@ -33,7 +32,7 @@ def exchanged(w, memory):
 
 
 # --- 6.4 ----------------------------------------------------------------------------------------
-OF_RMSPROP = only_these_in_pairs({
+OF_RMSPROP = {
     "weights-exchanged": mistake(
         "The two weights are swapped. The past has the large one, ρ.",
         mean=lambda r, g, rho: (1 - rho) * r + rho * g**2,
@@ -157,10 +156,7 @@ OF_RMSPROP = only_these_in_pairs({
     "results-exchanged": mistake(EXCHANGED, results=exchanged),
     "not-two-results": mistake(NOT_TWO, results=alone),
     "in-place": mistake(IN_PLACE, in_place(rmsprop_with())),
-}, rmsprop_with, (
-    "weights-exchanged new-counts-in-full past-counts-in-full not-squared epsilon-under-root "
-    "root-missing root-by-precedence epsilon-missing uphill rate-missing memory-lost"
-))  # fmt: skip
+}  # fmt: skip
 
 
 def _only_weights_are_nan(seen) -> bool:
@@ -298,6 +294,11 @@ ADAM_ITSELF = {  # settings of an answer, which is Adam's with or without decay
         first=lambda m, g, beta: (1 - beta) * m + beta * g,
         second=lambda r, g, beta, m: (1 - beta) * r + beta * g**2,
     ),
+    "gradient-for-m-hat": mistake(
+        "Your step uses the gradient itself, so m is kept and never used: that is RMSprop with a "
+        "correction. The step takes m̂, the corrected mean of the gradients.",
+        step_with="gradient",
+    ),
     "m-is-gradient": mistake(
         "m is the newest gradient alone. It is a running mean: β₁ times the past and 1 − β₁ "
         "times the new.",
@@ -393,8 +394,4 @@ def of_adam(make) -> dict:
     }
 
 
-OFTEN_TOGETHER = (
-    "memory-lost not-corrected only-m-corrected only-r-corrected betas-exchanged not-squared "
-    "epsilon-under-root root-missing uphill"
-)
-OF_ADAM = only_these_in_pairs(of_adam(adam_without_decay), adam_without_decay, OFTEN_TOGETHER)
+OF_ADAM = of_adam(adam_without_decay)

@@ -71,6 +71,11 @@ OF_UPDATES = {
         when=lambda value: value in (50_000 * n / 128 for n in (3072, 1024)),
         example=50_000 * 3072 // 128,
     ),
+    "classes": mistake(
+        "You counted 5,000 images for each of ten classes, and rounded up for every class. Batches "
+        "mix the classes: all 50,000 images are cut into pieces of 128.",
+        400,
+    ),
     "rest-alone": mistake(
         "80 is how many images are left over after the full batches. How many batches are there?",
         80,
@@ -155,6 +160,20 @@ OF_POSITIONS = {
         "Your numbers come one step late: they begin with the start, or each step uses the old "
         "velocity. Compute the new v, then w + v; the first number is where w is after one step.",
         show=lambda positions, velocities: positions[:3],
+    ),
+    "third-from-first": mistake(
+        "The first two are right. You added the third velocity to the first position; it belongs "
+        "to the second, where w stood before this step.",
+        (-0.1, -0.29, -0.1 - 0.271),
+    ),
+    "third-velocity-old": mistake(
+        "The first two are right. In the third step you used the second velocity again; v is made "
+        "anew in every step, 0.9 · v − η·g.",
+        (-0.1, -0.29, -0.29 - 0.19),
+    ),
+    "third-from-start": mistake(
+        "The first two are right. The third is the velocity alone; add it to the second position.",
+        (-0.1, -0.29, -0.271),
     ),
     "start-included": mistake(
         "Four numbers are one too many: the start is included. Asked is where w is after one, two "
@@ -320,71 +339,12 @@ OF_FIRST_ADAM = {
         "You multiplied by the root instead of dividing by it. Adam divides m̂ by √r̂.",
         step=lambda m_hat, r_hat: m_hat * r_hat**0.5,
     ),
+    "second-step": mistake(
+        "You corrected with t = 2, 1 − β². This is the first step: t = 1.",
+        first_adam_with(correct_m=1 - 0.9**2, correct_r=1 - 0.999**2),
+    ),
     "betas-exchanged": mistake(
         "β₁ and β₂ are exchanged in the correction. m is divided by 1 − β₁, r by 1 − β₂.",
         first_adam_with(correct_m=0.001, correct_r=0.1),
-    ),
-}  # fmt: skip
-
-
-# --- 6.8 ----------------------------------------------------------------------------------------
-def decayed_with(
-    w=2.0, eta=0.1, gradient=0.3, decay=0.05, sign=-1, pull=lambda w, decay: decay * w,
-    start=None, step=None,
-):  # fmt: skip
-    """An answer to 6.8 from settings."""
-    start = w if start is None else start
-    return start + (step or (lambda g, pull: sign * eta * (g + pull)))(gradient, pull(w, decay))
-
-
-OF_DECAY = {
-    "two-lambda": mistake(
-        "The decay counts twice: as 2λw, the gradient of λw², or as λw² itself, which is the same "
-        "for w = 2. PyTorch adds weight_decay · w, as for the penalty λw²/2.",
-        pull=lambda w, decay: 2 * decay * w,
-    ),
-    "decay-missing": mistake("The decay is missing: that is plain descent.", decay=0.0),
-    "gradient-missing": mistake(
-        "The gradient 0.3 is missing: the decay alone moves your weight. Both belong to the step.",
-        gradient=0.0,
-    ),
-    "decay-away": mistake(
-        "The decay makes weights smaller, so its term has the sign of w.",
-        pull=lambda w, decay: -decay * w,
-    ),
-    "share-without-rate": mistake(
-        "You took 5 % off the weight. "
-        "The decay is part of the gradient, so η multiplies it too.",
-        pull=lambda w, decay: decay * w / 0.1,
-    ),
-    "decay-without-weight": mistake(
-        "You added half of λw: λ itself, without the weight, or λw/2. The decay is λ times the "
-        "weight, so a large one loses more.",
-        pull=lambda w, decay: decay,
-    ),
-    "uphill": mistake(
-        "The step has the wrong sign: it goes uphill. Subtract η times the gradient.", sign=1
-    ),
-    "rate-missing": mistake(
-        "The learning rate is missing: your step is the whole gradient. Multiply it by η = 0.1.",
-        eta=1.0,
-    ),
-    "change-for-weight": mistake(
-        "That is the change alone. Asked is where the weight is afterwards; it started at 2.",
-        start=0.0,
-    ),
-    "gradient-for-weight": mistake(
-        "That is the gradient with its penalty. Take the step with it: the weight is asked for, "
-        "which started at 2.",
-        0.4,
-    ),
-    "exchanged": mistake(
-        "The learning rate and the decay have changed places: η = 0.1 multiplies the whole step, "
-        "λ = 0.05 only w.",
-        decayed_with(eta=0.05, decay=0.1),
-    ),
-    "multiplied": mistake(
-        "You multiplied the gradient by the decay. The two are added: g + λw.",
-        step=lambda gradient, pull: -0.1 * gradient * pull,
     ),
 }  # fmt: skip

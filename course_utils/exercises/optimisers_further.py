@@ -6,7 +6,6 @@ from course_utils.exercise import exercise
 from course_utils.exercises import (
     many_networks_mistakes,
     optimiser_answers,
-    optimiser_values,
     schedule_mistakes,
 )
 from course_utils.exercises import optimiser_further_mistakes as wrong
@@ -62,8 +61,8 @@ def _decayed():
     oracle=_decayed,
     formula="w - eta * (gradient + decay * w)",
     quantities={"w": 2, "eta": 0.1, "gradient": 0.3, "decay": 0.05},
-    switches=optimiser_values.decayed_with,
-    mistakes=optimiser_values.OF_DECAY,
+    switches=wrong.decayed_with,
+    mistakes=wrong.OF_DECAY,
     hints=[
         "PyTorch uses g + weight_decay · w in place of g.",
         "g + 0.05 · 2 = ?, and w moves by −0.1 times that.",

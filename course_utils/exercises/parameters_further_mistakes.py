@@ -23,6 +23,11 @@ SEPARABLE = {
         "163,840 has full kernels in the first part. There, each filter sees one channel only.",
         128 * 128 * 9 + 128 * 128,
     ),
+    "pointwise-of-nine": mistake(
+        "You gave the 1×1 convolution kernels of 3×3, and then nothing is saved. Its kernels have "
+        "one weight for each pair of channels: 128 · 128.",
+        128 * 9 + 128 * 128 * 9,
+    ),
     "biases": mistake(
         "You counted biases. Both layers go without here.", 128 * 9 + 128 * 128 + 256
     ),

@@ -81,6 +81,10 @@ FIRST_DENSE = {
         when=lambda number: 0 < number - 784 * 256 < 2000,
         example=784 * 256 + 84,
     ),
+    "caret-for-power": mistake(
+        "In Python `^` is not a power: `28 ^ 2` compares bits and gives 30. A power is `**`.",
+        (28 ^ 2) * 256 + 256,
+    ),
     "bytes": mistake(
         "You multiplied by 4, which gives the bytes of memory. "
         "The question is for the number of parameters.",
@@ -133,6 +137,11 @@ CONV_AND_POOL = {
         "one small kernel at every place, so the size of the map does not matter.",
         (6 * 12 * 12 * 16 * 8 * 8, 0),
     ),
+    "as-dense-layer-with-biases": mistake(
+        "You counted as in a dense layer, a weight for every pair of places and a bias for every "
+        "place. A convolution uses one small kernel at every place: the map's size has no say.",
+        (6 * 12 * 12 * 16 * 8 * 8 + 16 * 8 * 8, 0),
+    ),
     "output-sizes": mistake(
         "You gave the sizes of the outputs, how many numbers come out. The question is for the "
         "parameters, the numbers that are learned.",
@@ -179,6 +188,11 @@ FLAT_SIZE = {
         "256 is 16 maps of 4×4: too much is taken away. The second kernel is 3×3, "
         "and a kernel of size k takes away k − 1, not k.",
         16 * 4 * 4,
+    ),
+    "brackets-missing": mistake(
+        "Brackets are missing: `28 - 4 // 2` divides the 4 first. Each pool halves the whole side "
+        "that is left, (28 − 4) // 2.",
+        16 * 25 * 25,
     ),
     "half-way": mistake(
         "1,152 is what arrives half way, behind the first pool: 8 maps of 12×12. "
@@ -310,6 +324,13 @@ WITHOUT_POOL = {
         "the filters and the last layer have weights too.",
         3 * 81 * 20,
         3 * 49 * 20,
+    ),
+    **_in_both(
+        "last-layer-from-maps",
+        "Your last layer takes the flattened maps. It stands behind the dense layer of 20 outputs, "
+        "so it has 20 · 10 weights.",
+        27 + 243 * 20 + 243 * 10,
+        27 + 147 * 20 + 147 * 10,
     ),
     **_in_both(
         "numbers-that-arrive",

@@ -157,6 +157,10 @@ def encode_by(
     return encode
 
 
+def _threshold_on_atoms(D, x, threshold):
+    return torch.cat([(x @ (D - threshold)).relu(), (x @ (-D - threshold)).relu()], 1)
+
+
 def _soft(p, threshold):
     return F.softshrink(p, threshold)
 
@@ -193,6 +197,20 @@ OF_THE_ENCODER = {
     "hard-threshold": mistake(
         "That is a hard threshold: what passes must also be pulled down by α.",
         half=lambda p, threshold: F.hardshrink(p, threshold).relu(),
+    ),
+    "never-below-threshold": mistake(
+        "You let nothing fall below α, so what is small stays at α. It has to become 0: subtract α "
+        "first, then let nothing fall below 0.",
+        half=lambda p, threshold: p.clamp(min=threshold),
+    ),
+    "minus-outside": mistake(
+        "The minus of your second half stands outside: it holds the positive parts again, with a "
+        "negative sign. Turn the sign of the product first, max(0, −product − α).",
+        second=lambda p, threshold: -(p - threshold).relu(),
+    ),
+    "threshold-on-atoms": mistake(
+        "You took α off the atoms before the product. Multiply first; α is taken off the products.",
+        _threshold_on_atoms,
     ),
     "yes-or-no": mistake(
         "You have 1 where α is exceeded and 0 elsewhere. The feature is *how much* it is exceeded "

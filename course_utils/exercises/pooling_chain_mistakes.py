@@ -31,6 +31,7 @@ SLOPES: dict[str, Callable] = {
     "tanh": lambda best: 1 - torch.tanh(best) ** 2,
     "relu": lambda best: (best > 0).float(),
     "sum": lambda best: torch.sigmoid(best) + (1 - torch.sigmoid(best)),
+    "mean": sigmoid_slope,  # of all outputs
 }
 WINNERS: dict[str, Callable] = {
     "largest": torch.argmax,
@@ -64,7 +65,7 @@ def layer_gradient_with(
             slopes = SLOPES[slope](output)
             return slide(framed, slopes / output.numel() if pool == "mean" else slopes)
         index = int(WINNERS[winner](output))
-        factor = SLOPES[slope](output.flatten()[index])
+        factor = SLOPES[slope](output if slope == "mean" else output.flatten()[index]).mean()
         row, column = divmod(index, image.shape[1] if place == "image" else output.shape[1])
         if place == "swapped":
             row, column = column, row
@@ -119,6 +120,10 @@ LAYER_GRADIENT = {
     "tanh-slope": mistake(
         "1 − tanh² is the slope of tanh. Here σ is a sigmoid, whose slope is σ·(1 − σ).",
         slope="tanh",
+    ),
+    "mean-slope": mistake(
+        "You averaged the slope over all outputs. Take it at the winner's place alone.",
+        slope="mean",
     ),
     "every-output": mistake(
         "Every output sends its gradient back in your sum. Behind a max pool only the winner does.",
@@ -230,7 +235,7 @@ def blur_pool_with(
         is framed
     kernel : one of `KERNELS`
     steps, start : of the subsampling along rows and columns
-    channels : "each", "mixed" or "first"
+    channels : "each"; "mixed" or "added" up, in all maps or in one; "first"
     """
 
     def pooled(image):
@@ -246,19 +251,25 @@ def blur_pool_with(
         sides = [width * (n > 1) for n in (weights.shape[1],) * 2 + (weights.shape[0],) * 2]
         if frame != "none" and framed == "map":
             maps = F.pad(maps[None], sides, mode=frame)[0]
-        maps = maps.sum(0, keepdim=True).expand_as(maps) if channels == "mixed" else maps
+        mixed = channels in ("mixed", "added")
+        maps = maps.sum(0, keepdim=True).expand_as(maps) if mixed else maps
         return F.conv2d(maps[:, None], weights[None, None])[:, 0]
 
     def blur_pool2d(image):
         image = F.pad(image[None], [width] * 4, mode=frame)[0] if framed == "picture" else image
         maps = pooled(blurred(image)) if order == "blur" else blurred(pooled(image))
-        maps = maps[:1] if channels == "first" else maps
+        maps = maps[:1] if channels in ("first", "added") else maps
         return maps[:, start :: steps[0], start :: steps[1]]
 
     return blur_pool2d
 
 
 BLUR_POOL = {
+    "channels-added": mistake(
+        "Your blur adds the channels up, so one map is left. Blur each channel by itself: "
+        "`groups`, or the channels in the place of the batch.",
+        channels="added",
+    ),
     "no-blur": mistake(
         "That is the plain max pool with stride 2. Blur between the maximum and the subsampling.",
         kernel="none",

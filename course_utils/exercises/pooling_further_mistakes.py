@@ -49,7 +49,8 @@ def l2_pool_with(
     ----------
     terms : what is added up: "squares", "magnitudes", "plain" numbers; "numbers" are squared
         after their sum
-    total : "sum", "mean", "by-size" (mean times size), "max", "rows", "columns", "deviation"
+    total : "sum", "mean", "by-size" (mean times size), "max", "rows", "columns", "longest
+        row", "longest column", "deviation"
     root : whether the root is taken
     padded : whether half a window of zeros lies around the image
     channels, swapped : channels added up, rows and columns exchanged
@@ -65,6 +66,8 @@ def l2_pool_with(
         cut = {"squares": cut**2, "magnitudes": cut.abs()}.get(terms, cut)
         if total in ("rows", "columns"):
             pooled = cut.sum(-1 if total == "columns" else -2)
+        elif total in ("longest row", "longest column"):
+            pooled = cut.sum(-1 if total == "longest row" else -2).amax(-1)
         elif total == "max":
             pooled = cut.amax((-2, -1))
         else:
@@ -113,6 +116,16 @@ L2_POOL = {
         "You kept the largest magnitude of each window, as a max pool does. "
         "The L2 norm adds up the squares of all of them.",
         total="max",
+    ),
+    "largest-of-row-lengths": mistake(
+        "You took the length of each row of a window and kept the largest. The L2 norm adds up the "
+        "squares of the whole window, over both of its axes.",
+        total="longest row",
+    ),
+    "largest-of-column-lengths": mistake(
+        "You took the length of each column of a window and kept the largest. The L2 norm adds up "
+        "the squares of the whole window, over both of its axes.",
+        total="longest column",
     ),
     "one-axis-rows": mistake(
         "You added up each window along one axis only, its rows. Sum over both axes of the window.",

@@ -155,6 +155,11 @@ POOLED_SIZE = {
 # --- 3.3 ----------------------------------------------------------------------------------------
 BOTH_SIDES = "A window of 2×2 moves by 2 along the rows and along the columns, so both are halved."
 POOLED_SHAPE = {
+    "pooled-to-two": mistake(
+        "You took the 2 for the size that comes out. It is the size of the window: each window of "
+        "2×2 leaves one number, so both sides are halved.",
+        (24, 2, 2),
+    ),
     "channels-merged": mistake(
         "One channel is what a single convolution kernel would leave. "
         "A pool looks at every channel alone and keeps them all.",

@@ -17,15 +17,19 @@ def cut_windows(image, size, stride, moves="stride", count="down", extent="size"
     Parameters
     ----------
     moves : "stride", "one", "size"; "placed" takes as many as the stride gives, one pixel apart
-    count : of windows: "down" (right), "up", "short" by one, "square" (the rows' for both axes)
+    count : of windows: "down" (right), "up", "begun" (all that start in the image), "short" by
+        one, "square" (the rows' for both axes)
     extent : a window's side: "size" (right), the "stride", one "less" or one "more"
     fill : what lies beyond the image where a window does not fit
     """
     stride = {"one": 1, "size": size}.get(moves, stride)
     height, width = image.shape[1:]
     rows, columns = ((length - size) // stride + 1 for length in (height, width))
-    if count == "up":
-        rows, columns = (-((size - length) // stride) + 1 for length in (height, width))
+    if count in ("up", "begun"):
+        rows, columns = (
+            -((size - n) // stride) + 1 if count == "up" else (n - 1) // stride + 1
+            for n in (height, width)
+        )
         ends = [max(0, (n - 1) * stride + size - length)
                 for n, length in ((columns, width), (rows, height))]  # fmt: skip
         image = F.pad(image, (0, ends[0], 0, ends[1]), value=fill)
@@ -221,6 +225,11 @@ MAX_POOL = {
     "rounded-up": mistake(
         "You rounded the number of windows up. Where the last window does not fit, leave it out.",
         count="up",
+    ),
+    "every-begun-window": mistake(
+        "You keep every window that begins in the image, also where it does not fit. Leave those "
+        "out: the last one begins at H − size, with the padding counted in H.",
+        count="begun",
     ),
     "over-channels": mistake(
         "You took the largest number over all channels. Pool every channel alone: "

@@ -32,6 +32,12 @@ def _both(weight=lambda *args: None, bias=None):
     return l2_step
 
 
+def _in_place(weight, bias, weight_grad, bias_grad, eta, strength):
+    weight -= eta * (weight_grad + 2 * strength * weight)
+    bias -= eta * bias_grad
+    return weight, bias
+
+
 OF_THE_PENALTY = {
     "two-missing": mistake(
         "Your penalty pulls with λw. The derivative of λw² has a 2 in it.",
@@ -104,6 +110,11 @@ OF_THE_PENALTY = {
     "strength-squared": mistake(
         "λ is squared in your pull. The penalty has it once.",
         pull=lambda w, strength, eta: 2 * strength**2 * w,
+    ),
+    "in-place": mistake(
+        "Your code changes `weight` in place (`-=`), so the caller's own weights are overwritten. "
+        "Make a new tensor: weight - …",
+        _in_place,
     ),
     "climbs": mistake(
         "Both steps go uphill, along the gradient. Subtract η times the gradient.",

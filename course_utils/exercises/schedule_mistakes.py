@@ -3,7 +3,6 @@
 import torch
 
 from course_utils.exercise import mistake
-from course_utils.exercises.pairs import only_these_in_pairs
 
 
 # --- 6.10 ---------------------------------------------------------------------------------------
@@ -14,7 +13,7 @@ def half_cosine(share):
 
 def cycle_with(
     shape=half_cosine, up=None, down=None, first=1 / 25, last=1 / 250_000, fall_from=1.0, plus=-1,
-    end=-1, scale=lambda peak: peak, warm_is=None, cut=None, over=0,
+    end=-1, scale=lambda peak: peak, warm_is=None, cut=None, over=0, down_from="peak",
 ):  # fmt: skip
     """An answer to 6.10 from settings.
 
@@ -23,6 +22,7 @@ def cycle_with(
     shape, up, down : from shares of the way to [0, 1]; on the way up, on the way down
     first, last, fall_from : where the rate begins, ends and starts to fall, as a share of the peak
     plus, end : the step of the peak is warm · steps + plus, and the last one steps + end
+    down_from : where the share of the way down is counted from: the "peak" or the "start"
     over : by how much too many steps the way up is divided
     cut : what becomes of the rates in the end
     """
@@ -30,11 +30,12 @@ def cycle_with(
 
     def one_cycle(steps, peak, warm=0.3):
         warm = warm if warm_is is None else warm_is
-        top, step = round(warm * steps) + plus, torch.arange(steps).float()
+        top, step = round(warm * steps) + plus, torch.arange(steps).double()
         rise = first + (1 - first) * up((step / (top + over)).clamp(max=1))
-        share = ((step - top) / (steps + end - top)).clamp(min=0)
+        origin = top if down_from == "peak" else 0
+        share = ((step - origin) / (steps + end - origin)).clamp(min=0)
         fall = last + (fall_from - last) * (1 - down(share))
-        rates = scale(peak) * torch.where(step <= top, rise, fall)
+        rates = (scale(peak) * torch.where(step <= top, rise, fall)).float()
         return cut(rates, top) if cut else rates
 
     return one_cycle
@@ -50,7 +51,7 @@ def _seam(steps, peak, warm, longer):
     )
 
 
-OF_THE_CYCLE = only_these_in_pairs({
+OF_THE_CYCLE = {
     "straight": mistake(
         "Your rate runs in straight lines. "
         "Use half a cosine: (1 − cos(π·share))/2 for the share of the way.",
@@ -173,6 +174,11 @@ OF_THE_CYCLE = only_these_in_pairs({
         "Peak and start are swapped: the rate must rise first.",
         lambda steps, peak, warm=0.3: peak * (1 + 1 / 25) - cycle_with()(steps, peak, warm),
     ),
+    "fall-by-whole-time": mistake(
+        "On the way down your share is counted from the first step, so the rate jumps behind the "
+        "peak. Count from the peak: (step − peak's step) / (steps left).",
+        down_from="start",
+    ),
     "backwards": mistake(
         "Your rates run backwards: the short way comes last. The rise is the first share, `warm`.",
         cut=lambda rates, top: rates.flip(0),
@@ -185,8 +191,4 @@ OF_THE_CYCLE = only_these_in_pairs({
         "check calls it with other values.",
         warm_is=0.3,
     ),
-}, cycle_with, (
-    "straight straight-up straight-down whole-cosine half-missing starts-at-0 starts-at-end "
-    "ends-where-it-began ends-at-0 falls-from-start peak-late peak-early end-not-reached "
-    "last-missing warm-written-in"
-))  # fmt: skip
+}  # fmt: skip

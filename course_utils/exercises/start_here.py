@@ -46,6 +46,9 @@ def _is_close(value):
             "Multiply with `*`, or write a power with `**`.",
             0,
         ),
+        "cell-above": mistake(
+            "42 is what the cell above gives, 6 · 7. This image has 28 rows of 28 pixels.", 42
+        ),
         "cubed": mistake("You multiplied by 28 once too often: there are two axes.", 28**3),
         "colour-channels": mistake(
             "That is a colour image: three numbers for every pixel. A grey one has one channel.",

@@ -104,6 +104,23 @@ FLAT_INDEX = {
         f"You added 1 to every index. {_FROM_ZERO} So channel 1 is used as it stands.",
         2 * PLANE + 3 * 32 + 4,
     ),
+    "row-and-column-from-one": mistake(
+        f"Row and column are one too small, the channel is right. {_FROM_ZERO} So nothing is taken "
+        "off any index.",
+        PLANE + 1 * 32 + 2,
+    ),
+    "row-from-one": mistake(
+        f"The row is one too small. {_FROM_ZERO} Two rows lie before row 2.", PLANE + 1 * 32 + 3
+    ),
+    "row-and-column-too-large": mistake(
+        f"You added 1 to the row and to the column. {_FROM_ZERO} They are used as they stand.",
+        PLANE + 3 * 32 + 4,
+    ),
+    "pixels-of-three": mistake(
+        "You mixed two orders: the channel steps over a plane, as here, and each pixel over three "
+        "numbers, as with the channel last. In (C, H, W) a pixel's column has the step 1.",
+        PLANE + (2 * 32 + 3) * 3,
+    ),
     "two-planes-skipped": mistake(
         "You skipped two planes. Only channel 0 lies before channel 1, as channels start at 0.",
         2 * PLANE + 2 * 32 + 3,
@@ -113,8 +130,8 @@ FLAT_INDEX = {
         f"That is one too few. {_FROM_ZERO} So nothing is taken off.", PLANE + 2 * 32 + 2
     ),
     "swapped-and-from-one": mistake(
-        "Row and column are swapped, and you counted positions from 1. "
-        "One row down is a step of 32; positions start at 0.",
+        "Row and column are swapped and you counted positions from 1, or only the row is one too "
+        "large. One row down is a step of 32; rows and positions start at 0.",
         PLANE + 3 * 32 + 2 + 1,
     ),
     "no-strides": mistake(
@@ -132,6 +149,15 @@ FLAT_INDEX = {
     "small-example-strides": mistake(
         "12 and 4 are the strides of the small example. An image of shape (3, 32, 32) has others.",
         12 * 1 + 4 * 2 + 3,
+    ),
+    "small-example-channel": mistake(
+        "Your channel steps over 12, as in the small example. Here a channel is a plane of 32 rows "
+        "of 32.",
+        12 * 1 + 2 * 32 + 3,
+    ),
+    "small-example-row": mistake(
+        "Your row steps over 4, as in the small example. Here a row holds 32 numbers.",
+        PLANE + 2 * 4 + 3,
     ),
     "strides-reversed": mistake(
         "The strides are in reverse order. The last axis, the column, has the step 1.",
