@@ -1,8 +1,9 @@
-"""What the feedback says to a bank of students' answers that were written without sight of it.
+"""What the feedback says to banks of students' answers that were written without sight of it.
 
-Each file of `tests/students` belongs to one workbook and holds answers as TOML: the exercise, a
-label, whether the answer is right, its code, and for a wrong one `says`: patterns of which every
-one has to stand in a message that names its true cause.
+Each file of `tests/students` and its folders belongs to one workbook and holds answers as TOML: the
+exercise, a label, whether the answer is right, its code, and for a wrong one `says`: patterns of
+which every one has to stand in a message that names its true cause. A folder is a bank of its own;
+to add one is to add a folder.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from pathlib import Path
 import matplotlib as mpl
 import nbformat
 
+from course_utils import cells
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
+from course_utils.judging.verdict import Status, Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 BANK = ROOT / "tests" / "students"
@@ -43,6 +46,7 @@ class Answer:
     right: bool
     code: str
     says: tuple[str, ...] = ()
+    bank: str = ""
 
     @property
     def id(self) -> str:
@@ -50,13 +54,14 @@ class Answer:
         return f"{self.exercise}: {self.label}"
 
 
-def read_bank(folder: Path = BANK) -> list[Answer]:
-    """Every answer of a bank, in the order of files."""
+def read_banks(folder: Path = BANK) -> list[Answer]:
+    """Every answer of a folder and of the folders in it, in the order of files."""
     answers = []
-    for file in sorted(folder.glob("*.toml")):
+    for file in sorted(folder.rglob("*.toml")):
+        bank = "first" if file.parent == BANK else file.parent.name
         for entry in tomllib.loads(file.read_text("utf-8"))["answer"]:
             entry["says"] = tuple(entry.get("says", ()))
-            answers.append(Answer(workbook=file.stem, **entry))
+            answers.append(Answer(workbook=file.stem, bank=bank, **entry))
     return answers
 
 
@@ -82,13 +87,13 @@ def define(answer: Answer, exercise: Exercise) -> object:
     """Run an answer's cell after the cells of the lesson that it needs; return what it defines."""
     from course_utils.marking.cell_dependencies import cells_to_run
 
-    cells = list(_cells(answer.workbook))
+    lesson_cells = list(_cells(answer.workbook))
     tags = {"exercise", f"ex-{answer.exercise}"}
-    place = next(i for i, cell in enumerate(cells) if tags <= set(cell.metadata.get("tags", [])))
-    changed = [nbformat.from_dict(cell) for cell in cells[: place + 1]]
+    place = next(i for i, cell in enumerate(lesson_cells) if tags <= _tags(cell))
+    changed = [nbformat.from_dict(cell) for cell in lesson_cells[: place + 1]]
     changed[place].source = answer.code
-    runs = cells_to_run(changed, cells, [exercise])
-    positions = tuple(i for i in range(place) if runs[i] and not _is_check(cells[i]))
+    runs = cells_to_run(changed, lesson_cells, [exercise])
+    positions = tuple(i for i in range(place) if runs[i] and not _is_check(lesson_cells[i]))
     names = dict(_names_before(answer.workbook, positions))
     source = f"<cell {answer.exercise} {abs(hash(answer.code))}>"
     linecache.cache[source] = (len(answer.code), None, answer.code.splitlines(True), source)
@@ -98,25 +103,29 @@ def define(answer: Answer, exercise: Exercise) -> object:
     return names.get(exercise.name)
 
 
+def _tags(cell) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
 def _is_check(cell) -> bool:
-    return "check" in cell.metadata.get("tags", [])
+    return "check" in _tags(cell)
 
 
-def judge(answer: Answer, exercise: Exercise, seed: int = 0):
-    """The verdict on an answer; None where its own cell raises, which Python tells by itself."""
+def judge(answer: Answer, exercise: Exercise, seed: int = 0) -> Verdict:
+    """The verdict on an answer; where its own cell raises, what the kernel says of the error."""
     try:
         value = define(answer, exercise)
-    except Exception:
-        return None
+    except Exception as error:
+        name = getattr(error, "name", None) or ""
+        words = cells.explain_name(name) if isinstance(error, NameError) else ""
+        return Verdict(Status.ERROR, exercise.heading, f"{error} {words}".strip())
     return exercise.judge(value, seed)
 
 
 def kind_of(answer: Answer, verdict) -> str:
     """What a verdict is worth: "right", "rejected" or one of `KINDS`."""
     if answer.right:
-        return "right" if verdict is not None and verdict.status == "ok" else "rejected"
-    if verdict is None:
-        return "generic"
+        return "right" if verdict.status == "ok" else "rejected"
     if verdict.status == "ok":
         return "passes"
     words = feedback.headline(verdict)
@@ -124,12 +133,12 @@ def kind_of(answer: Answer, verdict) -> str:
         return "named"
     if not words.strip():
         return "empty"
-    if getattr(verdict, "findings", ()) == ("edit",):
+    if verdict.findings == ("edit",):
         return "by edit"  # proved by running it: this change at this place mends the answer
     return "misleading" if verdict.status == "mistake" else "generic"
 
 
-def run(answers: list[Answer], seed: int = 0) -> Iterator[tuple[Answer, object, str]]:
+def run(answers: list[Answer], seed: int = 0) -> Iterator[tuple[Answer, Verdict, str]]:
     """(answer, verdict, kind) for every answer."""
     mpl.use("agg")
     known = {exercise.number: exercise for exercise in all_exercises()}
@@ -138,7 +147,7 @@ def run(answers: list[Answer], seed: int = 0) -> Iterator[tuple[Answer, object, 
         yield answer, verdict, kind_of(answer, verdict)
 
 
-def table(results: list[tuple[Answer, object, str]]) -> str:
+def table(results: list[tuple[Answer, Verdict, str]]) -> str:
     """The shares by workbook, as text."""
     lines = [f"{'workbook':28}{'wrong':>7}" + "".join(f"{kind:>12}" for kind in KINDS)
              + f"{'right':>9}{'rejected':>10}"]  # fmt: skip
@@ -158,23 +167,20 @@ def table(results: list[tuple[Answer, object, str]]) -> str:
 def main(argv: list[str]) -> int:
     """Judge the bank and print the table; with --show also what was said."""
     parser = argparse.ArgumentParser("course_utils bench diagnosis", description=__doc__)
-    parser.add_argument("--bank", type=Path, default=BANK, help="folder of TOML files")
+    parser.add_argument("--bank", type=Path, default=BANK, help="folder of TOML files, or of banks")
     parser.add_argument("--only", default="", help="exercises whose number begins so")
     parser.add_argument("--show", nargs="*", choices=[*KINDS, "right", "rejected"], default=[])
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    answers = [a for a in read_bank(args.bank) if a.exercise.startswith(args.only)]
+    answers = [a for a in read_banks(args.bank) if a.exercise.startswith(args.only)]
     results = list(run(answers, args.seed))
     for answer, verdict, kind in results:
         if kind in args.show:
             print(f"[{kind}] {answer.id}\n{answer.code.rstrip()}")
-            status = (
-                "(its own cell raises)"
-                if verdict is None
-                else f"{verdict.status}: {verdict.message}"
-            )
-            print(f"    wanted: {answer.says}\n    {status}\n")
-    print(table(results))
+            print(f"    wanted: {answer.says}\n    {verdict.status}: {verdict.message}\n")
+    for bank in dict.fromkeys(answer.bank for answer in answers):
+        print(f"The {bank} bank")
+        print(table([result for result in results if result[0].bank == bank]))
     return 0
 
 

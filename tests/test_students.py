@@ -1,8 +1,9 @@
-"""The bank of students' answers: right passes, wrong never does, and what is said is true.
+"""The banks of students' answers: right passes, wrong never does, and what is said is true.
 
-`tests/students` was written from the notebooks alone. Every answer is diagnosed once here, on the
-cases of a seed that differs from answer to answer; on the other seeds it is only seen to pass or
-not. `python -m pytest -m weekly` diagnoses all of them on all seeds.
+`tests/students` and its folders were written from the notebooks alone; a folder that is added is
+judged like the others. Every answer is diagnosed once here, on the cases of a seed that differs
+from answer to answer; on the other seeds it is only seen to pass or not. `python -m pytest -m
+weekly` diagnoses all of them on all seeds.
 """
 
 import zlib
@@ -23,7 +24,7 @@ spec.loader.exec_module(bank)
 SEEDS = (0, 1, 7)
 NAMED = 0.9
 KNOWN = {exercise.number: exercise for exercise in all_exercises()}
-ANSWERS = bank.read_bank()
+ANSWERS = bank.read_banks()
 WORKBOOKS = sorted({answer.workbook for answer in ANSWERS})
 
 
@@ -54,7 +55,7 @@ def test_bank_is_told_the_truth(workbook):
         kind = bank.kind_of(answer, verdict)
         kinds[kind] += 1
         if kind in ("passes", "rejected", "misleading", "empty"):
-            faults.append(f"{kind}: {answer.id}\n    {verdict}")
+            faults.append(f"{kind}: {answer.bank}, {answer.id}\n    {verdict}")
     wrong = sum(kinds[kind] for kind in bank.KINDS)
     assert not faults, "\n".join(faults)
     assert kinds["named"] + kinds["by edit"] >= NAMED * wrong, kinds
@@ -96,7 +97,7 @@ def test_bank_is_wide():
         wrong = [a for a in ANSWERS if a.exercise == number and not a.right]
         assert len(right) >= 4, exercise.heading
         assert len(wrong) >= (5 if exercise.is_choice else 12), exercise.heading
-        assert len({a.label for a in right + wrong}) == len(right + wrong), exercise.heading
+        assert len({(a.bank, a.label) for a in right + wrong}) == len(right + wrong)
 
 
 def test_judging_leaves_tools_alone():
