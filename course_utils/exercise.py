@@ -26,7 +26,7 @@ from course_utils.judging import feedback, guard, source
 from course_utils.judging import judge as judging
 from course_utils.judging.observation import digest
 from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
-from course_utils.judging.verdict import Status, Verdict
+from course_utils.judging.verdict import Status, Verdict, own_fault
 
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")
@@ -231,7 +231,7 @@ class Exercise:
         except Exception:
             if "COURSE_EXPECT" in os.environ:
                 raise
-            return self._own_fault(traceback.format_exc())
+            return own_fault(self.heading, traceback.format_exc())
         if wanted := os.environ.get("COURSE_EXPECT"):
             if verdict.status != wanted:
                 raise AssertionError(
@@ -255,14 +255,6 @@ class Exercise:
         tries = len(entry["tries"])
         hints = (*self.hints[:tries], *([verdict.fix] if verdict.fix and tries > 1 else []))
         return replace(verdict, hints=hints)
-
-    def _own_fault(self, details: str) -> Verdict:
-        """The verdict where the course itself failed: it says so, and nothing is recorded."""
-        words = (
-            "The course could not judge this answer. The fault is its own and not yours; your "
-            "progress is unchanged, and what happened stands below."
-        )
-        return Verdict(Status.ERROR, self.heading, words, details=details)
 
     def carry_on(self, answer):
         """Return `answer` if it passes, else the model answer, and say which."""

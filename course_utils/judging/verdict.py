@@ -65,3 +65,12 @@ class Verdict:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/html": feedback.as_html(self), "text/plain": feedback.as_text(self)}
+
+
+def own_fault(title: str, details: str) -> Verdict:
+    """The verdict where the course itself failed: it says so, and nothing is recorded."""
+    words = (
+        "The course could not judge this answer. The fault is its own and not yours; your progress "
+        "is unchanged, and what happened stands below."
+    )
+    return Verdict(Status.ERROR, title, words, details=details)
