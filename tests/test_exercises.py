@@ -1,12 +1,14 @@
 """The proof of exercises: every one in the registry, so a new one is proved by being declared."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from cell_runner import run_cell
 
 from course_utils.exercises import all_exercises
-from course_utils.judging import judge
+from course_utils.judging import formula, judge
 from course_utils.judging.observation import same
 from course_utils.judging.observe import make_cases, observe_trusted
 
@@ -67,6 +69,30 @@ def test_each_mistake_gets_its_own_message(exercise, seed):
         verdict = exercise.judge(as_answer(exercise, mistake.answer), seed)
         told = (verdict.status, verdict.findings, verdict.message)
         assert told == ("mistake", (name,), mistake.words)
+
+
+def with_part(right, part, number):
+    """An answer whose one part is another number."""
+    return (*right[:part], number, *right[part + 1 :]) if isinstance(right, tuple) else number
+
+
+@each([e for e in ALL if e.formula])
+def test_likely_slips_in_formula_are_told_apart(exercise):
+    for part, text in enumerate(exercise.formula):
+        slips: dict[float, set[str]] = {}
+        for number, words in formula.variants(text, tuple(exercise.quantities.items()), 1):
+            if formula.LIKELY.search(words):
+                near = next((n for n in slips if math.isclose(n, number, rel_tol=1e-4)), number)
+                slips.setdefault(near, set()).add(words)
+        unexplained = []
+        for number, causes in slips.items():
+            verdict = exercise.judge(with_part(exercise.answer, part, number))
+            if "formula" in verdict.findings:  # it is the only cause that is named, or both are
+                assert all(words in verdict.message for words in causes), (number, causes)
+            elif verdict.status != "mistake":
+                unexplained.append((number, causes))
+        assert all(len(causes) > 2 for _, causes in unexplained), unexplained
+        assert len(unexplained) <= 2, "choose other numbers: too many slips meet"
 
 
 @each()

@@ -32,8 +32,8 @@ def facts(evidence: Evidence) -> list[str]:
         elif evidence.exercise.is_value:
             whole = Column("", evidence.aligned, evidence.expected, evidence.near)
             facts.append(wrong_entries(whole))
-    if evidence.exercise.is_value:
-        return [*facts, wrong_value(columns)]
+    if evidence.exercise.is_value:  # no "too large": step by step it would give the number away
+        return facts
     wrong_columns = [column for column in columns if not column.is_right]
     return [*facts, wrong_numbers(wrong_columns[0], evidence)]
 
@@ -249,23 +249,6 @@ def _by_size(masks: list, what: str) -> str:
     if all((got[off] < wanted[off]).all() for off, wanted, got, _ in masks):
         return f"{what} is too small."
     return ""
-
-
-def wrong_value(columns: list[Column]) -> str:
-    """Of a value that is a number, or several: which is too large, and which too small."""
-    words = []
-    for column in columns:
-        wanted, got = numbers(column.expected[0]), numbers(column.observed[0])
-        if column.is_right or wanted is None or got is None or wanted.ndim or got.ndim:
-            continue
-        if not np.isfinite(got) or wanted.dtype.kind not in "iuf" or got.dtype.kind not in "iuf":
-            continue
-        size = "large" if got > wanted else "small"
-        words.append(
-            f"{column.name} is too {size}" if column.name else f"Your number is too {size}"
-        )
-    sentence = ", ".join(words)
-    return f"{sentence[:1].upper()}{sentence[1:]}." if words else ""
 
 
 def fixed_size(column: Column) -> str:

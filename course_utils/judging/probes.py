@@ -162,6 +162,9 @@ FACTORS = {
 }  # fmt: skip
 
 
+POWERS = (-4, -3, -2, -1, 1, 2, 3, 4)  # of ten, by which a value's decimal point may be off
+
+
 def scales(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """A constant factor or offset, or one that a size of the case gives."""
     pairs = same_shapes(column)
@@ -235,11 +238,9 @@ def _decimal_point(factor: float, evidence: Evidence, near: float) -> str:
     if not evidence.exercise.is_value or factor <= 0:
         return ""
     right = numbers(evidence.expected[0])
-    power = round(math.log10(factor))
+    power = min(POWERS, key=lambda k: abs(math.log10(factor) - k))
     is_share = right is not None and np.abs(right).max() <= (1 if power > 0 else 100)
-    if not 1 <= abs(power) <= 4 or (abs(power) == 2 and is_share):
-        return ""
-    if not np.isclose(factor, 10.0**power, rtol=near):
+    if (abs(power) == 2 and is_share) or not np.isclose(factor, 10.0**power, rtol=near):
         return ""
     size = "large" if power > 0 else "small"
     return (

@@ -52,8 +52,7 @@ def boxes_of(value, exercise):
 def bank_answers():
     """Return (number, boxes, what the notebook says) for answers that fit the forms, each once."""
     answers = {}
-    folders = [bank.BANK, *(path for path in bank.BANK.iterdir() if path.is_dir())]
-    for answer in (each for folder in folders for each in bank.read_bank(folder)):
+    for answer in bank.read_banks():
         exercise = VALUES.get(answer.exercise)
         if exercise is None:
             continue

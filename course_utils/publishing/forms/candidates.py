@@ -26,6 +26,7 @@ def of_part(judged: Judged, part: int) -> list[float]:
     values = [right, *(values[part] for values in judged.wholes()), *judged.right]
     values += formula_values(judged, part)
     values += [right * factor for factor in probes.FACTORS]
+    values += [right * 10.0**power for power in probes.POWERS]
     values += [right + 1, right - 1, 1 - right, math.floor(right), math.ceil(right)]
     if right:
         values += [1 / right, *(float(f"{right:.{digits}g}") for digits in range(1, 7))]

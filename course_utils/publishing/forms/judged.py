@@ -172,6 +172,7 @@ class Judged:
         grid = np.array(self.right).reshape(self.shape)
         changed = [move(grid) for _name, _words, move in moves(2)]
         changed += [factor * grid for factor in probes.FACTORS]
+        changed += [10.0**power * grid for power in probes.POWERS]
         changed += [grid + 1, grid - 1, 0 * grid, 1 - grid]
         for whole in changed:
             if whole.shape == self.shape:
