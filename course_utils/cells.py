@@ -13,6 +13,7 @@ import json
 import os
 import symtable
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +21,21 @@ from course_utils import surroundings
 
 CELL_WIDTH = 60  # characters of a cell's first line that are quoted
 MOST_RUNS = 400  # cells remembered; more than a notebook has
+CLOCK = 0.05  # seconds by which a file's time may lie behind
 CHOICES = ("a", "b", "c", "d", "e")  # the letters of an exercise with a choice
 ALL_ABOVE = "or all cells above this one at once: Run → Run All Above Selected Cell."
 
 
 class Run(NamedTuple):
-    """A cell that ran: its source, the names it makes, and what stopped it, if anything did."""
+    """A cell that ran: its source, the names it makes, what stopped it, if anything did, and when.
+
+    `ended` is in seconds since the epoch.
+    """
 
     source: str
     names: frozenset[str]
     error: str
+    ended: float = 0.0
 
 
 class Log:
@@ -45,7 +51,7 @@ class Log:
 
     def add(self, source: str, error: BaseException | None) -> None:
         """Note a cell and what stopped it."""
-        self.runs.append(Run(source, made_by(source), _described(error)))
+        self.runs.append(Run(source, made_by(source), _described(error), time.time()))
         del self.runs[:-MOST_RUNS]
 
     def last_attempt(self, name: str) -> Run | None:
@@ -121,6 +127,14 @@ def _notebook_cells() -> list[dict]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return []
+
+
+def _saved_at() -> float:
+    """When this kernel's notebook was last saved, in seconds since the epoch."""
+    try:
+        return os.path.getmtime(os.environ.get("JPY_SESSION_NAME", ""))
+    except OSError:
+        return 0.0
 
 
 def _source(cell: dict) -> str:
@@ -200,6 +214,8 @@ def stale_answer(name: str, tag: str) -> str:
             f"The cell of your answer stopped with an error ({run.error}), so `{name}` is still "
             "what it was before. Mend that cell and run it again."
         )
+    if run is not None and _saved_at() < run.ended - CLOCK:
+        return ""  # the notebook on disk is older than the answer: what it holds says nothing
     cell = _exercise_cell(tag)
     ran = [earlier.source.strip() for earlier in LOG.runs]
     if cell is None or _source(cell).strip() in ran or not _is_answer(_source(cell), name):

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from types import SimpleNamespace
 
 import nbformat
@@ -98,6 +99,14 @@ def test_changed_answer_cell_is_told(log, tmp_path, monkeypatch):
     saved(tmp_path, monkeypatch, "pixels = 28 * 28", tags=["exercise", "ex-0.1"])
     ran(log, "pixels = 28 + 28")
     assert "changed after it last ran" in cells.stale_answer("pixels", "ex-0.1")
+    ran(log, "pixels = 28 * 28")
+    assert cells.stale_answer("pixels", "ex-0.1") == ""
+
+
+def test_notebook_saved_before_the_run_says_nothing(log, tmp_path, monkeypatch):
+    stub = "pixels = ...  # your answer"
+    path = saved(tmp_path, monkeypatch, stub, tags=["exercise", "ex-0.1"])
+    os.utime(path, (time.time() - 60, time.time() - 60))
     ran(log, "pixels = 28 * 28")
     assert cells.stale_answer("pixels", "ex-0.1") == ""
 

@@ -18,8 +18,8 @@ from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, mistake
-from course_utils.judging import guard, source
-from course_utils.judging.observation import Stopped
+from course_utils.judging import guard, scene, source
+from course_utils.judging.observation import Stopped, numbers
 
 number = iter(range(1, 1000))
 ADDED = "You added the factor. Multiply by it."
@@ -796,6 +796,25 @@ def test_parts_stand_in_a_table():
     assert "✗ first number</td>" in html
     assert "✓ second number</td>" in html
     assert "✗ first number: yours 4" in text
+
+
+def test_scene_holds_thirty_numbers():
+    def cases(rng):
+        for n in (5, 4):
+            yield torch.rand(n, 4, generator=rng), torch.rand(n, 3, generator=rng)
+
+    @exercise("99.0", "Both", minutes=1, cases=cases, parts=("a", "b"),
+              oracle=lambda a, b: (a, b))  # fmt: skip
+    def both(a, b):
+        """Two tensors -> the same."""
+        return a, b
+
+    verdict = both.judge(lambda a, b: (a.cos() + b.sum(), b.exp() - a.sum()))
+    rows = scene.rows(verdict)
+    shown = [numbers(row.value) for row in rows]
+    assert sum(array.size for array in shown if array is not None) <= 32
+    assert [row.name for row in rows] == ["a", "b", "a: yours", "a: expected"]
+    assert "numbers of shape (4, 4)" in str(verdict)
 
 
 def test_judging_halves_agree():

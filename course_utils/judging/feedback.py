@@ -81,7 +81,7 @@ def _parts_as_text(verdict) -> list[str]:
     lines = []
     for part in scene.parts(verdict):
         words = f"  {_mark(part.is_right)} {part.name}"
-        if part.yours and not part.is_right:
+        if part.yours not in ("", "below") and not part.is_right:
             words += f": yours {part.yours}"
             words += f", expected {part.expected}" if part.expected else ""
         lines.append(words)

@@ -50,7 +50,7 @@ def rows(verdict) -> list[Row]:
             shown.append(Row(f"{label}yours", yours, off))
         if verdict.reveal:
             shown.append(Row(f"{label}expected", expected))
-    return _within_lines(shown)
+    return _within_numbers(_within_lines(shown))
 
 
 class Part(NamedTuple):
@@ -66,17 +66,19 @@ def parts(verdict) -> list[Part]:
     """The parts of a result by name; what is expected only where it may be shown."""
     if verdict.status in ("ok", "todo", "own"):
         return []
-    flags = list(verdict.parts.items())
-    wholes = [verdict.yours, verdict.expected if verdict.reveal else None]
-    values = [
-        [_in_words(value) for value in whole]
-        if isinstance(whole, list | tuple) and len(whole) == len(flags)
-        else [""] * len(flags)
-        for whole in wholes
-    ]
+    flags = verdict.parts
+    yours = _column(verdict.yours, flags)
+    expected = _column(verdict.expected if verdict.reveal else None, flags)
+    return [Part(*flag, *both) for flag, *both in zip(flags.items(), yours, expected, strict=True)]
+
+
+def _column(whole: object, flags: dict[str, bool]) -> list[str]:
+    """The parts of a result in words; what is wrong and too long for that is shown below."""
+    if not isinstance(whole, list | tuple) or len(whole) != len(flags):
+        return [""] * len(flags)
     return [
-        Part(name, is_right, *words)
-        for (name, is_right), *words in zip(flags, *values, strict=True)
+        _in_words(value) or ("" if is_right else "below")
+        for value, is_right in zip(whole, flags.values(), strict=True)
     ]
 
 
@@ -116,6 +118,31 @@ def _within_lines(shown: list[Row]) -> list[Row]:
         arguments.remove(largest)
         shown = [Row(row.name, Summary(row.value)) if row is largest else row for row in shown]
     return shown
+
+
+def _within_numbers(shown: list[Row]) -> list[Row]:
+    """Sum up the largest arguments, then leave out later parts, until the scene is small enough."""
+    while sum(map(_count, shown)) > MOST_NUMBERS:
+        arguments = [row for row in shown if not _is_result(row) and _count(row) > 1]
+        results = [row for row in shown if _is_result(row)]
+        if arguments:
+            largest = max(arguments, key=_count)
+            shown = [Row(row.name, Summary(row.value)) if row is largest else row for row in shown]
+        elif len(results) > 2:  # yours and expected of one part say where to look
+            shown = [row for row in shown if row is not results[-1] and row is not results[-2]]
+        else:
+            break
+    return shown
+
+
+def _is_result(row: Row) -> bool:
+    return row.name.endswith(("yours", "expected"))
+
+
+def _count(row: Row) -> int:
+    """How many numbers a value shows."""
+    array = numbers(row.value)
+    return 0 if array is None or array.size > MOST_NUMBERS else array.size
 
 
 def _lines(row: Row) -> int:
