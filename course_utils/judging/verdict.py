@@ -1,5 +1,7 @@
 """`Verdict`: what a check found."""
 
+import os
+import traceback
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -67,10 +69,12 @@ class Verdict:
         return {"text/html": feedback.as_html(self), "text/plain": feedback.as_text(self)}
 
 
-def own_fault(title: str, details: str) -> Verdict:
-    """The verdict where the course itself failed: it says so, and nothing is recorded."""
+def own_fault(title: str, fault: Exception) -> Verdict:
+    """The verdict where the course itself failed: it says so. In CI the fault is raised."""
+    if "COURSE_EXPECT" in os.environ:
+        raise fault
     words = (
         "The course could not judge this answer. The fault is its own and not yours; your progress "
         "is unchanged, and what happened stands below."
     )
-    return Verdict(Status.ERROR, title, words, details=details)
+    return Verdict(Status.ERROR, title, words, details="".join(traceback.format_exception(fault)))
