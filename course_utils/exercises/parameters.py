@@ -7,13 +7,8 @@ from course_utils.exercise import exercise
 from course_utils.exercises import budget_runs
 from course_utils.exercises.head_mistakes import HEAD, is_a_small_head, observe_head
 from course_utils.exercises.parameters_counting import COUNT_PARAMETERS, count_parameters_with
-from course_utils.exercises.parameters_mistakes import (
-    CONV_AND_POOL,
-    FIRST_DENSE,
-    FLAT_SIZE,
-    THREE_LAYERS,
-    WITHOUT_POOL,
-)
+from course_utils.exercises.parameters_mistakes import CONV_AND_POOL, FIRST_DENSE, FLAT_SIZE
+from course_utils.exercises.without_pool_mistakes import THREE_LAYERS, WITHOUT_POOL
 
 
 def _numbers_in(layer):

@@ -1,4 +1,4 @@
-"""Wrong answers to 4.4, the network without its pool."""
+"""Wrong answers to 4.4 and 4.11: a network without its pool, and three kinds of layers."""
 
 from __future__ import annotations
 
