@@ -132,7 +132,7 @@ def new_mistakes(students: ClassResults, example: Example) -> str:
     return answer_samples.HEADER + "".join(entries)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:  # long: all options of the command
     """Write the report; 1 where a file had to be left out, 2 on a wrong argument."""
     parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
     parser.add_argument(
