@@ -75,10 +75,16 @@ secret = tempfile.TemporaryFile()
 secret.write(b"sesame")
 secret.seek(0)
 os.set_inheritable(secret.fileno(), True)
-groups, *job = pickle.load(sys.stdin.buffer)
+groups, is_warm, *job = pickle.load(sys.stdin.buffer)
 if groups is not None:
     control_groups.available = lambda: groups
-sys.stdout.buffer.write(pickle.dumps(tuple(jail.run(*job))))
+if is_warm:
+    with jail.warm_python(job[2], ["json", "mmap", "socket", "course_utils.marking.jail"]) as warm:
+        result = jail.run(*job, warm=warm)
+        assert warm.is_ready, "the warm Python did not enter the jail"
+else:
+    result = jail.run(*job)
+sys.stdout.buffer.write(pickle.dumps(tuple(result)))
 """
 HOME = os.path.expanduser("~")
 ATTEMPTS = {
@@ -172,10 +178,10 @@ def input_dir(jailed):
         yield Path(folder)
 
 
-@pytest.fixture(scope="module", params=users.USERS)
+@pytest.fixture(scope="module", params=[*users.USERS, *(f"{user}, warm" for user in users.USERS)])
 def user(request):
-    """Who marks: this user and, where that is root, one who owns nothing."""
-    users.skip_unless_possible(request.param)
+    """Who marks: this user and, where that is root, one who owns nothing; cold and warm."""
+    users.skip_unless_possible(request.param.removesuffix(", warm"))
     return request.param
 
 
@@ -189,9 +195,10 @@ def run(input_dir, code, limits=SMALL, job=b"", user="own user", groups=None):
 def run_as(user, code, job, input_dir, limits, groups=None):
     if user == "here":  # in this process, as a test has patched it
         return jail.run(code, job, input_dir, limits)
-    command, environment = users.as_user(user, [sys.executable, "-c", MARKER, "sesame"])
+    command = [sys.executable, "-c", MARKER, "sesame"]
+    command, environment = users.as_user(user.removesuffix(", warm"), command)
     environment["SECRET"] = "sesame"
-    spec = pickle.dumps((groups, code, job, input_dir, limits))
+    spec = pickle.dumps((groups, user.endswith("warm"), code, job, input_dir, limits))
     result = subprocess.run(command, input=spec, env=environment, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     return jail.RunResult(*pickle.loads(result.stdout))
@@ -230,6 +237,89 @@ def test_jail_refuses_attempt(attempts, name):
     assert attempts[0][name] != "it worked"
     assert "private" not in attempts[0][name]
     assert not attempts[0][name].startswith(("NameError", "SyntaxError")), "a slip in the attempt"
+
+
+SEEN = """
+import os, sys, json
+lines = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+names = "Uid Gid Groups CapInh CapPrm CapEff CapAmb NoNewPrivs Seccomp SigBlk SigIgn Threads"
+seen = {name: lines[name].split() for name in names.split()}
+seen["Uid"] = seen["Gid"] = len({*seen["Uid"]} | {*seen["Gid"]})  # root's jail draws a user
+seen["mounts"] = [line.split()[3:5] + line.split()[5:6] for line in open("/proc/self/mountinfo")]
+seen["limits"] = open("/proc/self/limits").read()
+seen["places"] = os.getcwd(), os.listdir("/"), os.listdir("/scratch")
+seen["environment"] = dict(os.environ)
+seen["paths"] = sys.path, sys.argv, [type(finder).__name__ for finder in sys.meta_path]
+own = [m for name, m in sys.modules.items() if name.startswith("course_utils") and m.__file__]
+seen["course"] = {module.__file__.rpartition("/course_utils/")[0] for module in own} == {"/input"}
+try:
+    links = {name: os.readlink(f"/proc/self/ns/{name}") for name in os.listdir("/proc/self/ns")}
+    seen["shared"] = sorted(name for name, link in links.items() if link in SPACES)
+except PermissionError:  # of root's jail, nothing of this can be read
+    seen["shared"] = "closed"
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize("who", users.USERS)
+def test_warm_python_is_as_confined_as_a_cold_one(input_dir, who):
+    users.skip_unless_possible(who)
+    spaces = {os.readlink(f"/proc/self/ns/{name}") for name in os.listdir("/proc/self/ns")}
+    head = f"SPACES = {spaces!r}\n"
+    cold, warm = (
+        json.loads(run(input_dir, head + SEEN, user=f"{who}{way}").output) for way in ("", ", warm")
+    )
+    assert warm.pop("CapInh") == ["0000000000000000"]  # bubblewrap leaves root's two inheritable
+    assert warm == {name: value for name, value in cold.items() if name != "CapInh"}
+    assert warm["CapPrm"] == ["0000000000000000"]
+    assert warm["shared"] in ("closed", ["time", "time_for_children"])  # there is no clock to hide
+
+
+def test_warm_python_keeps_nothing_of_a_run(input_dir):
+    code = """
+        import json, os, sys, pathlib
+        from course_utils.marking import jail
+        traces = [hasattr(json, "mine"), "MINE" in os.environ, "mine" in sys.modules]
+        traces += [os.path.exists("/scratch/x"), os.path.exists("/dev/shm/x"), jail.FIRST_UID]
+        print(traces, len([p for p in os.listdir("/proc") if p.isdigit()]), flush=True)
+        json.mine = sys.modules["mine"] = jail
+        jail.FIRST_UID, os.environ["MINE"] = 0, "x"
+        for place in ("/scratch/x", "/dev/shm/x"):
+            pathlib.Path(place).write_text("x")
+        os.fork() or __import__("time").sleep(60)
+        os._exit(0)
+    """
+    confined = "from course_utils.marking import jail\njail.confine(jail.LIMITS, True)\n"
+    code = confined + textwrap.dedent(code)
+    with jail.warm_python(input_dir, ["json", "course_utils.marking.jail"]) as warm:
+        outputs = [jail.run(code, b"", input_dir, SMALL, warm=warm).output for _ in range(3)]
+        assert warm.is_ready
+    assert outputs[0].startswith(b"[False, False, False, False, False, 61000]")
+    assert outputs[1:] == outputs[:1] * 2
+
+
+def test_run_starts_cold_where_the_warm_python_has_ended(input_dir):
+    with jail.warm_python(input_dir, ["json"]) as warm:
+        warm.process.kill()
+        warm.process.wait()
+        result = jail.run("print(7)", b"", input_dir, SMALL, warm=warm)
+    assert (result.output, warm.is_ready) == (b"7\n", False)
+
+
+def test_warm_python_tells_no_path_of_the_host(input_dir):
+    """The folder is told to it by a socket: what it was started with can be read in the jail."""
+    code = """
+        for name in ("cmdline", "environ", "maps", "mountinfo"):
+            print(name, PART in open(f"/proc/self/{name}").read())
+    """
+    code = f"PART = {input_dir.name[:4]!r} + {input_dir.name[4:]!r}\n" + textwrap.dedent(code)
+    with jail.warm_python(input_dir, ["json"]) as warm:
+        results = [jail.run(c, b"", input_dir, SMALL, warm=warm) for c in (code, "1 / 0")]
+        assert warm.is_ready
+    found = results[0].output.split()[1::2]
+    assert found == [b"False"] * 3 + [b"True"]  # bubblewrap's own mount tells where it comes from
+    assert "ZeroDivisionError" in results[1].stderr
+    assert input_dir.name not in results[1].stderr
 
 
 def test_bubblewrap_starts_with_nothing(input_dir):

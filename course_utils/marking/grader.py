@@ -23,6 +23,15 @@ from course_utils.marking import jail, redacted_package, serialization, worker
 from course_utils.marking.reading import Reading
 
 START_WORKER = "from course_utils.marking import worker; worker.main()"
+WARM_MODULES = (  # what the worker and most notebooks import
+    "torch",
+    "matplotlib.pyplot",
+    "IPython.core.interactiveshell",
+    "course_utils.exercise",
+    "course_utils.marking.serialization",
+    "course_utils.marking.worker",
+    "course_utils.plotting",
+)
 TIME_FACTOR = 2  # times an exercise's own limit: several submissions share the machine
 # what the jail may say itself: it earns nothing
 SELF_REPORTED = (Status.TODO, Status.TYPE, Status.ERROR, Status.OWN)
@@ -82,9 +91,12 @@ class SubmissionGrader:
         self.specs, references = redacted_package.pickle_specs(specs)
         self.folder = tempfile.TemporaryDirectory(prefix="course-input-", dir=self.parent)
         redacted_package.write_package(Path(self.folder.name), references)
+        modules = WARM_MODULES if self.jailed else ()
+        self.warm = jail.warm_python(Path(self.folder.name), modules).__enter__()
         return self
 
     def __exit__(self, *exception) -> None:
+        self.warm.__exit__(*exception)
         self.folder.cleanup()
 
     def _spec(self, exercise: Exercise) -> worker.SentExercise:
@@ -124,6 +136,7 @@ class SubmissionGrader:
             self.limits,
             self.jailed,
             self.stop,
+            self.warm,
         )
 
     def verdicts(self, observed: Observed) -> dict[str, Verdict]:

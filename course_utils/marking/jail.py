@@ -15,9 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -26,8 +25,17 @@ import psutil
 from course_utils.errors import UserError
 from course_utils.marking import control_groups, syscall_filter
 from course_utils.marking.control_groups import ControlGroup
+from course_utils.marking.warm_python import Entered, WarmPython
+from course_utils.marking.watch import (
+    SCRATCH_SIZE,
+    SCRATCHES,
+    Running,
+    killed_on_exit,
+    process_tree,
+    watch,
+)
 
-INPUT_DIR, SCRATCH_DIR = "/input", "/scratch"  # the folder to read and the one to write, inside
+INPUT_DIR, SCRATCH_DIR = "/input", SCRATCHES[0]  # the folder to read and the one to write, inside
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
 PYTHON_PARTS = ("bin", "lib", "lib32", "lib64", "pyvenv.cfg")  # a course may lie beside them
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -35,7 +43,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
 FIRST_UID = 61_000  # for root, whose own processes no limit stops
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
-INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
+# what keeps a jail for a warm Python; it says when the jail is complete
+HOLD = ["/bin/sh", "-c", "echo; exec sleep infinity"]
 NO_JAIL = (
     "Marking runs students' code in a jail made by bubblewrap (0.8 or newer), and {why}.\n"
     "On Linux install it (Debian and Ubuntu: `sudo apt install bubblewrap`); elsewhere mark on a "
@@ -54,7 +63,7 @@ class Limits(NamedTuple):
     memory: int = 3 * 2**30  # bytes that all its processes and its scratch hold together
     address_space: int = 6 * 2**30  # bytes that one process may ask for
     processes: int = 64  # and threads
-    file: int = 64 * 2**20  # bytes of one file, and of the scratch
+    file: int = SCRATCH_SIZE  # bytes of one file, and of the scratch
     output: int = 32 * 2**20  # bytes that may come out
     processors: float = 1.0  # kept busy, where there are control groups
 
@@ -147,8 +156,8 @@ def bwrap_args(input_dir: Path) -> list[str]:
     args += ["--dev", "/dev"]
     for file in (*hidden_files, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
         args += ["--ro-bind", "/dev/null", file]
-    for place in (SCRATCH_DIR, "/dev/shm"):
-        args += ["--perms", "1777", "--size", str(LIMITS.file), "--tmpfs", place]
+    for place in SCRATCHES:
+        args += ["--perms", "1777", "--size", str(SCRATCH_SIZE), "--tmpfs", place]
     for place in (*hidden, "/proc/1", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
@@ -217,11 +226,13 @@ def run(
     limits: Limits,
     jailed: bool = True,
     stop: threading.Event | None = None,
+    warm: WarmPython | None = None,
 ) -> RunResult:
     """Run some Python with the folder `input_dir` on its path and `job` on its standard input.
 
     The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
-    Once `stop` is set, the run ends for the reason "interrupted".
+    Once `stop` is set, the run ends for the reason "interrupted". `warm` is a Python that need not
+    import anything any more, from `warm_python`.
     """
     with ExitStack() as stack:
         scratch = str(input_dir)  # without a jail, a folder to write in; with one it has its own
@@ -234,25 +245,66 @@ def run(
         command = [sys.executable, "-c", code]
         descriptors: list[int] = []
         environment = _environment(str(input_dir), scratch)
+        is_warm = jailed and warm is not None and warm.is_ready
         if jailed:
             variables = _environment(INPUT_DIR, SCRATCH_DIR)
             settings = [part for pair in variables.items() for part in ("--setenv", *pair)]
             start, descriptors = _bwrap_command([*bwrap_args(input_dir), *settings], stack)
-            command, environment = [*start, *command], control_groups.environment()
+            command = [*start, *(HOLD if is_warm else command)]
+            environment = control_groups.environment()
         program = subprocess.Popen(
             [*group.command, *command],
             env=environment,
             cwd=scratch,
             pass_fds=descriptors,
-            stdin=stdin,
+            stdin=subprocess.DEVNULL if is_warm else stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             bufsize=0,
         )
-        with _killed_on_exit(program):
-            output, stop_reason = _watch(program, limits, group, stop or threading.Event())
+        with killed_on_exit(program):
+            running: Running = program
+            if is_warm:
+                assert warm is not None
+                entered = _enter(program, warm, group, code, (stdin, stderr), stack)
+                if entered is None:  # then as if there were none
+                    warm.is_ready = False
+                    stdin.seek(0)
+                    return run(code, stdin, input_dir, limits, jailed, stop)
+                running = entered
+            roots = [program.pid, running.pid]
+            output, stop_reason = watch(running, limits, group, stop or threading.Event(), roots)
         stderr.seek(0)
         return RunResult(output, stop_reason, stderr.read(4000).decode(errors="replace").strip())
+
+
+def warm_python(input_dir: Path, modules: Iterable[str]) -> WarmPython:
+    """Return a Python for `run` that imports these modules once, from this folder.
+
+    Where systemd makes the control groups it stays cold: another process cannot join these.
+    """
+    environment = _environment(INPUT_DIR, SCRATCH_DIR) | {"PWD": SCRATCH_DIR}
+    possible = control_groups.available() != "systemd"
+    return WarmPython(input_dir, INPUT_DIR, environment, [*modules] if possible else [])
+
+
+def _enter(
+    holder: subprocess.Popen,
+    warm: WarmPython,
+    group: ControlGroup,
+    code: str,
+    files: tuple[BinaryIO, BinaryIO],
+    stack: ExitStack,
+) -> Entered | None:
+    """Let a warm Python run the code in the jail that a waiting shell has made, if it can."""
+    assert holder.stdout is not None  # `run` has asked for a pipe
+    holder.stdout.readline()  # it says when the jail is complete
+    tree = process_tree(psutil.Process(holder.pid))
+    source = stack.enter_context(_as_file(code.encode()))
+    entered = warm.start(tree[1].pid, group.folders, source, *files) if tree[1:] else None
+    if entered is not None:
+        stack.callback(entered.close)
+    return entered
 
 
 def _environment(input_dir: str, scratch: str) -> dict[str, str]:
@@ -270,107 +322,6 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
         "COURSE_PROGRESS": f"{scratch}/progress.json",
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-
-
-@contextmanager
-def _killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
-    """Leave no process behind: with the first one, the kernel ends a jail's others."""
-    root = psutil.Process(program.pid)
-    try:
-        yield
-    finally:
-        for process in process_tree(root):
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        program.wait()
-        assert program.stdout is not None  # `run` has asked for a pipe
-        program.stdout.close()
-
-
-def process_tree(root: psutil.Process) -> list[psutil.Process]:
-    """Return a process and its descendants; nothing once it has ended."""
-    try:
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _watch(
-    program: subprocess.Popen, limits: Limits, group: ControlGroup, stop: threading.Event
-) -> tuple[bytes, str]:
-    """Read the output until the program ends, a limit is reached, or `stop` is set."""
-    output, deadline = bytearray(), time.monotonic() + limits.seconds
-    assert program.stdout is not None  # `run` has asked for a pipe
-    pipe = program.stdout
-
-    def read():
-        while chunk := pipe.read(2**16):
-            output.extend(chunk)
-            if len(output) > limits.output:
-                return
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    root = psutil.Process(program.pid)
-    while program.poll() is None:
-        reader.join(0.25)
-        if len(output) > limits.output:
-            return bytes(output[: limits.output]), "output"
-        if time.monotonic() > deadline or stop.is_set():
-            return bytes(output), "interrupted" if stop.is_set() else "time"
-        if group.ran_out_of_memory() or _memory(root, limits.memory) > limits.memory:
-            return bytes(output), "memory"
-        if not reader.is_alive():
-            time.sleep(0.02)
-    reader.join(2)
-    if not program.returncode:
-        return bytes(output), ""
-    return bytes(output), "memory" if group.ran_out_of_memory() else "died"
-
-
-def _memory(root: psutil.Process, limit: int) -> int:
-    """Bytes that a process, its descendants and the scratch hold."""
-    processes = process_tree(root)
-    files = _scratch_memory(processes)
-    total = files + sum(read_memory(process, "memory_info", "rss") for process in processes)
-    if total > limit:  # the proportional shares take long to read: only where they decide
-        total = sum(read_memory(process, "memory_full_info", "pss") for process in processes)
-        # what is mapped of the scratch's files is in the shares, too
-        total += max(0, files - sum(map(_mapped_files, processes)))
-    return total
-
-
-def _scratch_memory(processes: list[psutil.Process]) -> int:
-    """Bytes that the jail's file systems hold; 0 before they are there, and without a jail."""
-    total = 0
-    for place in (SCRATCH_DIR, "/dev/shm"):
-        try:
-            usage = os.statvfs(f"/proc/{processes[1].pid}/root{place}")
-        except (IndexError, OSError):
-            continue
-        if usage.f_blocks * usage.f_frsize == LIMITS.file:  # otherwise it is still the host's
-            total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-            total += (usage.f_files - usage.f_ffree) * INODE
-    return total
-
-
-def _mapped_files(process: psutil.Process) -> int:
-    """Bytes of files in memory that a process has mapped, its share of them."""
-    try:
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Shmem:"))
-
-
-def read_memory(process: psutil.Process, method: str, field: str) -> int:
-    """Return bytes that a process holds, by one of psutil's measures; 0 once it has ended."""
-    try:
-        return getattr(getattr(process, method)(), field)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0
 
 
 def confine(limits: Limits, jailed: bool) -> None:

@@ -82,13 +82,16 @@ class NotebookReader:
         place = Path(self.folder.name)
         (place / notebook_reader.LESSONS).write_text(json.dumps(self.lessons), "utf-8")
         redacted_package.write_reader(place)
+        modules = ["course_utils.marking.notebook_reader"] if self.jailed else []
+        self.warm = jail.warm_python(place, modules).__enter__()
         probe = self._run(b'{"nbformat": 4, "cells": []}', "")
         if not probe.output:
-            self.folder.cleanup()
+            self.__exit__()
             raise jail.JailError(f"Python does not start in the jail:\n{probe.stderr}")
         return self
 
     def __exit__(self, *exception) -> None:
+        self.warm.__exit__(*exception)
         self.folder.cleanup()
 
     def recognize(self, source: Path | bytes) -> Contents:
@@ -127,7 +130,8 @@ class NotebookReader:
                 job = source
             else:
                 job = stack.enter_context(open(_open_regular(source), "rb"))
-            return jail.run(code, job, Path(self.folder.name), LIMITS, self.jailed)
+            place = Path(self.folder.name)
+            return jail.run(code, job, place, LIMITS, self.jailed, warm=self.warm)
 
     def _stages(self, source: Path | bytes, name: str) -> list[dict]:
         result = self._run(source, name)

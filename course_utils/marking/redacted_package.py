@@ -32,6 +32,9 @@ WORKER_MODULES = (
     "jail.py",
     "serialization.py",
     "syscall_filter.py",
+    "warm_python.py",
+    "warm_start.py",
+    "watch.py",
     "worker.py",
 )  # of marking/
 READER_FILES = (
@@ -45,6 +48,9 @@ READER_FILES = (
     "marking/jail.py",
     "marking/notebook_reader.py",
     "marking/syscall_filter.py",
+    "marking/warm_python.py",
+    "marking/warm_start.py",
+    "marking/watch.py",
 )  # what looks through a notebook
 LEFT_OUT = ("publishing", "student.py", "developer.py", "__main__.py", "jupyter")
 HEADER = '"""A stand-in: nothing is judged here."""\n'
