@@ -177,5 +177,14 @@ def _open_regular(path: Path) -> int:
     return descriptor
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return what a notebook's file holds; nothing of one that `NotebookReader` would refuse."""
+    try:
+        with open(_open_regular(path), "rb") as file:
+            return file.read(MAX_BYTES)
+    except UnreadableError:
+        return b""
+
+
 def _cell(kind: str, source: str, metadata: dict) -> NotebookNode:
     return MAKE_CELL[kind](source, metadata=metadata)

@@ -1,0 +1,89 @@
+"""Judge submissions on a Dask cluster: `mark … --scheduler ADDRESS`.
+
+Each machine of the cluster has the same edition of the course, and bubblewrap. Its workers judge in
+jails as one machine does; what comes of a submission is written where `mark` was started. If a
+worker dies, another takes over what it had begun.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from course_utils.errors import UserError
+from course_utils.marking import jail, reading
+from course_utils.marking.submissions import Submission
+from course_utils.workbooks import NOTEBOOKS, ROOT
+
+if TYPE_CHECKING:
+    from course_utils.marking.marker import Assignments, Judged
+
+NO_DASK = (
+    "--scheduler needs Dask: `{pip} install -c constraints.txt -e '.[cluster]'`, here and on every "
+    "machine of the cluster."
+)
+QUEUE = 3  # submissions that wait at each thread of the cluster
+CONNECT_SECONDS = 20
+FAILED = "It could not be marked: workers of the cluster ended over it."
+
+
+def edition() -> str:
+    """Return a digest of the course: whoever marks with another one gives other marks."""
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / "course_utils").rglob("*.py"), *NOTEBOOKS.rglob("*.ipynb")]):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def judge(
+    address: str,
+    pending: list[Submission],
+    assignments: Assignments,
+    seed: int,
+    limits: jail.Limits,
+) -> Iterator[Judged]:
+    """Judge submissions on a cluster, and yield what comes of each as soon as it is there.
+
+    Raises
+    ------
+    UserError
+        If there is no such scheduler, or no Dask, or if a worker cannot judge.
+    """
+    from course_utils.marking.marker import blank
+
+    try:
+        from distributed import Client, KilledWorker, as_completed
+
+        from course_utils.marking import cluster_worker
+    except ModuleNotFoundError:
+        raise UserError(NO_DASK.format(pip="pip")) from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"There is no scheduler at {address} ({error}).") from None
+    with client:
+        client.register_plugin(
+            cluster_worker.MarkingPlugin([*assignments.paths], seed, limits, edition())
+        )
+        submitted = {}
+        waiting = iter(pending)
+
+        def submit_next():
+            for submission in itertools.islice(waiting, 1):
+                notebook = reading.read_bytes(submission.path) if submission.path else None
+                future = client.submit(cluster_worker.judge, submission, notebook, pure=False)
+                submitted[future] = submission
+                yield future
+
+        threads = max(1, sum(client.nthreads().values()))
+        first = [future for _ in range(QUEUE * threads) for future in submit_next()]
+        queue = as_completed(first, loop=client.loop)
+        for future in queue:
+            submission = submitted.pop(future)
+            queue.update(submit_next())
+            try:
+                yield future.result()
+            except KilledWorker:
+                yield blank(assignments, submission, FAILED)

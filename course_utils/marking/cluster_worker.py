@@ -1,0 +1,60 @@
+"""What runs on the workers of a Dask cluster; needs `distributed`. See `cluster`."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from distributed import WorkerPlugin, get_worker
+
+from course_utils.errors import UserError
+from course_utils.marking import jail
+from course_utils.marking.cluster import edition
+from course_utils.marking.marker import Judged, Marker, open_marker
+from course_utils.marking.submissions import Submission
+
+OTHER_EDITION = "A worker of the cluster has another edition of the course: install this one there."
+
+
+class MarkingPlugin(WorkerPlugin):
+    """What a worker keeps between submissions: made with the first, closed when it leaves.
+
+    Dask gives it to workers that come later, too.
+    """
+
+    name = "course-marking"
+
+    def __init__(self, names: list[str], seed: int, limits: jail.Limits, digest: str):
+        self.options = names, seed, limits
+        self.digest = digest
+
+    def setup(self, worker) -> None:
+        """Prepare a worker."""
+        self.stack, self.lock = ExitStack(), threading.Lock()
+        self.marker: Marker | None = None
+
+    def teardown(self, worker) -> None:
+        """End what was started."""
+        self.stack.close()
+
+    def judge(self, submission: Submission, notebook: bytes | None) -> Judged:
+        """Judge a submission.
+
+        Raises
+        ------
+        UserError
+            If there is no jail on this machine, or another edition of the course.
+        """
+        with self.lock:
+            if self.marker is None:
+                if edition() != self.digest:
+                    raise UserError(OTHER_EDITION)
+                self.marker = self.stack.enter_context(open_marker(*self.options))
+        return self.marker.judge(submission, notebook)
+
+
+def judge(submission: Submission, notebook: bytes | None) -> Judged:
+    """Judge a submission on the worker on which this is called."""
+    plugin = get_worker().plugins[MarkingPlugin.name]
+    assert isinstance(plugin, MarkingPlugin)  # nothing else has this name
+    return plugin.judge(submission, notebook)

@@ -1,0 +1,246 @@
+"""Judge one submission, and say all that is to be written of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from jinja2 import Environment, Template
+from markupsafe import Markup
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+
+from course_utils.exercise import Exercise
+from course_utils.judging import feedback
+from course_utils.judging.verdict import Status, Verdict
+from course_utils.marking import assignment, jail, marks, submissions
+from course_utils.marking.grader import SubmissionGrader
+from course_utils.marking.marks import Mark
+from course_utils.marking.nbgrader_preprocessors import as_output
+from course_utils.marking.reading import NotebookReader, UnreadableError, lessons_of
+from course_utils.marking.records import Marking, Record, identity_of
+from course_utils.marking.submissions import Submission, nbgrader_id
+
+TEMPLATE = Path(__file__).with_name("feedback.html.j2")
+STOPPED = (Status.ERROR, Status.LIMIT)
+WHOLE_NOTEBOOK = "Your notebook "  # begins what is said of a run that did not come to its end
+MAX_REASON = 300  # characters of why an answer stopped
+FAILED = "It could not be marked ({}: {})."
+STATUS_WORDS = {
+    "ok": "right",
+    "todo": "not attempted",
+    "own": "the course's own answer",
+    "mistake": "a usual mistake",
+    "type": "nearly right: wrong type or shape",
+    "wrong": "wrong",
+    "error": "stopped by an error",
+    "limit": "stopped by a limit",
+    marks.MISSING: "not handed in",
+    marks.UNREADABLE: "cannot be read",
+}
+
+
+class Graded(NamedTuple):
+    """A submission, its cells, and the verdict on each exercise of its assignment by number."""
+
+    submission: Submission
+    cells: list[NotebookNode]
+    verdicts: dict[str, Verdict]
+    problem: str = ""  # why there was nothing to grade
+    status: str = ""  # "missing" or "unreadable" where there is a problem
+    look: str = ""  # why a tutor should look at it
+
+
+class Judged(NamedTuple):
+    """What came of a submission: files to be written in the marking's folder, and the record."""
+
+    files: dict[Path, str]
+    record: Record
+
+    def keep(self, marking: Marking) -> None:
+        """Write everything."""
+        for path, text in self.files.items():
+            marking.write(marking.folder / path, text)
+        marking.save(self.record)  # last: what has a record has everything
+
+
+class Assignments:
+    """The workbooks that were handed in, read once: notebook and exercises by assignment's name."""
+
+    def __init__(self, names: set[str]):
+        self.paths = {name: assignment.find_workbook(name) for name in sorted(names)}
+        self.notebooks = {
+            name: assignment.source_notebook(path) for name, path in self.paths.items()
+        }
+        self.exercises = {n: assignment.exercises_in(book) for n, book in self.notebooks.items()}
+
+    def all_exercises(self) -> list[Exercise]:
+        """Return every exercise of these workbooks."""
+        return [e for exercises in self.exercises.values() for e in exercises.values()]
+
+
+class Marker:
+    """Judges submissions; threads may call `judge` together."""
+
+    def __init__(self, assignments: Assignments, reader: NotebookReader, grader: SubmissionGrader):
+        self.assignments, self.reader, self.grader = assignments, reader, grader
+        self.lock = threading.Lock()  # comparing and drawing are not made for threads
+
+    def judge(self, submission: Submission, source: Path | bytes | None) -> Judged:
+        """Judge a submission, as a file or what it holds; what goes wrong becomes its marks.
+
+        Raises
+        ------
+        jail.JailError
+            If nothing can be judged here.
+        """
+        try:
+            return self._grade(submission, source)
+        except jail.JailError:
+            raise
+        except UnreadableError as error:
+            return blank(self.assignments, submission, str(error))
+        except Exception as error:
+            words = FAILED.format(type(error).__name__, str(error).partition("\n")[0])
+            return blank(self.assignments, submission, words)
+
+    def _grade(self, submission: Submission, source: Path | bytes | None) -> Judged:
+        if source is None:
+            return blank(self.assignments, submission, submission.problem, submission.status)
+        reading = self.reader.read(source, submission.assignment)
+        observed = self.grader.observe(reading)
+        with self.lock:
+            verdicts = self.grader.verdicts(observed)
+            look = _why_look(verdicts) or _other_notebooks(submission)
+            graded = Graded(submission, reading.cells, verdicts, look=look)
+            return render(self.assignments, graded, reading.digest)
+
+
+def blank(
+    assignments: Assignments, submission: Submission, problem: str, status: str = marks.UNREADABLE
+) -> Judged:
+    """Return what comes of a submission with which nothing can be done."""
+    exercises = assignments.exercises[submission.assignment]
+    verdicts = {number: Verdict(Status.TODO, e.heading) for number, e in exercises.items()}
+    graded = Graded(submission, [], verdicts, problem, status, look=problem)
+    return render(assignments, graded, identity_of(submission))
+
+
+def render(assignments: Assignments, graded: Graded, identity: str) -> Judged:
+    """Return the student's page, nbgrader's notebook and the record, to be written."""
+    student, name = graded.submission[:2]
+    rows = mark_rows(graded, assignments.exercises[name])
+    file, files = assignments.paths[name], {}
+    page = Path("feedback", nbgrader_id(student), name, file.with_suffix(".html").name)
+    files[page] = feedback_page(graded, rows)
+    if graded.status != marks.MISSING:
+        source = assignments.notebooks[name]
+        restored = submissions.restore_grade_cells(graded.cells, source)
+        notebook = new_notebook(cells=restored, metadata=source.metadata)
+        files[Path("submitted", nbgrader_id(student), name, file.name)] = nbformat.writes(notebook)
+    outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
+    return Judged(files, Record(student, name, identity, rows, outputs, graded.look))
+
+
+def _why_look(verdicts: dict[str, Verdict]) -> str:
+    """Say that a whole notebook was stopped, or that it ended Python."""
+    words = [verdict.message for verdict in verdicts.values() if verdict.status in STOPPED]
+    return next((message for message in words if message.startswith(WHOLE_NOTEBOOK)), "")
+
+
+def _other_notebooks(submission: Submission) -> str:
+    return f"also handed in: {', '.join(submission.others)}" if submission.others else ""
+
+
+def mark_rows(graded: Graded, exercises: dict[str, Exercise]) -> list[Mark]:
+    """Return a submission's rows of marks.csv."""
+    rows = []
+    for number, verdict in graded.verdicts.items():
+        maximum = assignment.max_points(exercises[number])
+        misconception = verdict.message if verdict.status == Status.MISTAKE else ""
+        told = graded.problem or (verdict.message if verdict.status in STOPPED else "")
+        row = Mark(
+            student=graded.submission.student,
+            assignment=graded.submission.assignment,
+            exercise=number,
+            points=marks.score(verdict.status, maximum),
+            maximum=maximum,
+            status=graded.status or verdict.status.value,
+            misconception=misconception,
+            findings=" ".join(verdict.findings) if misconception else "",
+            reason=" ".join(told.split())[:MAX_REASON],
+            signature="" if verdict.status == Status.OK else verdict.signature,
+        )
+        rows.append(row)
+    return rows
+
+
+@cache
+def _template() -> Template:
+    return Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))
+
+
+def feedback_page(graded: Graded, rows: list[Mark]) -> str:
+    """Return the page that tells a student about one assignment."""
+    return _template().render(
+        student=graded.submission.student,
+        assignment=graded.submission.assignment,
+        problem=graded.problem,
+        rows=[(row, graded.verdicts[row.exercise]) for row in rows],
+        points=sum(row.points for row in rows),
+        maximum=sum(row.maximum for row in rows),
+        status_words=STATUS_WORDS,
+        render_verdict=_render_verdict,
+    )
+
+
+def _render_verdict(verdict: Verdict) -> Markup:
+    """Render a verdict below a heading of its own, for somebody who cannot run the check again."""
+    words = verdict.message or (
+        "There is no answer to this." if verdict.status == Status.TODO else ""
+    )
+    return Markup(feedback.as_html(replace(verdict, title="", message=words)))
+
+
+@contextmanager
+def open_marker(
+    names: Iterable[str],
+    seed: int,
+    limits: jail.Limits,
+    jailed: bool = True,
+    work: Path | None = None,
+) -> Iterator[Marker]:
+    """Make a marker of these assignments; `work` is where its files are kept meanwhile.
+
+    Raises
+    ------
+    jail.JailError
+        If there is no jail here.
+    """
+    assignments = Assignments({*names})
+    exercises = assignments.all_exercises()
+    with (
+        NotebookReader(lessons_of(assignments.paths), jailed, work) as reader,
+        SubmissionGrader(exercises, seed, jailed, limits, work) as grader,
+    ):
+        yield Marker(assignments, reader, grader)
+
+
+def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator[Judged]:
+    """Judge submissions, several at a time, and yield what comes of each as soon as it is there."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for future in as_completed([pool.submit(marker.judge, s, s.path) for s in pending]):
+            yield future.result()
+    except BaseException:
+        marker.grader.stop.set()  # what runs ends at once, and is not kept
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

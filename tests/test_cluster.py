@@ -1,0 +1,106 @@
+"""A class marked on a Dask cluster, of which one worker is killed in the middle."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from course_utils.errors import UserError
+from course_utils.marking import cluster, marker, marks
+from course_utils.marking import mark as marking
+from course_utils.marking.records import Marking
+from course_utils.marking.submissions import Submission
+from course_utils.workbooks import ROOT
+
+pytest.importorskip("distributed")
+STUDENTS = 6
+
+
+def start(module, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__WORKER__DAEMON": "0"}
+    command = [sys.executable, "-W", "ignore", "-m", f"distributed.cli.{module}", *arguments]
+    return subprocess.Popen(
+        [*command, "--no-dashboard"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def dask():
+    """A scheduler and two workers: its address and the workers' processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    processes = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
+    processes += [start("dask_worker", address, "--nthreads=1", "--no-nanny") for _ in range(2)]
+    yield address, processes[1:]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def handed_in(folder):
+    """Notebooks of workbook 00, one of them wrong and one damaged."""
+    names = [f"student-{i}" for i in range(STUDENTS)]
+    sources = dict.fromkeys(names, "pixels = 784") | {"student-1": "pixels = 28"}
+    for name, source in sources.items():
+        path = folder / name / "00" / "00_start_here.ipynb"
+        path.parent.mkdir(parents=True)
+        cell = f'{{"cell_type": "code", "metadata": {{}}, "outputs": [], "source": "{source}"}}'
+        path.write_text(
+            f'{{"nbformat": 4, "nbformat_minor": 5, "metadata": {{}}, "cells": [{cell}]}}'
+        )
+    (folder / "student-2" / "00" / "00_start_here.ipynb").write_text("{")
+    return [
+        Submission(name, "00", folder / name / "00" / "00_start_here.ipynb", digest=name)
+        for name in names
+    ]
+
+
+@pytest.mark.usefixtures("jailed")
+def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, monkeypatch):
+    address, workers = dask
+    submissions = handed_in(tmp_path / "submitted")
+    here = marking.mark(submissions[:3], Marking(tmp_path / "here", 7))
+    keep, kept = marker.Judged.keep, []
+
+    def keep_and_kill(judged, folder):
+        keep(judged, folder)
+        kept.append(judged.record.student)
+        if len(kept) == 1:
+            workers[0].send_signal(signal.SIGKILL)
+
+    monkeypatch.setattr(marker.Judged, "keep", keep_and_kill)
+    records = marking.mark(submissions, Marking(tmp_path / "there", 7), scheduler=address)
+    assert workers[0].wait(10) == -signal.SIGKILL
+    assert len(kept) == STUDENTS
+    statuses = {record.student: record.marks[0].status for record in records}
+    expected = dict.fromkeys(statuses, "ok") | {"student-1": "mistake"}
+    assert statuses == expected | {"student-2": marks.UNREADABLE}
+    by_student = {record.student: record for record in records}
+    assert [by_student[record.student].marks for record in here] == [r.marks for r in here]
+    for folder in ("feedback", "submitted"):
+        assert len([*(tmp_path / "there" / folder).glob("*/00/*")]) == STUDENTS
+
+
+@pytest.mark.usefixtures("jailed")
+def test_cluster_refuses_another_edition(dask, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "edition", lambda: "another")
+    submissions = handed_in(tmp_path / "submitted")
+    with pytest.raises(UserError, match="another edition"):
+        marking.mark(submissions, Marking(tmp_path / "there", 7), scheduler=dask[0])
+
+
+def test_missing_scheduler_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    submissions = handed_in(tmp_path / "submitted")
+    started = time.monotonic()
+    with pytest.raises(UserError, match="no scheduler at tcp"):
+        marking.mark(submissions, Marking(tmp_path / "x", 7), scheduler="tcp://127.0.0.1:1")
+    assert time.monotonic() - started < 60
