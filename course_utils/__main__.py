@@ -42,6 +42,9 @@ COMMANDS = {
         "marking.assignment", "main", "write workbooks as assignments of nbgrader", extra="tutor"
     ),
     "mark": Command("marking.mark", "main", "mark a class's submissions in a jail", extra="tutor"),
+    "export": Command(
+        "marking.export", "main", "write marks and feedback for a learning platform", extra="tutor"
+    ),
     "report": Command("marking.report", "main", "show what the class got wrong"),
     "tidy": Command("publishing.tidy", "main", "bring notebooks into the form that is committed"),
     "screenshots": Command(

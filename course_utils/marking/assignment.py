@@ -125,16 +125,18 @@ def _metadata(role: str, number: str) -> dict:
     return flags | {"grade_id": grade_id(role, number), "schema_version": 3}
 
 
-def write_config(folder: Path) -> None:
-    """Make a folder a course of nbgrader, which marks in a jail."""
-    (folder / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+def write_config(folder: Path, config: Path | None = None) -> None:
+    """Make a folder a course of nbgrader, which marks in a jail, or as other settings have it."""
+    text = CONFIG if config is None else config.read_text("utf-8")
+    (folder / "nbgrader_config.py").write_text(text, "utf-8")
 
 
 def make_course(notebooks: list[Path], out: Path) -> list[Path]:
     """Make nbgrader's course of these workbooks in a folder; return the notebooks for students."""
     from nbgrader.converters import GenerateAssignment
 
-    write_config(out)
+    if not (out / "nbgrader_config.py").exists():
+        write_config(out)
     released = []
     for workbook in notebooks:
         name = assignment_name(workbook)

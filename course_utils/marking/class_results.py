@@ -238,9 +238,9 @@ def _from_marks(rows: list[dict[str, str]]) -> Iterator[tuple[str, str, Outcome]
     handed_in = set()
     for row in rows:
         if exercise := _find_exercise(row["exercise"], ""):
-            student = row["student"].strip()
+            student = marks.original(row["student"].strip())
             findings = (row.get("findings") or "").split()
-            attempt = {"message": row["misconception"], "findings": findings}
+            attempt = {"message": marks.original(row["misconception"]), "findings": findings}
             status = row["status"].strip()
             yield (
                 student,

@@ -7,8 +7,10 @@ Moodle makes a folder `NAME_123_assignsubmission_file_` for each student, Canvas
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePath
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 FOLDERS = (
@@ -16,6 +18,8 @@ FOLDERS = (
     re.compile(r"(?P<number>\d+)-\d+ - (?P<name>.+?) - .+", re.DOTALL),
 )
 FILE = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)", re.DOTALL)
+SKIPPED = (".ipynb_checkpoints", "__MACOSX")
+MAX_TIMESTAMP = 100  # bytes
 STUDENT = re.compile(r"(?P<name>.+) \((?P<number>\d+)\)", re.DOTALL)
 
 
@@ -78,3 +82,63 @@ def original_name(name: str) -> str:
     """
     match = FILE.fullmatch(name)
     return match["file"] if match else name
+
+
+class Place(NamedTuple):
+    """Where one student's files are: folders and files, and the folder above all of them."""
+
+    base: Path
+    entries: tuple[Path, ...]
+
+
+def places(folder: Path, skip: Path | None) -> dict[str, Place]:
+    """Student → folders and files, as a platform's download or a plain folder holds them.
+
+    Where there are no folders, a file that no platform has named is a student's by its own name.
+    """
+    entries = [path for path in sorted(folder.iterdir()) if path != skip]
+    folders = [path for path in entries if _is_folder(path)]
+    entries_of: dict[str, list[Path]] = {}
+    for path in folders:
+        owner = folder_owner(path.name)
+        entries_of.setdefault(str(owner) if owner else _readable_name(path), []).append(path)
+    for path in entries:
+        if path not in folders and ".ipynb" in path.name and not path.name.startswith("."):
+            owner = file_owner(PurePath(path.name))
+            if owner or not folders:
+                name = str(owner) if owner else _readable_name(path).partition(".ipynb")[0]
+                entries_of.setdefault(name, []).append(path)
+    one_folder = [[path] for path in folders]
+    return {
+        student: Place(paths[0] if paths in one_folder else folder, tuple(paths))
+        for student, paths in sorted(entries_of.items())
+    }
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path may be a student's folder; also a link in place of one."""
+    is_folder = path.is_dir() or (path.is_symlink() and not path.exists())
+    return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
+
+
+def _readable_name(path: Path) -> str:
+    """Return a folder's name as text that every file can hold."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
+def timestamp(notebook: Path, place: Place) -> str:
+    """Return what stands in nbgrader's own file STUDENT/ASSIGNMENT/timestamp.txt.
+
+    In what a platform hands out, such a file is the student's: it counts for nothing.
+    """
+    file = notebook.with_name("timestamp.txt")
+    if file.parent.parent != place.base or folder_owner(place.base.name):
+        return ""
+    try:
+        if file.is_symlink() or file.stat().st_size > MAX_TIMESTAMP:
+            return ""
+        text = file.read_text("utf-8").strip().removesuffix(" UTC")
+        when = datetime.fromisoformat(text)
+    except (OSError, ValueError):
+        return ""
+    return when.astimezone(UTC).isoformat(" ") if when.tzinfo else f"{when.isoformat(' ')} UTC"

@@ -25,6 +25,11 @@ def grade_id(role: str, number: str) -> str:
     return f"{role}-{number.replace('.', '-')}"
 
 
+def number_of(grade_id: str) -> str:
+    """Return the number of the exercise whose cell nbgrader knows by this name."""
+    return grade_id.partition("-")[2].replace("-", ".")
+
+
 def is_labelled(cell: Any, role: str, exercise: Exercise | Asked) -> bool:
     """Whether a cell is an exercise's "exercise" or "check" by nbgrader's name or its tags."""
     if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id(role, exercise.number):

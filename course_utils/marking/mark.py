@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,17 +39,21 @@ def mark(
     jobs: int = 2,
     show: bool = False,
     scheduler: str = "",
+    course: Path | None = None,
+    students: Container[str] | None = None,
 ) -> list[Record]:
     """Judge what has not been judged yet, and write everything; return what came of all.
 
-    `scheduler` is the address of a Dask cluster, which then does it.
+    `scheduler` is the address of a Dask cluster, which then does it; `course` has nbgrader's
+    settings and due dates; of `students`, if given, something is judged, and of nobody else.
 
     Raises
     ------
     jail.JailError
         If there is no jail here.
     """
-    pending = [submission for submission in handed_in if not marking.is_judged(submission)]
+    chosen = [s for s in handed_in if students is None or s.student in students]
+    pending = [submission for submission in chosen if not marking.is_judged(submission)]
     names = {submission.assignment for submission in pending}
     with ExitStack() as stack:
         judged: Iterable[Judged] = ()
@@ -66,10 +70,13 @@ def mark(
         for record in marking.records()
         if not record.is_missing or (record.student, record.assignment) in wanted
     ]
-    marking.write(
-        marking.folder / marks.FILENAME, marks.as_csv(row for r in records for row in r.marks)
-    )
-    for record in gradebook.fill(marking):
+    by_hand = gradebook.by_hand(marking.folder)
+    records = [by_hand.apply(record) for record in records]
+    table = marks.as_csv(mark for record in records for mark in record.marks)
+    marking.write(marking.folder / marks.FILENAME, table)
+    dues = gradebook.read_dues(course) if course else {}
+    config = course / "nbgrader_config.py" if course else None
+    for record in gradebook.fill(marking, dues, config):
         print(f"{_printable(record.student)}, {record.assignment}: not in nbgrader's gradebook")
     return records
 
@@ -110,6 +117,10 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
         raise UserError("\n".join(["Several notebooks of one student:", *collection.notes]))
     for note in collection.notes:
         print(_printable(note))
+    known_students = {submission.student for submission in collection.submissions}
+    if strangers := {*(args.student or ())} - known_students:
+        names = ", ".join(sorted(known_students))
+        raise UserError(f"There is no student {strangers.pop()!r}; there are {names}.")
     return collection.submissions
 
 
@@ -119,6 +130,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("submissions", type=Path, help=f"a folder of {submissions.LAYOUT}")
     parser.add_argument("--out", type=Path, default=BUILD / "marks", help="empty, or to go on with")
     parser.add_argument("--assignment", action="append", default=[], help="this one (again: more)")
+    parser.add_argument("--student", action="append", help="this one alone (again: more)")
+    parser.add_argument(
+        "--course", type=Path, metavar="DIR", help="of nbgrader: its settings and due dates"
+    )
     parser.add_argument("--ask", action="store_true", help="refuse where one student has several")
     parser.add_argument("--seed", type=int, help="of the inputs, to mark again as before")
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 8), help="at a time")
@@ -142,7 +157,7 @@ def main(argv: list[str]) -> int:
     limits = jail.Limits(seconds=args.seconds)
     print(jail.limits_in_force(limits))
     options = {"jailed": not args.unsafe, "limits": limits, "jobs": args.jobs}
-    options["scheduler"] = args.scheduler
+    options |= {"scheduler": args.scheduler, "course": args.course, "students": args.student}
     records = mark(handed_in, marking, show=True, **options)
     marking.close()
     rows = [row for record in records for row in record.marks]

@@ -120,7 +120,8 @@ class Marker:
             verdicts = self.grader.verdicts(observed)
             look = _why_look(verdicts) or _other_notebooks(submission)
             graded = Graded(submission, reading.cells, verdicts, look=look)
-            return render(self.assignments, graded, reading.digest)
+            read = submission._replace(digest=reading.digest)
+            return render(self.assignments, graded, identity_of(read))
 
 
 def blank(
@@ -144,7 +145,9 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> Judged:
         source = assignments.notebooks[name]
         restored = submissions.restore_grade_cells(graded.cells, source)
         notebook = new_notebook(cells=restored, metadata=source.metadata)
-        files[Path("submitted", nbgrader_id(student), name, file.name)] = nbformat.writes(notebook)
+        place = Path("submitted", nbgrader_id(student), name)
+        files[place / file.name] = nbformat.writes(notebook)
+        files[place / "timestamp.txt"] = graded.submission.timestamp
     outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
     return Judged(files, Record(student, name, identity, rows, outputs, graded.look))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ MISSING = "missing"  # the status where nothing was handed in
 UNREADABLE = "unreadable"  # the status where what was handed in cannot be read
 NOTHING_TO_JUDGE = (MISSING, UNREADABLE)
 OPTIONAL = {"findings", "reason", "signature"}  # columns that a report can do without
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+FORMULA = re.compile(r"'*\s*[=+@\t\r\n-]")  # how a cell begins that a spreadsheet would run
 
 
 class Mark(NamedTuple):
@@ -57,8 +60,24 @@ def as_csv(marks: Iterable[Mark]) -> str:
     table.writerow(Mark._fields)
     for mark in marks:
         points = {"points": f"{mark.points:g}", "maximum": f"{mark.maximum:g}"}
-        table.writerow((mark._asdict() | points).values())
-    return text.getvalue()
+        table.writerow(map(harmless, (mark._asdict() | points).values()))
+    return BYTE_ORDER_MARK + text.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; `original` undoes it.
+
+    Examples
+    --------
+    >>> harmless("=1+1"), harmless("Zoë"), original(harmless("=1+1"))
+    ("'=1+1", 'Zoë', '=1+1')
+    """
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def original(cell: str) -> str:
+    """Return a cell as it was before `harmless`."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def write(marks: Iterable[Mark], path: Path) -> None:
@@ -74,7 +93,7 @@ def read(path: Path) -> list[Mark]:
     UserError
         If the file is no such table; the message names it.
     """
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         table = csv.DictReader(file)
         if tuple(table.fieldnames or ()) != Mark._fields:
             raise UserError(f"{path} is not a table of marks: it needs {', '.join(Mark._fields)}.")
@@ -87,5 +106,6 @@ def read(path: Path) -> list[Mark]:
 
 
 def _parse(row: dict[str, str]) -> Mark:
+    row = {name: original(cell) for name, cell in row.items()}
     numbers = {name: float(row.pop(name)) for name in ("points", "maximum")}
     return Mark(**row, **numbers)  # type: ignore[arg-type]  # the names tell text from numbers

@@ -140,7 +140,8 @@ def _locked(folder: Path) -> int:
 
 def identity_of(submission: Submission) -> str:
     """Return what stays the same as long as a submission does."""
-    return submission.digest or f"{submission.status}: {submission.problem}"
+    what = submission.digest or f"{submission.status}: {submission.problem}"
+    return f"{what} {submission.timestamp}".strip()
 
 
 def _read(path: Path) -> Record | None:

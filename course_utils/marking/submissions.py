@@ -19,8 +19,9 @@ from nbformat.v4 import new_code_cell
 
 from course_utils.errors import UserError
 from course_utils.exercise import Exercise
-from course_utils.marking import assignment, marks
+from course_utils.marking import assignment, downloads, marks
 from course_utils.marking.assignment import exercises_in
+from course_utils.marking.downloads import Place
 from course_utils.marking.exercise_cells import ROLES, grade_id, is_exercise_cell, last_position
 from course_utils.marking.reading import Contents, NotebookReader, UnreadableError
 
@@ -28,7 +29,6 @@ LAYOUT = "STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, such as ada/02/02_convolution.ipynb
 MOST_FILES = 2000  # looked at in one student's folder, and of these the newest
 MOST_NOTEBOOKS = 40  # are looked into
 SNIFFED = 256  # bytes at the beginning of a file that tell whether it may be a notebook
-SKIPPED = (".ipynb_checkpoints", "__MACOSX")
 NAME_LENGTH = 100  # bytes of a student's name for nbgrader
 
 
@@ -44,6 +44,7 @@ class Submission(NamedTuple):
     status : "missing" or "unreadable" where there is a problem
     digest : of the notebook
     others : notebooks of the same assignment that are older or emptier, below the folder
+    timestamp : when it was handed in, as `nbgrader collect` notes it, or ""
     """
 
     student: str
@@ -53,6 +54,7 @@ class Submission(NamedTuple):
     status: str = ""
     digest: str = ""
     others: tuple[str, ...] = ()
+    timestamp: str = ""
 
 
 class Candidate(NamedTuple):
@@ -107,8 +109,7 @@ def find(
     folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    places = [path for path in sorted(folder.iterdir()) if _is_folder(path) and path != skip]
-    students = {_readable_name(path): path for path in places}
+    students = downloads.places(folder, skip)
     with ThreadPoolExecutor(jobs) as pool:
         candidates = dict(
             zip(
@@ -127,33 +128,24 @@ def find(
             f"There are no submissions in {folder}. They lie in {LAYOUT}; the assignments are "
             f"{', '.join(reader.lessons)}."
         )
+    several = [s for s in submissions if s.path and s.others]
+    marked = {s: _relative(s.path, students[s.student].base) for s in several if s.path}
     notes = [
-        f"{s.student}, {s.assignment}: {_relative(s.path, students[s.student])} is marked, not "
-        f"{', '.join(s.others)}"
-        for s in submissions
-        if s.path and s.others
+        f"{s.student}, {s.assignment}: {path} is marked, not {', '.join(s.others)}"
+        for s, path in marked.items()
     ]
     return Collection(sorted(submissions), notes)
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path may be a student's folder; also a link in place of one."""
-    is_folder = path.is_dir() or (path.is_symlink() and not path.exists())
-    return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
-
-
-def _readable_name(path: Path) -> str:
-    """Return a folder's name as text that every file can hold."""
-    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def _relative(path: Path, place: Path) -> str:
     return path.relative_to(place).as_posix()
 
 
-def _candidates(student: Path, reader: NotebookReader) -> list[Candidate]:
+def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
     """List what may be a notebook in a student's folder, the newest first."""
-    files = sorted(_files(student), key=lambda pair: -pair[1])[:MOST_NOTEBOOKS]
+    files = sorted(
+        (f for entry in place.entries for f in _files(entry)), key=lambda pair: -pair[1]
+    )[:MOST_NOTEBOOKS]
     candidates = []
     for path, modified in files:
         try:
@@ -164,9 +156,12 @@ def _candidates(student: Path, reader: NotebookReader) -> list[Candidate]:
     return candidates
 
 
-def _files(student: Path) -> Iterable[tuple[Path, float]]:
+def _files(start: Path) -> Iterable[tuple[Path, float]]:
     """Yield (path, time of its last change) of what may be a notebook; no link is followed."""
-    number, places = 0, [student]
+    if start.is_file() and not start.is_symlink():
+        yield start, start.stat().st_mtime
+        return
+    number, places = 0, [start]
     while places:
         place = places.pop()
         entries = [] if place.is_symlink() else _entries(place)
@@ -176,7 +171,7 @@ def _files(student: Path) -> Iterable[tuple[Path, float]]:
             number += 1
             if number > MOST_FILES:
                 return
-            if entry.name in SKIPPED or entry.name.startswith("."):
+            if entry.name in downloads.SKIPPED or entry.name.startswith("."):
                 continue
             if entry.is_dir():
                 places.append(Path(entry.path))
@@ -225,7 +220,9 @@ def _choose(candidates: list[Candidate], lessons: dict[str, dict]) -> dict[str, 
 
 
 def _class_assignments(
-    students: dict[str, Path], candidates: dict[str, list[Candidate]], choices: dict[str, dict]
+    students: dict[str, Place],
+    candidates: dict[str, list[Candidate]],
+    choices: dict[str, dict],
 ) -> list[str]:
     """Return the assignments of which every student gets a row.
 
@@ -235,9 +232,11 @@ def _class_assignments(
     times: Counter[str] = Counter()
     for student, place in students.items():
         names = {*choices[student]}
-        if not place.is_symlink():  # a folder named so is a word on what was set
-            names |= {_named_after(Path(entry), place) for entry in _entries(place) or []}
-        names |= {_named_after(candidate.path, place) for candidate in candidates[student]}
+        for folder in place.entries:
+            if folder.is_dir() and not folder.is_symlink():  # one named so tells what was set
+                inside = [Path(entry) for entry in _entries(folder) or []]
+                names |= {_named_after(path, place.base) for path in inside}
+        names |= {_named_after(candidate.path, place.base) for candidate in candidates[student]}
         times.update(names - {""})
     most = max(times.values(), default=0)
     return sorted(name for name, n in times.items() if n == most or 3 * n > len(students))
@@ -258,21 +257,25 @@ def _named_after(path: Path, place: Path) -> str:
         return ""
     is_further = any("further" in part.lower() for part in parts)
     for name, workbook in known.items():
-        if parts[-1].startswith(workbook.stem) and is_further == ("-" in name):
+        if downloads.original_name(parts[-1]).startswith(workbook.stem) and is_further == (
+            "-" in name
+        ):
             return name
     return ""
 
 
 def _submission(
-    student: str, name: str, place: Path, candidates: list[Candidate], chosen: dict
+    student: str, name: str, place: Place, candidates: list[Candidate], chosen: dict
 ) -> Submission:
     """Return what a student has handed in for an assignment."""
     if name in chosen:
         first, *others = chosen[name]
-        relative = tuple(_relative(candidate.path, place) for candidate in others)
+        relative = tuple(_relative(candidate.path, place.base) for candidate in others)
         digest = first.contents.digest if first.contents else ""
-        return Submission(student, name, first.path, digest=digest, others=relative)
-    problems = [c.problem for c in candidates if c.problem and _may_be(c.path, place, name)]
+        when = downloads.timestamp(first.path, place)
+        return Submission(student, name, first.path, "", "", digest, relative, when)
+    may_be = (c for c in candidates if _may_be(c.path, place.base, name))
+    problems = [candidate.problem for candidate in may_be if candidate.problem]
     if not chosen:  # nothing of this student's is known, so anything may have been meant
         strange = [c.path.name for c in candidates if c.contents]
         problems += [f"{file} holds none of the exercises." for file in strange]
