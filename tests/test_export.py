@@ -174,7 +174,7 @@ def test_marks_by_hand_and_late_penalties_outlive_marking_again(tmp_path, capsys
     assert mark.main(arguments) == 0
     assert points(out) == {"ada": 1, "bob": 1, "eve": 0.5}
     rows = {row.student: row for row in marks.read(out / marks.FILENAME)}
-    assert (rows["eve"].points, rows["eve"].status) == (0.5, "mistake")
+    assert (rows["eve"].points, rows["eve"].status) == (0.5, "wrong")
     assert run_command(["mark", *arguments, "--student", "nobody"]) == 2
     assert "no student 'nobody'" in capsys.readouterr().err
     assert Marking(out).seed is not None

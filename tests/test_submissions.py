@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import nbformat
 import pytest
@@ -395,3 +396,59 @@ def test_restore_is_idempotent(workbook, cells):
         once = submissions.restore_grade_cells(subset, workbook)
         again = submissions.restore_grade_cells(once, workbook)
         assert [(c.source, c.metadata) for c in again] == [(c.source, c.metadata) for c in once]
+
+
+# What platforms hand out --------------------------------------------------------------------------
+LAYOUTS = {
+    "moodle": {
+        "Ada Lovelace_12_assignsubmission_file_/Lab 2 (final).ipynb": "Ada Lovelace (12)",
+        "Ada Lovelace_13_assignsubmission_file_/02_convolution.ipynb": "Ada Lovelace (13)",
+        "Zoë O'Hara_7_assignsubmission_file_/work/n.ipynb": "Zoë O'Hara (7)",
+    },
+    "canvas": {
+        "lovelaceada_12_345_02_convolution.ipynb": "lovelaceada (12)",
+        "oharazoe_LATE_7_346_02_convolution-1.ipynb": "oharazoe (7)",
+    },
+    "brightspace": {"12-345 - Ada Lovelace - Nov 3, 2026 1159 PM/n.ipynb": "Ada Lovelace (12)"},
+    "plain folder": {"ada.ipynb": "ada", "zoë.ipynb": "zoë"},
+    "folders": {"ada/n.ipynb": "ada", "s_123/02/02_convolution.ipynb": "s_123"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_find_reads_what_platforms_hand_out(tmp_path, layout, reader):
+    for place in LAYOUTS[layout]:
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(NOTEBOOKS / "02_convolution.ipynb", path)
+    (tmp_path / "grades.csv").write_text("no notebook")
+    found = submissions.find(tmp_path, reader).submissions
+    assert {(s.student, s.assignment): s.path for s in found} == {
+        (student, "02"): tmp_path / place for place, student in LAYOUTS[layout].items()
+    }
+
+
+def test_stray_notebook_beside_folders_is_nobody(tmp_path, reader):
+    for place in ("ada/n.ipynb", "solution.ipynb"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        shutil.copy(NOTEBOOKS / "02_convolution.ipynb", tmp_path / place)
+    assert [s.student for s in submissions.find(tmp_path, reader).submissions] == ["ada"]
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "timestamp"),
+    [
+        ("ada/02", "2026-11-02 15:58:23.948203 UTC", "2026-11-02 15:58:23.948203 UTC"),
+        ("ada/02", "2026-11-02 15:58:23 +01:00", "2026-11-02 14:58:23+00:00"),
+        ("ada/02", "soon", ""),
+        ("ada/02", "1" * 1000, ""),
+        ("ada", "2026-11-02 15:58:23 UTC", ""),  # not where nbgrader writes it
+        ("Ada_1_assignsubmission_file_/02", "2026-11-02 15:58:23 UTC", ""),  # a student's own
+    ],
+)
+def test_timestamp_is_nbgraders_own(tmp_path, place, text, timestamp, reader):
+    (tmp_path / place).mkdir(parents=True)
+    shutil.copy(NOTEBOOKS / "02_convolution.ipynb", tmp_path / place / "n.ipynb")
+    (tmp_path / place / "timestamp.txt").write_text(text)
+    (submission,) = submissions.find(tmp_path, reader).submissions
+    assert submission.timestamp == timestamp

@@ -119,8 +119,8 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
         print(_printable(note))
     known_students = {submission.student for submission in collection.submissions}
     if strangers := {*(args.student or ())} - known_students:
-        names = ", ".join(sorted(known_students))
-        raise UserError(f"There is no student {strangers.pop()!r}; there are {names}.")
+        listed = ", ".join(sorted(known_students))
+        raise UserError(f"There is no student {strangers.pop()!r}; there are {listed}.")
     return collection.submissions
 
 
