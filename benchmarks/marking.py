@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import random
+import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import cloudpickle
 import nbformat
@@ -18,6 +21,7 @@ from nbformat import NotebookNode
 from course_utils import exercises
 from course_utils.exercise import Exercise
 from course_utils.marking import assignment, jail, mark, marks, submissions
+from course_utils.marking.grader import SubmissionGrader
 from course_utils.marking.reading import NotebookReader, lessons_of
 from course_utils.marking.records import Marking
 from course_utils.workbooks import exercise_number, select_workbooks
@@ -118,6 +122,52 @@ def misses(planned: dict[str, dict[str, str]], rows: list[marks.Mark]) -> list[s
     ]
 
 
+class Cost(NamedTuple):
+    """What marking took: seconds of the clock, and of the processors."""
+
+    seconds: float
+    cpu: float
+
+
+def marked(workbook: Path, folder: Path, jobs: int, warm: bool) -> tuple[list[marks.Mark], Cost]:
+    """Mark a class, with Python warm or cold; return the marks and what that took."""
+    start_warm = jail.warm_python
+    if not warm:
+        jail.warm_python = lambda place, _modules: start_warm(place, [])
+    started, before = time.perf_counter(), os.times()
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            with NotebookReader(lessons_of([assignment.assignment_name(workbook)])) as reader:
+                handed_in = submissions.find(folder, reader, jobs=jobs).submissions
+            marking = Marking(Path(scratch, "out"))
+            records = mark.mark(handed_in, marking, jobs=jobs, show=True)
+            marking.close()
+    finally:
+        jail.warm_python = start_warm
+    after = os.times()
+    cpu = sum(after[:4]) - sum(before[:4])  # of this process and of those it waited for
+    rows = [row for record in records for row in record.marks]
+    return rows, Cost(time.perf_counter() - started, cpu)
+
+
+def start_seconds(workbook: Path, warm: bool) -> float:
+    """Median seconds from asking for a jail to Python with PyTorch standing ready in it."""
+    exercises = assignment.exercises_in(nbformat.read(workbook, as_version=4)).values()
+    start_warm = jail.warm_python
+    if not warm:
+        jail.warm_python = lambda place, _modules: start_warm(place, [])
+    try:
+        with SubmissionGrader(exercises, 1) as grader:
+            times = []
+            for _ in range(5):
+                started = time.perf_counter()
+                grader._run([])
+                times.append(time.perf_counter() - started)
+    finally:
+        jail.warm_python = start_warm
+    return statistics.median(times)
+
+
 def main(argv: list[str]) -> int:
     """Mark a generated class; 1 where a mark is not what was planted."""
     parser = argparse.ArgumentParser(prog="bench marking", description=__doc__)
@@ -129,18 +179,22 @@ def main(argv: list[str]) -> int:
     (workbook,) = select_workbooks([args.name], further=False)
     known = assignment.exercises_in(nbformat.read(workbook, as_version=4))
     planned = plan(known, args.students, seed=args.students)
+    wrong, lines = [], []
     with tempfile.TemporaryDirectory() as scratch:
-        folder, out = Path(scratch, "submitted"), Path(scratch, "out")
+        folder, alone = Path(scratch, "submitted"), Path(scratch, "alone")
         write_class(workbook, planned, folder)
-        started = time.perf_counter()
-        with NotebookReader(lessons_of([assignment.assignment_name(workbook)])) as reader:
-            handed_in = submissions.find(folder, reader, jobs=args.jobs).submissions
-        records = mark.mark(handed_in, Marking(out), jobs=args.jobs, show=True)
-        rows = [row for record in records for row in record.marks]
-        seconds = time.perf_counter() - started
-    wrong = misses(planned, rows)
-    print("| submissions | exercises | at a time | seconds | wrong marks |\n|---|---|---|---|---|")
-    print(f"| {args.students} | {len(known)} | {args.jobs} | {seconds:.0f} | {len(wrong)} |")
+        write_class(workbook, dict([*planned.items()][:1]), alone)
+        for way in ("cold", "warm"):
+            _, first = marked(workbook, alone, args.jobs, way == "warm")
+            rows, whole = marked(workbook, folder, args.jobs, way == "warm")
+            wrong += misses(planned, rows)
+            further = [(a - b) / (args.students - 1) for a, b in zip(whole, first, strict=True)]
+            seconds = (first.seconds, *further, start_seconds(workbook, way == "warm"))
+            lines.append(f"| {way} | {' | '.join(f'{value:.2f}' for value in seconds)} |")
+    print(f"{args.students} submissions of workbook {args.name}, {args.jobs} at a time, seconds:\n")
+    print("| Python | first | each further | its CPU | start of one |\n|---|---|---|---|---|")
+    print("\n".join(lines))
+    print(f"\n{len(wrong)} wrong marks")
     for line in wrong:
         print(line, file=sys.stderr)
     return int(bool(wrong))
