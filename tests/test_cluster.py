@@ -12,6 +12,7 @@ import pytest
 from course_utils.errors import UserError
 from course_utils.marking import cluster, marker, marks
 from course_utils.marking import mark as marking
+from course_utils.marking.grader import SubmissionGrader
 from course_utils.marking.records import Marking
 from course_utils.marking.submissions import Submission
 from course_utils.workbooks import ROOT
@@ -104,3 +105,10 @@ def test_missing_scheduler_is_said(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no scheduler at tcp"):
         marking.mark(submissions, Marking(tmp_path / "x", 7), scheduler="tcp://127.0.0.1:1")
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.usefixtures("jailed")
+def test_grader_starts_a_warm_python():
+    """What it imports must be importable outside of a jail; else every start would be cold."""
+    with SubmissionGrader([], 1) as grader:
+        assert grader.warm.is_ready

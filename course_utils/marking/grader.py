@@ -30,7 +30,6 @@ WARM_MODULES = (  # what the worker and most notebooks import
     "course_utils.exercise",
     "course_utils.marking.serialization",
     "course_utils.marking.worker",
-    "course_utils.plotting",
 )
 TIME_FACTOR = 2  # times an exercise's own limit: several submissions share the machine
 # what the jail may say itself: it earns nothing
