@@ -21,6 +21,7 @@ DEEP = {  # command: its arguments, and a function far below it that fails
     "site": (["00", "--out", "out"], "nbformat.read"),
     "assignment": (["00", "--out", "out"], "nbformat.read"),
     "mark": (["submitted", "--out", "out"], "nbformat.read"),
+    "export": (["marks", "--for", "moodle"], "course_utils.marking.marks.read"),
     "report": (["progress.json", "--out", "report.html"], "jinja2.Environment.get_template"),
     "tidy": (["00", "--check"], "nbformat.writes"),
     "screenshots": (["00", "--out", "out"], "course_utils.publishing.lab_driver.Lab.__enter__"),
@@ -41,6 +42,8 @@ def run_with_fault(request, monkeypatch, tmp_path):
         shutil.copy(notebook, tmp_path / folder)
     entry = {"name": "conv2d", "verdict": "ok", "passed": True, "tries": []}
     (tmp_path / "progress.json").write_text(json.dumps({"2.5": entry}))
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "marks.csv").touch()
 
     def run(error):
         def fail(*args, **options):
