@@ -87,7 +87,7 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
     by_student = {record.student: record for record in records}
     assert [by_student[record.student].marks for record in here] == [r.marks for r in here]
     for folder in ("feedback", "submitted"):
-        assert len([*(tmp_path / "there" / folder).glob("*/00/*")]) == STUDENTS
+        assert len([*(tmp_path / "there" / folder).glob("*/00/00_*")]) == STUDENTS
 
 
 @pytest.mark.usefixtures("jailed")
