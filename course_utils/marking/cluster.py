@@ -43,7 +43,7 @@ def judge(
     assignments: Assignments,
     seed: int,
     limits: jail.Limits,
-) -> Iterator[Judged]:
+) -> Iterator[Judged]:  # long: one client, from its start to its end
     """Judge submissions on a cluster, and yield what comes of each as soon as it is there.
 
     Raises

@@ -227,7 +227,7 @@ def run(
     jailed: bool = True,
     stop: threading.Event | None = None,
     warm: WarmPython | None = None,
-) -> RunResult:
+) -> RunResult:  # long: what is opened here is closed here
     """Run some Python with the folder `input_dir` on its path and `job` on its standard input.
 
     The code is to call `confine` first. `jailed=False` keeps the limits and leaves out the jail.
