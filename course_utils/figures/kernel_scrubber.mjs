@@ -168,7 +168,7 @@ function linkWords(state, { pixels, outputs }) {
   const [rows, columns] = outputSize(state);
   const pixel = formatNumber(image[pixel_row][pixel_column]);
   const count = `${outputs.length} of ${rows * columns}`;
-  return `Pixel (${pixel_row}, ${pixel_column}) is ${pixel}. It reaches ${count} outputs, each through another weight.`;
+  return `Pixel (${pixel_row}, ${pixel_column}) is ${pixel}. It reaches ${count} outputs, each through a different weight.`;
 }
 
 // ---------------------------------------------------------------------------------------- controls
