@@ -69,7 +69,7 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
     address, workers = dask
     submissions = handed_in(tmp_path / "submitted")
     here = marking.mark(submissions[:2], Marking(tmp_path / "here", 7))
-    keep, kept = marker.Judged.keep, []
+    keep, kept = marker.JudgedSubmission.keep, []
 
     def keep_and_kill(judged, folder):
         keep(judged, folder)
@@ -77,7 +77,7 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
         if len(kept) == 1:
             workers[0].send_signal(signal.SIGKILL)
 
-    monkeypatch.setattr(marker.Judged, "keep", keep_and_kill)
+    monkeypatch.setattr(marker.JudgedSubmission, "keep", keep_and_kill)
     records = marking.mark(submissions, Marking(tmp_path / "there", 7), scheduler=address)
     assert workers[0].wait(10) == -signal.SIGKILL
     assert len(kept) == STUDENTS

@@ -26,6 +26,7 @@ from course_utils.marking import (
     gradebook,
     jail,
     mark,
+    marker,
     marks,
     notebook_reader,
     serialization,
@@ -52,7 +53,7 @@ ROWS = [
 def test_marks_table_round_trips(tmp_path):
     marks.write(ROWS, tmp_path / marks.FILENAME)
     assert marks.read(tmp_path / marks.FILENAME) == ROWS
-    first = (tmp_path / marks.FILENAME).read_text("utf-8").splitlines()[0]
+    first = (tmp_path / marks.FILENAME).read_text("utf-8-sig").splitlines()[0]
     assert first.startswith("student,assignment,exercise,points,maximum,status,misconception,")
 
 
@@ -506,10 +507,11 @@ class Breaks:
 def judge_with(error, folder, *students):
     """Judge submissions with a reader that raises; return the marking and its grader."""
     marking, broken = Marking(folder, 1), Breaks(error)
-    marker = mark.Marker(marking, mark.Assignments({"00"}), broken, broken)
+    judge = marker.Marker(marker.Assignments({"00"}), broken, broken)
     handed_in = [submissions.Submission(name, "00", Path("x"), digest="d") for name in students]
     with contextlib.suppress(KeyboardInterrupt):
-        mark.judge_all(marker, handed_in, 1)
+        for judged in marker.judge_here(judge, handed_in, 1):
+            judged.keep(marking)
     return marking, broken
 
 

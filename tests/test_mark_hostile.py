@@ -110,7 +110,7 @@ STUDENTS = {
         {f"00/{FILE}": notebook(*[ANSWER] * 3000)}, marks.UNREADABLE, "2000 are the most"
     ),
     "takes memory": Planned(
-        {f"00/{FILE}": "[" + "{}," * 15 * 10**6 + "{}]"}, marks.UNREADABLE, "to be read"
+        {f"00/{FILE}": "[" + "[{}]," * 95 * 10**5 + "{}]"}, marks.UNREADABLE, "to be read"
     ),
     # what stops a parser, and what a browser runs
     "signs": Planned(beside("code", "-" * 10_000 + "1")),
@@ -276,7 +276,8 @@ def test_gradebook_holds_every_student(batch):
     with warnings.catch_warnings(action="ignore"), Gradebook(book, "convolution") as opened:
         scores = {s.student.id: s.score for s in opened.assignment_submissions("00")}
         named = {s.id for s in opened.students}
-    handed_in = [row for row in batch.rows.values() if row.status != marks.MISSING]
+    rows = marks.read(batch.out / marks.FILENAME)  # another test may have marked one anew
+    handed_in = [row for row in rows if row.status != marks.MISSING]
     assert scores == {submissions.nbgrader_id(row.student): row.points for row in handed_in}
     assert named == {submissions.nbgrader_id(student) for student in batch.rows}
 

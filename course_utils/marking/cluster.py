@@ -18,7 +18,7 @@ from course_utils.marking.submissions import Submission
 from course_utils.workbooks import NOTEBOOKS, ROOT
 
 if TYPE_CHECKING:
-    from course_utils.marking.marker import Assignments, Judged
+    from course_utils.marking.marker import Assignments, JudgedSubmission
 
 NO_DASK = (
     "--scheduler needs Dask: `{pip} install -c constraints.txt -e '.[cluster]'`, here and on every "
@@ -43,7 +43,7 @@ def judge(
     assignments: Assignments,
     seed: int,
     limits: jail.Limits,
-) -> Iterator[Judged]:  # long: one client, from its start to its end
+) -> Iterator[JudgedSubmission]:  # long: one client, from its start to its end
     """Judge submissions on a cluster, and yield what comes of each as soon as it is there.
 
     Raises

@@ -10,7 +10,7 @@ from distributed import WorkerPlugin, get_worker
 from course_utils.errors import UserError
 from course_utils.marking import jail
 from course_utils.marking.cluster import edition
-from course_utils.marking.marker import Judged, Marker, open_marker
+from course_utils.marking.marker import JudgedSubmission, Marker, open_marker
 from course_utils.marking.submissions import Submission
 
 OTHER_EDITION = "A worker of the cluster has another edition of the course: install this one there."
@@ -37,7 +37,7 @@ class MarkingPlugin(WorkerPlugin):
         """End what was started."""
         self.stack.close()
 
-    def judge(self, submission: Submission, notebook: bytes | None) -> Judged:
+    def judge(self, submission: Submission, notebook: bytes | None) -> JudgedSubmission:
         """Judge a submission.
 
         Raises
@@ -53,7 +53,7 @@ class MarkingPlugin(WorkerPlugin):
         return self.marker.judge(submission, notebook)
 
 
-def judge(submission: Submission, notebook: bytes | None) -> Judged:
+def judge(submission: Submission, notebook: bytes | None) -> JudgedSubmission:
     """Judge a submission on the worker on which this is called."""
     plugin = get_worker().plugins[MarkingPlugin.name]
     assert isinstance(plugin, MarkingPlugin)  # nothing else has this name

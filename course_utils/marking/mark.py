@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from course_utils.errors import UserError
 from course_utils.marking import assignment, cluster, gradebook, jail, marks, submissions
-from course_utils.marking.marker import Assignments, Judged, judge_here, open_marker
+from course_utils.marking.marker import Assignments, JudgedSubmission, judge_here, open_marker
 from course_utils.marking.reading import NotebookReader, lessons_of
 from course_utils.marking.records import Marking, Record
 from course_utils.marking.submissions import Submission
@@ -56,7 +56,7 @@ def mark(
     pending = [submission for submission in chosen if not marking.is_judged(submission)]
     names = {submission.assignment for submission in pending}
     with ExitStack() as stack:
-        judged: Iterable[Judged] = ()
+        judged: Iterable[JudgedSubmission] = ()
         if pending and scheduler:
             judged = cluster.judge(scheduler, pending, Assignments(names), marking.seed, limits)
         elif pending:

@@ -58,7 +58,7 @@ class Graded(NamedTuple):
     look: str = ""  # why a tutor should look at it
 
 
-class Judged(NamedTuple):
+class JudgedSubmission(NamedTuple):
     """What came of a submission: files to be written in the marking's folder, and the record."""
 
     files: dict[Path, str]
@@ -93,7 +93,7 @@ class Marker:
         self.assignments, self.reader, self.grader = assignments, reader, grader
         self.lock = threading.Lock()  # comparing and drawing are not made for threads
 
-    def judge(self, submission: Submission, source: Path | bytes | None) -> Judged:
+    def judge(self, submission: Submission, source: Path | bytes | None) -> JudgedSubmission:
         """Judge a submission, as a file or what it holds; what goes wrong becomes its marks.
 
         Raises
@@ -111,7 +111,7 @@ class Marker:
             words = FAILED.format(type(error).__name__, str(error).partition("\n")[0])
             return blank(self.assignments, submission, words)
 
-    def _grade(self, submission: Submission, source: Path | bytes | None) -> Judged:
+    def _grade(self, submission: Submission, source: Path | bytes | None) -> JudgedSubmission:
         if source is None:
             return blank(self.assignments, submission, submission.problem, submission.status)
         reading = self.reader.read(source, submission.assignment)
@@ -126,7 +126,7 @@ class Marker:
 
 def blank(
     assignments: Assignments, submission: Submission, problem: str, status: str = marks.UNREADABLE
-) -> Judged:
+) -> JudgedSubmission:
     """Return what comes of a submission with which nothing can be done."""
     exercises = assignments.exercises[submission.assignment]
     verdicts = {number: Verdict(Status.TODO, e.heading) for number, e in exercises.items()}
@@ -134,7 +134,7 @@ def blank(
     return render(assignments, graded, identity_of(submission))
 
 
-def render(assignments: Assignments, graded: Graded, identity: str) -> Judged:
+def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSubmission:
     """Return the student's page, nbgrader's notebook and the record, to be written."""
     student, name = graded.submission[:2]
     rows = mark_rows(graded, assignments.exercises[name])
@@ -149,7 +149,7 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> Judged:
         files[place / file.name] = nbformat.writes(notebook)
         files[place / "timestamp.txt"] = graded.submission.timestamp
     outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
-    return Judged(files, Record(student, name, identity, rows, outputs, graded.look))
+    return JudgedSubmission(files, Record(student, name, identity, rows, outputs, graded.look))
 
 
 def _why_look(verdicts: dict[str, Verdict]) -> str:
@@ -236,7 +236,7 @@ def open_marker(
         yield Marker(assignments, reader, grader)
 
 
-def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator[Judged]:
+def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator[JudgedSubmission]:
     """Judge submissions, several at a time, and yield what comes of each as soon as it is there."""
     pool = ThreadPoolExecutor(jobs)
     try:

@@ -99,7 +99,7 @@ def read(path: Path) -> list[Mark]:
             raise UserError(f"{path} is not a table of marks: it needs {', '.join(Mark._fields)}.")
         try:
             return [_parse(row) for row in table]
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):  # a cell that is missing, or no number
             raise UserError(
                 f"{path}: line {table.line_num} is not a row of a table of marks."
             ) from None

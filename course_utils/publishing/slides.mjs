@@ -120,6 +120,9 @@ const foldCode = (cell) => {
   return true;
 };
 
+/** @type {WeakMap<Element, Element>} The head of the table that a piece comes from. */
+const headOf = new WeakMap();
+
 /**
  * What is too long for a page in pieces: a cell's code and outputs, a list, a table.
  *
@@ -127,20 +130,40 @@ const foldCode = (cell) => {
  * @returns {Element[]}
  */
 const piecesOf = (node) => {
-  if (node.matches(".cell"))
-    return node.querySelectorAll(":scope > .output").length > 1 ? [...node.children] : [];
+  if (node.matches(".cell")) {
+    if (node.querySelectorAll(":scope > .output").length > 1) return [...node.children];
+    const table = node.querySelector(":scope > .output table");
+    return table ? [...node.querySelectorAll(":scope > details"), ...piecesOf(table)] : [];
+  }
   const rows = node.matches("ul, ol")
     ? [...node.children]
     : [...node.querySelectorAll(":scope > tbody > tr")];
+  const head = node.querySelector(":scope > thead");
   return rows.map((row, index) => {
     const piece = /** @type {Element} */ (node.cloneNode(false));
     piece.classList.add("piece");
     if (node.matches("ol")) piece.setAttribute("start", String(index + 1));
-    const head = node.querySelector(":scope > thead");
-    if (head && index === 0) piece.append(head.cloneNode(true));
+    if (head) headOf.set(piece, head);
     piece.append(row);
     return piece;
   });
+};
+
+/**
+ * Join the rows of one table that came onto one page, below the table's head.
+ *
+ * @param {Element} page
+ */
+const joinTables = (page) => {
+  for (const piece of /** @type {NodeListOf<HTMLTableElement>} */ (
+    page.querySelectorAll("table.piece")
+  )) {
+    const former = piece.previousElementSibling;
+    const head = headOf.get(piece);
+    if (former?.matches("table.piece") && headOf.get(former) === head) former.append(...piece.rows);
+    else if (head) piece.prepend(head.cloneNode(true));
+    if (!piece.querySelector("tr")) piece.remove();
+  }
 };
 
 /**
@@ -220,6 +243,7 @@ const makePages = (title, pages) =>
       content.append(...nodes);
       if (nodes[0].tagName === "H3" && !isQuestion(nodes[0])) title = nodes[0];
     }
+    joinTables(content);
     page.append(content);
     return page;
   });

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_utils.exercises import all_exercises
-from course_utils.marking import mark
+from course_utils.marking import marker
 from course_utils.marking.submissions import Submission
 
 EXERCISES = {exercise.number: exercise for exercise in all_exercises() if exercise.workbook == "02"}
@@ -16,7 +16,6 @@ SUBMISSION = Submission("ada & co", "02", Path("02_convolution.ipynb"))
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     """Return a page with every kind of verdict: right, not attempted, mistakes, an error."""
-    out = tmp_path_factory.mktemp("feedback")
     verdicts = {number: exercise.judge(...) for number, exercise in EXERCISES.items()}
     for number in ("2.1", "2.2", "2.9"):
         wrong = next(iter(EXERCISES[number].mistakes.values())).answer
@@ -24,12 +23,12 @@ def page_file(tmp_path_factory):
     conv2d = EXERCISES["2.5"]
     verdicts["2.5"] = conv2d.judge(lambda *case: conv2d.oracle(*case) + 1)
     verdicts["2.7"] = EXERCISES["2.7"].judge(lambda *case: print("<script>") or case[9])
-    known = mark.Assignments({"02", "further-02"})
-    known.exercises["02"] |= known.exercises["further-02"]
-    marked = [mark.GradedSubmission(SUBMISSION, [], verdicts)]
-    mark.write_feedback(marked, mark.mark_table(marked, known), out)
-    (written,) = out.rglob("*.html")
-    return written
+    graded = marker.Graded(SUBMISSION, [], verdicts)
+    page = tmp_path_factory.mktemp("feedback") / "02_convolution.html"
+    page.write_text(
+        marker.feedback_page(graded, marker.mark_rows(graded, EXERCISES)), encoding="utf-8"
+    )
+    return page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
