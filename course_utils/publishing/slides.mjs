@@ -130,14 +130,17 @@ const headOf = new WeakMap();
  * @returns {Element[]}
  */
 const piecesOf = (node) => {
-  if (node.matches(".cell")) {
+  if (node.matches(".cell, .output")) {
     if (node.querySelectorAll(":scope > .output").length > 1) return [...node.children];
-    const table = node.querySelector(":scope > .output table");
-    return table ? [...node.querySelectorAll(":scope > details"), ...piecesOf(table)] : [];
+    const table = node.querySelector("table");
+    if (!table?.parentElement) return [];
+    const code = node.querySelectorAll(":scope > details");
+    const around = [...table.parentElement.children];
+    return [...code, ...around.flatMap((part) => (part === table ? piecesOf(table) : [part]))];
   }
   const rows = node.matches("ul, ol")
     ? [...node.children]
-    : [...node.querySelectorAll(":scope > tbody > tr")];
+    : [...node.querySelectorAll(":scope > :is(tbody, tfoot) > tr")];
   const head = node.querySelector(":scope > thead");
   return rows.map((row, index) => {
     const piece = /** @type {Element} */ (node.cloneNode(false));
@@ -147,6 +150,21 @@ const piecesOf = (node) => {
     piece.append(row);
     return piece;
   });
+};
+
+/**
+ * The room that a table's head takes where it is repeated, in pixels; 0 without such a table.
+ *
+ * @param {Unit[]} units
+ * @param {HTMLElement} place
+ */
+const headHeight = (units, place) => {
+  const head = units.map(({ nodes }) => headOf.get(nodes[0])).find((found) => found);
+  if (!head) return 0;
+  const table = document.createElement("table");
+  table.append(head.cloneNode(true));
+  place.replaceChildren(table);
+  return place.getBoundingClientRect().height;
 };
 
 /**
@@ -267,7 +285,7 @@ export const cutIntoPages = (deck, room) => {
       place.replaceChildren(...(title ? [title.cloneNode(true)] : []));
       const free = room - place.getBoundingClientRect().height;
       const units = unitsThatFit(group(chapter.blocks), place, free);
-      pages.push(...makePages(title, paginate(units, free)));
+      pages.push(...makePages(title, paginate(units, free - headHeight(units, place))));
     }
     stack.replaceChildren(...pages);
   }

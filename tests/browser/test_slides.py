@@ -142,15 +142,18 @@ def test_long_list_goes_on_overleaf(present, tmp_path):
 
 def test_long_table_goes_on_overleaf_with_its_head(present, tmp_path):
     rows = "".join(f"<tr><td>row {number}</td><td>{'x' * number}</td></tr>" for number in range(25))
-    table = f"<table><thead><tr><th>name</th><th>bar</th></tr></thead><tbody>{rows}</tbody></table>"
-    output = new_output("display_data", data={"text/html": table})
+    head, foot = (f"<tr><td>{word}</td><td>bar</td></tr>" for word in ("name", "sum"))
+    table = f"<thead>{head}</thead><tbody>{rows}</tbody><tfoot>{foot}</tfoot>"
+    below = "<p>the end</p>"
+    output = new_output("display_data", data={"text/html": f"<table>{table}</table>{below}"})
     code = new_code_cell("x", outputs=[output], execution_count=1)
     page = present(deck(tmp_path, cell("# 1 · A"), code))
     sizes = list(walk(page))
     assert [faults(size) for size in sizes] == [[]] * len(sizes)
     assert len(sizes) == page.locator("section table").count() >= 2
     assert page.locator("section thead").count() == len(sizes)
-    assert page.locator("section tbody tr, section table > tr").count() == 25
+    assert page.locator("section tr").count() == 25 + 1 + len(sizes)
+    assert sizes[-1]["text"].endswith("the end")
 
 
 def test_question_stays_with_its_stub(present, tmp_path):
