@@ -34,7 +34,7 @@ import { answerMap, leftOver, solveKernel } from "./paint_solver.mjs";
 /** @typedef {ReturnType<typeof numbers>} Numbers */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
-const PICTURE = 310; // widest picture, in CSS pixels: photograph, kernel and map share a row
+const PICTURE = 300; // widest picture, in CSS pixels: photograph, kernel and map share a row
 const CHOICES = { brush: ["+", "0", "-", "erase"], width: [1, 3, 5], size: [1, 3, 5, 7] };
 /** @type {Record<string, number>} */
 const WISHES = { "+": 1, 0: 0, "-": -1 };
