@@ -29,14 +29,14 @@ def test_preset_shows_twin_numbers(figure):  # noqa: F811
 def test_controls_change_chosen_layer(figure):  # noqa: F811
     root = figure.root
     figure.press("ArrowDown")
-    for label, value in [
-        ("filters", 12),
-        ("kernel", 3),
-        ("stride", 2),
-        ("padding", 1),
-        ("pool", 3),
-    ]:
+    for place, (label, value) in enumerate(
+        [("filters", 12), ("kernel", 3), ("stride", 2), ("padding", 1), ("pool", 3)]
+    ):
         fill(root, label, value)
+        for _ in range(100):  # the kernel answers each change: nobody types the next before it
+            root.page.wait_for_timeout(50)
+            if figure.read("state")["convolutions"][0][place] == value:
+                break
     fill(root, "pool stride", 1)
     assert figure.read("state")["convolutions"][0] == [12, 3, 2, 1, 3, 1]
     fill(root, "channels", 3)
