@@ -117,16 +117,19 @@ def parse_args(
     return select_workbooks(args.names, further), ensure_empty_dir(args.out)
 
 
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+def write_atomic(
+    path: Path, content: str | bytes, mode: int = 0o644, work: Path | None = None
+) -> None:
     """Write a file at once: whoever reads it meanwhile sees the old one or the new one.
 
     Its folder is made if needed. Text is written as UTF-8 with plain newlines. `mode` says who may
-    read a new file; that of an old one stays.
+    read a new file; that of an old one stays. `work` is a folder on the same disk where it lies
+    unfinished; by default it does so beside the old one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8") if isinstance(content, str) else content
     mode = path.stat().st_mode if path.exists() else mode  # mkstemp lets nobody else read it
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=work or path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:
             file.write(data)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import subprocess
+import sys
 import zipfile
 from datetime import datetime, timedelta
 
@@ -178,3 +180,9 @@ def test_marks_by_hand_and_late_penalties_outlive_marking_again(tmp_path, capsys
     assert run_command(["mark", *arguments, "--student", "nobody"]) == 2
     assert "no student 'nobody'" in capsys.readouterr().err
     assert Marking(out).seed is not None
+
+
+def test_export_imports_on_windows():
+    code = "import sys; sys.modules['fcntl'] = None; import course_utils.marking.export"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -7,12 +7,10 @@ of its own, which the next one removes.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +18,7 @@ from typing import NamedTuple
 from course_utils.errors import UserError
 from course_utils.marking.marks import MISSING, Mark
 from course_utils.marking.submissions import Submission, nbgrader_id
-from course_utils.workbooks import ensure_empty_dir
+from course_utils.workbooks import ensure_empty_dir, write_atomic
 
 SETTINGS, JUDGED, WORK = "marking.json", "judged", ".unfinished"
 
@@ -85,12 +83,7 @@ class Marking:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file of the marking, whole or not at all."""
-        handle, temporary = tempfile.mkstemp(dir=self.work)
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, path)
+        write_atomic(path, text, work=self.work)
 
     def _path(self, student: str, name: str) -> Path:
         return self.folder / JUDGED / nbgrader_id(student) / f"{name}.json"
@@ -129,6 +122,8 @@ class Marking:
 
 def _locked(folder: Path) -> int:
     """Open a folder so that no other marking works in it; the lock ends with this process."""
+    import fcntl  # here: not on Windows, where a gradebook can be read but nothing be marked
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
