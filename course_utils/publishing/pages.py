@@ -16,6 +16,8 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 SCRIPT = re.compile(r'<script([^>]*) src="([^"]+)"([^>]*)></script>')
 EMPTY_HEADING = re.compile(r"<th[^>]*>(<p></p>)?</th>")  # a table's blank corner heads nothing
+MARKDOWN_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+TABLE_FRAME = '<div class="wide" tabindex="0" role="group" aria-label="Table">'
 NOTEBOOK_LINK = re.compile(r"(\]\((?!\w+:)[^)\s]+)\.ipynb\b")
 
 
@@ -55,14 +57,21 @@ def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
         elif line := fold_line(cell):
             cell.metadata["fold_line"] = line
     resources |= {
+        "table_frame": TABLE_FRAME,
         "forms_style": page_forms.STYLESHEET.read_text(encoding="utf-8"),
         "title": title(notebook) or path.stem,
         "has_widgets": WIDGET_STATE in notebook.metadata.get("widgets", {}),
         "has_forms": any("<form " in cell.source for cell in notebook.cells),
         "metadata": {"path": str(path.parent)},
     }
+    exporter.register_filter("frame_tables", frame_tables)
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     return EMPTY_HEADING.sub("<td></td>", html)
+
+
+def frame_tables(html: str) -> str:
+    """Put each table of a text into a frame, in which it scrolls where the screen is too narrow."""
+    return MARKDOWN_TABLE.sub(rf"{TABLE_FRAME}\g<0></div>", html)
 
 
 def _inline(tag: re.Match) -> str:

@@ -44,7 +44,7 @@ const isQuestion = (node) =>
  * @param {Element} content
  * @returns {Element[]}
  */
-export const blocksOf = (content) =>
+const blocksOf = (content) =>
   [...content.children].flatMap((child) => {
     if (!child.matches(".cell") || isCode(child) || child.querySelector(":scope > .output"))
       return [child];
@@ -58,7 +58,7 @@ export const blocksOf = (content) =>
  * @param {Block[]} blocks
  * @returns {Group[]}
  */
-export const group = (blocks) => {
+const group = (blocks) => {
   /** @type {Group[]} */
   const groups = [];
   let open = false;
@@ -81,7 +81,7 @@ export const group = (blocks) => {
  * @param {number} room Height of a page, in pixels.
  * @returns {Unit[][]} The pages: as few and as evenly filled as the units allow.
  */
-export const paginate = (units, room) => {
+const paginate = (units, room) => {
   /** @type {{ cost: number, from: number }[]} */
   const best = [{ cost: 0, from: 0 }];
   for (let end = 1; end <= units.length; end++) {
@@ -130,7 +130,7 @@ const headOf = new WeakMap();
  * @returns {Element[]}
  */
 const piecesOf = (node) => {
-  if (node.matches(".cell, .output")) {
+  if (node.matches(".cell, .output, .wide")) {
     if (node.querySelectorAll(":scope > .output").length > 1) return [...node.children];
     const table = node.querySelector("table");
     if (!table?.parentElement) return [];
