@@ -161,10 +161,6 @@ def _threshold_on_atoms(D, x, threshold):
     return torch.cat([(x @ (D - threshold)).relu(), (x @ (-D - threshold)).relu()], 1)
 
 
-def _soft(p, threshold):
-    return F.softshrink(p, threshold)
-
-
 OF_THE_ENCODER = {
     "positive-only": mistake(
         "Only the positive parts are there: half of the features, and a dark bar is never "

@@ -19,15 +19,6 @@ from course_utils.judging.observation import Other, Stopped, numbers, same
 from course_utils.judging.observe import ExerciseSpec, observe_trusted
 
 
-class MistakeSpec(Protocol):
-    """A listed mistake: its words, and an answer or a predicate by which it is known."""
-
-    words: str
-    answer: Any
-    when: Callable[[Any], bool] | None
-    switch: dict[str, object]
-
-
 class JudgedExercise(ExerciseSpec, Protocol):
     """An exercise with all that is needed to say what is wrong with an answer."""
 
