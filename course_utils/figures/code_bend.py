@@ -126,17 +126,7 @@ def export_run(
     name: str, angles: Sequence[float] | Tensor, pictures: Tensor, model: nn.Module
 ) -> dict:
     """What travels to the browser of one run; refuses what the figure cannot show."""
-    pictures = torch.as_tensor(pictures).detach().float()
-    if (
-        pictures.ndim != 4
-        or pictures.shape[1] != 1
-        or pictures.shape[2] != pictures.shape[3]
-        or not 4 <= len(pictures) <= MAX_PICTURES
-    ):
-        raise ValueError(
-            f"{name}: pictures must be (N, 1, S, S) with N from 4 to {MAX_PICTURES}, "
-            f"got {tuple(pictures.shape)}"
-        )
+    pictures = _check_pictures(name, torch.as_tensor(pictures).detach().float())
     angles = [float(angle) for angle in angles]
     if len(angles) != len(pictures):
         raise ValueError(f"{name}: {len(pictures)} pictures but {len(angles)} angles")
@@ -162,6 +152,17 @@ def export_run(
         "places": (places * sign).tolist(),
         "decoder": export_layers(model.get_submodule("decoder")),
     }
+
+
+def _check_pictures(name: str, pictures: Tensor) -> Tensor:
+    """(N, 1, S, S) or a ValueError."""
+    shape = tuple(pictures.shape)
+    fits = len(shape) == 4 and shape[1] == 1 and shape[2] == shape[3]
+    if not fits or not 4 <= shape[0] <= MAX_PICTURES:
+        raise ValueError(
+            f"{name}: pictures must be (N, 1, S, S) with N from 4 to {MAX_PICTURES}, got {shape}"
+        )
+    return pictures
 
 
 def _ends(values: Tensor) -> list[float]:
