@@ -151,6 +151,7 @@ def cnn_accuracy(data: Dataset, epochs: int = 4, order: torch.Tensor | None = No
     return (guesses == data.test_labels).float().mean().item()
 
 
+@pytest.mark.weekly
 @pytest.mark.training
 def test_shapes_are_as_hard_as_promised():
     from sklearn.neighbors import KNeighborsClassifier

@@ -7,9 +7,11 @@ import pytest
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook
 
+from course_utils.exercises import all_exercises
 from course_utils.figures import all_figures
 from course_utils.publishing import lab_driver as driver
-from course_utils.publishing import pages, site
+from course_utils.publishing import page_forms, pages, site
+from course_utils.publishing.forms.judged import has_form
 
 SHOWN = "a square, half of it dark"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -53,7 +55,21 @@ def lab():
 
 
 @pytest.fixture(scope="session")
-def built(shared, executed_student):
+def form_tables(shared):
+    """Make the tables of all exercises' forms, a minute's work, once for all processes."""
+    path, make = shared / "tables.json", page_forms._table
+    with FileLock(shared / "tables.lock"):
+        if not path.exists():
+            tables = {each.number: make(each.number) for each in all_exercises() if has_form(each)}
+            path.write_text(json.dumps(tables), encoding="utf-8")
+    tables = json.loads(path.read_text("utf-8"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_forms, "_table", tables.__getitem__)
+        yield
+
+
+@pytest.fixture(scope="session")
+def built(shared, executed_student, form_tables):
     """Return the folder of the site of all workbooks, one-file pages included; built once."""
     with FileLock(shared / "site.lock"):
         first = shared / "site" / "index.html"

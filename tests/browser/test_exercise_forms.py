@@ -68,7 +68,7 @@ def bank_answers():
 
 
 @pytest.fixture(scope="module")
-def page_of_all(tmp_path_factory):
+def page_of_all(tmp_path_factory, form_tables):
     """Return a page in one file with every value and choice exercise, and one in code."""
     cells = [new_markdown_cell("# All exercises")]
     code = next(exercise for exercise in all_exercises() if not has_form(exercise))

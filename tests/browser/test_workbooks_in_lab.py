@@ -14,7 +14,7 @@ WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOO
 # nbval executes every workbook, and test_nbval looks at the outputs. JupyterLab runs one of each
 # kind: here with trainings, and without a figure; the figure that computes in the browser is in
 # test_presenting_in_lab.
-KINDS = ("05_classification.ipynb", "further/02_convolution.ipynb")
+KINDS = ("06_optimisers.ipynb", "further/04_parameters.ipynb")
 
 
 @pytest.mark.parametrize(
