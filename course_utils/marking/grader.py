@@ -19,7 +19,7 @@ from course_utils.exercise import Exercise
 from course_utils.judging.observation import signature
 from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Status, Verdict
-from course_utils.marking import jail, redacted_package, serialization, worker
+from course_utils.marking import bounded, jail, redacted_package, serialization, worker
 from course_utils.marking.reading import Reading
 
 START_WORKER = "from course_utils.marking import worker; worker.main()"
@@ -42,6 +42,7 @@ LIMIT_MESSAGES = {
 }
 DIED = "Your notebook ended Python before it reached this exercise."
 SPOILED = "Your notebook spoiled what it was to send, before it reached this exercise."
+TOO_LONG = "What your answer gave cannot be compared: {}."
 LAST_CELL = " The last cell that ran begins `{}`."
 LINE_WIDTH = 60  # characters of a cell's first line that are quoted
 
@@ -82,6 +83,7 @@ class SubmissionGrader:
         self.exercises = {exercise.number: _with_more_time(exercise) for exercise in exercises}
         self.seed, self.jailed, self.limits, self.parent = seed, jailed, limits, folder
         self.stop = threading.Event()  # once it is set, whatever runs ends
+        self.compare = bounded.BoundedCalls(self._verdict)
 
     def __enter__(self) -> SubmissionGrader:
         if self.jailed:
@@ -90,12 +92,16 @@ class SubmissionGrader:
         self.specs, references = redacted_package.pickle_specs(specs)
         self.folder = tempfile.TemporaryDirectory(prefix="course-input-", dir=self.parent)
         redacted_package.write_package(Path(self.folder.name), references)
+        if self.jailed:
+            self.compare.__enter__()
         modules = WARM_MODULES if self.jailed else ()
         self.warm = jail.warm_python(Path(self.folder.name), modules).__enter__()
         return self
 
     def __exit__(self, *exception) -> None:
         self.warm.__exit__(*exception)
+        if self.jailed:
+            self.compare.__exit__(*exception)
         self.folder.cleanup()
 
     def _spec(self, exercise: Exercise) -> worker.SentExercise:
@@ -157,10 +163,20 @@ class SubmissionGrader:
         for number in reading.positions:
             if number in messages:
                 remark = reading.remarks[number]
-                verdicts[number] = self._verdict(number, messages[number], remark)
+                verdicts[number] = self._compared(number, messages[number], remark)
             else:
                 verdicts[number] = Verdict(status, self.exercises[number].heading, words)
         return verdicts
+
+    def _compared(self, number: str, message: dict, remark: str) -> Verdict:
+        """Return the verdict on what a jail has sent, which may be made to take long."""
+        if not self.jailed:
+            return self._verdict(number, message, remark)
+        try:
+            return self.compare(number, message, remark)
+        except bounded.LimitError as error:
+            heading, words = self.exercises[number].heading, TOO_LONG.format(error)
+            return Verdict(Status.LIMIT, heading, words)
 
     def _verdict(self, number: str, message: dict, remark: str = "") -> Verdict:
         exercise = self.exercises[number]

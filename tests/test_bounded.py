@@ -1,0 +1,142 @@
+"""Comparing outside the jail ends, whatever an answer was made to give."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from course_utils.exercise import Exercise
+from course_utils.exercises import all_exercises
+from course_utils.judging.observe import make_cases
+from course_utils.marking import bounded, jail, serialization
+from course_utils.marking.bounded import BoundedCalls, LimitError
+from course_utils.marking.grader import Observed, SubmissionGrader
+from course_utils.marking.reading import Reading
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a jail"),
+    pytest.mark.timeout(120),  # what is not ended never ends
+]
+KNOWN = {exercise.number: exercise for exercise in all_exercises()}
+CALLS = []
+
+
+def call(what):
+    CALLS.append(what)
+    if what == "native":
+        while True:
+            np.linalg.svd(np.ones((500, 500)))
+    if what == "memory":
+        return [bytes(2**28) for _ in range(20)]
+    if what == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return os.getpid(), len(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("what", "why"), [("native", "more than 1 s of a processor"), ("crash", "ends Python")]
+)
+def test_call_that_does_not_end_is_ended(what, why):
+    with BoundedCalls(call, seconds=1) as calls:
+        before = calls("x")
+        with pytest.raises(LimitError, match=why):
+            calls(what)
+        after = calls("x"), calls("x")
+    assert before[0] != after[0][0] == after[1][0], "a worker is kept while it is well"
+    assert (before[1], after[0][1], after[1][1]) == (1, 1, 2)
+    assert os.getpid() not in (before[0], after[0][0])
+    assert CALLS == []
+
+
+def test_time_of_several_calls_is_not_one():
+    def work(seconds):
+        until = time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+        return os.getpid()
+
+    with BoundedCalls(work, seconds=1) as calls:
+        assert len({calls(0.6) for _ in range(4)}) == 1
+
+
+def test_memory_of_a_call_is_bounded():
+    def size(what):
+        try:
+            return len(call(what))
+        except MemoryError:
+            return "too large"
+
+    with BoundedCalls(size) as calls:
+        assert calls("memory") == "too large"
+
+
+def test_keeper_holds_no_file(tmp_path):
+    """A folder that a killed marking had locked is free for the next."""
+    (tmp_path / "file").touch()
+    with open(tmp_path / "file") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        calls = BoundedCalls(call).__enter__()
+        calls("x")
+    with open(tmp_path / "file") as second:
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    calls.__exit__()
+
+
+def test_nothing_outlives_a_killed_marking():
+    code = "import os, sys; from course_utils.marking.bounded import BoundedCalls\n"
+    code += "def loop():\n    while True: pass\n"
+    code += "calls = BoundedCalls(loop, seconds=999).__enter__()\n"
+    code += "print('started', flush=True); calls()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        root, family = psutil.Process(process.pid), []
+        while len(family) < 2:  # the keeper and its worker
+            family = root.children(recursive=True)
+            time.sleep(0.02)
+        process.kill()
+    _, left = psutil.wait_procs(family, timeout=30)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    assert not left
+
+
+def test_nothing_is_judged_without_a_keeper():
+    with BoundedCalls(call) as calls:
+        os.kill(calls.keeper, signal.SIGKILL)
+        for _ in range(2):
+            with pytest.raises(jail.JailError, match="Start the same command again"):
+                calls("x")
+
+
+def test_comparison_that_takes_long_costs_one_exercise(monkeypatch):
+    """The other exercises of the same notebook are judged."""
+    compare = Exercise.compare
+
+    def compare_slowly(self, observations, seed=None):
+        while self.number == "2.2":
+            pass
+        return compare(self, observations, seed)
+
+    monkeypatch.setattr(Exercise, "compare", compare_slowly)
+    monkeypatch.setattr(bounded.BoundedCalls.__init__, "__defaults__", (1,))
+    numbers = ["2.2", "2.3"]
+    grader = SubmissionGrader([KNOWN[number] for number in numbers], seed=5)
+    sent = [
+        {"number": n, "status": "observed", "observations": [0] * len(make_cases(KNOWN[n], 5))}
+        for n in numbers
+    ]
+    result = jail.RunResult(b"".join(map(serialization.pack, sent)), "")
+    reading = Reading("", [], [], dict.fromkeys(numbers, 0), dict.fromkeys(numbers, ""))
+    with grader.compare:
+        verdicts = grader.verdicts(Observed(result, [], reading))
+    assert verdicts["2.2"].status == "limit"
+    assert "takes more than 1 s" in verdicts["2.2"].message
+    assert verdicts["2.3"].status in ("wrong", "mistake", "type")
