@@ -6,6 +6,9 @@ each is taken for. The last part trains what the prose makes claims about, with 
 
 from __future__ import annotations
 
+import json
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -15,6 +18,9 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from course_utils import datasets, models, training
+from course_utils.figures.latent_space import LatentSpace
+from course_utils.figures.network import unpack_tensor
+from course_utils.workbooks import select_workbooks
 
 
 def shrunk(n, k, s, p):
@@ -191,3 +197,196 @@ def test_roc_area_is_share_of_pairs():
     pairs = [(a < b) + (a == b) / 2 for a in inside for b in outside]
     area = roc_auc_score([0] * 4 + [1] * 3, inside + outside)
     assert sum(pairs) / len(pairs) == pytest.approx(area)
+
+
+# The core's claims about its own cells ------------------------------------------------------------
+
+
+def notebook_cells():
+    """Sources of the core notebook's code cells, by id."""
+    cells = json.loads(select_workbooks(["07"], further=False)[0].read_text("utf-8"))["cells"]
+    return {cell["id"]: "".join(cell["source"]) for cell in cells}
+
+
+def run_cells(names, **namespace):
+    """Execute cells of the core notebook, one after the other; returns the names they bind."""
+    cells = notebook_cells()
+    namespace |= {"torch": torch, "nn": nn, "F": F, "models": models, "training": training}
+    for name in names:
+        exec(cells[name], namespace)
+    return namespace
+
+
+def errors_of(changed, clean):
+    return (changed - clean).square().mean((1, 2, 3))
+
+
+def test_move_costs_more_than_hole_in_nine_of_ten():
+    clean = datasets.load("shapes").test_images[:300] / 255
+    hole = clean.clone()
+    hole[:, :, 12:20, 12:20] = clean.mean((2, 3), keepdim=True)
+    worse = errors_of(clean.roll(1, dims=3), clean) > errors_of(hole, clean)
+    assert 0.85 < worse.float().mean() < 0.95
+
+
+def test_moved_digit_is_farther_than_other_class():
+    digits = datasets.load("digits")
+    x, labels = digits.test_images.double() / 255, digits.test_labels
+    moved = torch.cat([torch.zeros(len(x), 1, 8, 1), x[..., :-1]], dim=3)  # 0 comes in, not wraps
+    moves = [(y - x).square().sum((1, 2, 3)) for y in (x.roll(1, dims=3), moved)]
+    other = torch.cdist(x.flatten(1), x.flatten(1)) ** 2
+    other[labels[:, None] == labels] = torch.inf
+    for own in moves:
+        assert (own > other.min(1).values).all()
+
+
+def test_half_a_line_in_both_places_costs_least():
+    guess, erased = (0.5 - 0.2) ** 2, (0.5 - 0.2) ** 2  # of each of ten pixels, per place
+    half = 2 * (0.15**2)
+    assert half == pytest.approx(erased / 2)
+    assert half < erased < 2 * guess
+
+
+@pytest.fixture(scope="module")
+def trained(few_threads):
+    """The notebook's convolutional autoencoder on the shapes, its images and PCA's parts."""
+    data = datasets.load("shapes")
+    train, test = data.train_images[:3000], data.test_images[:300]
+    torch.manual_seed(0)
+    model = models.autoencoder(first=models.Standardize.like(train))
+    how = {"batch_size": 32, "schedule": "one-cycle", "loss": F.mse_loss, "progress": False}
+    training.fit(model, (train, train), epochs=6, optimizer=adamw(5e-3), **how)
+    pixels = train.flatten(1).float() / 255
+    mean = pixels.mean(0)
+    _, lengths, directions = torch.svd_lowrank(pixels - mean, 592, niter=4)
+    return model, train, test, how, (mean, directions[:, :512], lengths[:512] ** 2 / len(train))
+
+
+@pytest.mark.training
+def test_pca_wins_at_equal_code_and_loses_at_equal_parameters(trained):
+    model, _, test, _, (mean, directions, _) = trained
+    error = F.mse_loss(training.predict(model, test), test / 255).item()
+    offset = (test / 255).flatten(1) - mean
+    pca = {
+        q: (offset - offset @ directions[:, :q] @ directions[:, :q].T).square().mean().item()
+        for q in (6, 512)
+    }
+    assert 2 < error / pca[512] < 3
+    assert 0.3 < error / pca[6] < 0.4
+
+
+@pytest.mark.training
+def test_denoiser_helps_itself_but_loses_to_tuned_baselines(trained):
+    model, train, test, how, (mean, directions, variances) = trained
+    namespace = {"variances": variances, "mean": mean, "directions": directions, "train": train}
+    names = run_cells(["noise-sigma-torch-randn-clean-shape-gene"], strength=0.3, **namespace)
+    clean = test / 255
+    noise = 0.3 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    denoiser = deepcopy(model)
+    options = how | {"epochs": 3, "optimizer": adamw(3e-3)}
+    training.fit(
+        denoiser, (train, train), augment=lambda x: x + 0.3 * torch.randn_like(x), **options
+    )
+    plain, trained_on = (
+        F.mse_loss(training.predict(net, clean + noise), clean).item() for net in (model, denoiser)
+    )
+    blurred = F.mse_loss(names["blur"](clean + noise, 1.4), clean).item()
+    shrunk = F.mse_loss(names["shrunk_pca"](clean + noise), clean).item()
+    assert 0.55 < trained_on / plain < 0.7
+    assert shrunk < blurred < 0.95 * trained_on
+
+
+@pytest.mark.training
+def test_first_latent_directions_change_mean_colour(trained):
+    model, _, test, _, _ = trained
+    figure = LatentSpace(model, test[:40])
+    center = unpack_tensor(figure.codes).mean(0)
+    directions = unpack_tensor(figure.directions)
+    shares = []
+    for direction, spread in zip(directions, figure.spreads, strict=True):
+        up, down = (figure.decoded(center + sign * 2 * spread * direction) for sign in (1, -1))
+        change = up - down
+        shares.append(32 * 32 * change.mean((1, 2)).square().sum() / change.square().sum())
+    assert min(shares[:3]) > 0.85
+
+
+@pytest.mark.usefixtures("few_threads")
+@pytest.mark.training
+def test_code_reads_digits_no_better_than_pixels():
+    digits = datasets.load("digits")
+    small, probe = digits.train_images, digits.test_images
+    networks = {}
+    for size in (8, 32):
+        torch.manual_seed(0)
+        networks[size] = [models.dense_autoencoder(size)]
+        how = {"epochs": 30, "batch_size": 100, "schedule": "one-cycle", "loss": F.mse_loss}
+        training.fit(networks[size][0], (small, small), optimizer=adamw(1e-2), **how)
+    mean = (small / 255).flatten(1).mean(0)
+    axes = scipy.linalg.svd(((small / 255).flatten(1) - mean).numpy(), full_matrices=False)[2]
+    namespace = {
+        "digits": digits,
+        "labels": digits.test_labels,
+        "small": small,
+        "probe": probe,
+        "scans": probe / 255,
+        "networks": networks,
+        "small_mean": mean,
+        "axes": torch.tensor(axes[:32].T),
+    }
+    names = run_cells(["read-digits", "reading-table"], **namespace)
+    share = {name: names["reading"](*features) for name, features in names["rows"].items()}
+    assert abs(share["code of 32"] - share["64 pixels"]) < 3
+    assert abs(share["PCA, 32 numbers"] - share["64 pixels"]) < 2
+    assert share["PCA, each scaled"] < share["64 pixels"] - 15
+    assert share["64 pixels"] - 5 < share["code of 8"] < share["64 pixels"]
+
+
+@pytest.fixture(scope="module")
+def bends(few_threads):
+    """What the notebook's cells about the turning bar bind, the figure included."""
+    how = {"batch_size": 32, "schedule": "one-cycle", "loss": F.mse_loss}
+    names = ["turning-bar", "bending-net", "train-bends"]
+    bound = run_cells(names, how=how, adamw=adamw)
+    *lines, last = notebook_cells()["code-bend"].splitlines()
+    exec("\n".join(lines), bound)
+    return bound | {"figure": eval(last, bound)}
+
+
+def straight_errors(pictures):
+    pixels = pictures.flatten(1).double().numpy()
+    lengths = scipy.linalg.svd(pixels - pixels.mean(0), compute_uv=False) ** 2
+    return [lengths[q:].sum() / pixels.size for q in (1, 2, 3)]
+
+
+@pytest.mark.training
+def test_bend_opens_where_the_line_leaves_the_pictures(bends):
+    figure = bends["figure"]
+    errors = figure.numbers()["errors"]
+    assert (figure.run, figure.code) == (0, 50)
+    assert errors["line"] > 10 * errors["network"]
+    for code in range(0, 101, 10):
+        figure.code = code
+        assert figure.numbers()["errors"]["network"] < 0.002
+    figure.code = 50
+
+
+@pytest.mark.training
+def test_one_bent_number_beats_three_straight_ones_on_the_arc(bends):
+    _, pictures, net = bends["bends"]["by 120°"]
+    error = F.mse_loss(training.predict(net, pictures), pictures).item()
+    assert error < straight_errors(pictures)[2] / 2
+
+
+@pytest.mark.training
+def test_ring_tears_and_two_numbers_mend_it(bends):
+    _, ring, net = bends["bends"]["all the way round"]
+    codes = training.predict(net.encoder, ring)[:, 0]
+    jumps = (codes.roll(-1) - codes).abs() / (codes.max() - codes.min())
+    assert jumps.max() > 0.3
+    between = errors_of(ring, ring.roll(-1, 0))
+    assert between.max() < 1.2 * between.mean()
+    torch.manual_seed(0)
+    wider = bends["bending_net"](2)
+    training.fit(wider, (ring, ring), optimizer=adamw(5e-3), **bends["bend_how"])
+    errors = [F.mse_loss(training.predict(n, ring), ring).item() for n in (net, wider)]
+    assert errors[1] < errors[0] / 2

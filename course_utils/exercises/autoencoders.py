@@ -16,6 +16,14 @@ from course_utils.exercises.autoencoders_mistakes import (
     facts_of_a_decoder,
 )
 from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.code_mistakes import (
+    GROUND,
+    LENGTH,
+    LINE,
+    OF_THE_JUMP,
+    OF_THE_LINE,
+    jump_by,
+)
 from course_utils.exercises.denoising_mistakes import OF_THE_DENOISER, denoiser
 
 CODE = (32, 4, 4)
@@ -284,3 +292,74 @@ def _by_sums(model, images, noise):
 def denoising_loss(model, images, noise):
     """Network, clean (N, C, H, W), noise of that shape -> mean squared error of the denoised."""
     return F.mse_loss(model(images + noise), images)
+
+
+# --- 7.12 ---------------------------------------------------------------------------------------
+def _jump_by_list(codes):
+    values = codes.tolist()
+    sizes = [abs(after - values[i - 1]) for i, after in enumerate(values)]
+    return (sizes.index(max(sizes)) - 1) % len(values)
+
+
+def _codes_of_rings(rng):
+    """Codes that climb around a ring and fall in one place, turned round, and without order."""
+    for count, sign, turned in ((5, 1, 0), (6, -1, 2), (7, 1, 3)):
+        codes = (0.2 + 0.3 * torch.rand(count, generator=rng)).cumsum(0)
+        yield ((sign * (codes - codes.mean())).roll(turned),)
+    for count, shift in ((9, 0), (12, 6)):
+        codes = torch.randn(count, generator=rng)
+        place = int(torch.randint(1, count - 3, (1,), generator=rng))
+        codes[place], codes[place + 1] = 0.5, -4.0  # a fall that ends in the lowest code
+        codes[place + 2] = -3.0
+        yield (codes + shift,)
+
+
+@exercise(
+    "7.12",
+    "Find where the ring tears",
+    minutes=4,
+    oracle=_jump_by_list,
+    cases=_codes_of_rings,
+    argument_names=("codes",),
+    switches=jump_by,
+    mistakes=OF_THE_JUMP,
+    hints=[
+        "How far is it from each code to the next one? After the last comes the first.",
+        "codes.roll(-1) holds, at every place, the code of the next picture.",
+        "A fall is as long as a rise: take magnitudes, then the place of the largest.",
+    ],
+)
+def largest_jump(codes):
+    """(N,) codes of pictures in a ring -> i: from picture i to the next the code changes most."""
+    return int((codes.roll(-1) - codes).abs().argmax())
+
+
+# --- 7.13 ---------------------------------------------------------------------------------------
+def _errors_by_drawing():
+    picture = torch.full((32, 32), GROUND, dtype=torch.float64)
+    erased = picture.clone()
+    picture[8 : 8 + LENGTH, 20] = LINE
+    moved = picture.roll(1, dims=1)
+    return tuple(((copy - picture) ** 2).sum().item() for copy in (moved, erased))
+
+
+@exercise(
+    "7.13",
+    "A moved line and an erased one",
+    minutes=3,
+    kind="value",
+    oracle=_errors_by_drawing,
+    parts=("(a) moved", "(b) erased"),
+    formula=("2 * length * (line - ground) ** 2", "length * (line - ground) ** 2"),
+    quantities={"length": LENGTH, "line": LINE, "ground": GROUND},
+    mistakes=OF_THE_LINE,
+    hints=[
+        "Mark the pixels in which the copy differs from the picture.",
+        "The error compares pixel with pixel. Where the line was there is ground now, and where it "
+        "is now there was ground.",
+        "Each such pixel adds (0.5 − 0.2)².",
+    ],
+)
+def line_errors():
+    """Sums of squared errors of a picture whose line is moved by its width, and erased."""
+    return 2 * 10 * (0.5 - 0.2) ** 2, 10 * (0.5 - 0.2) ** 2
