@@ -1,8 +1,8 @@
 """The worked numbers and the claims of workbook 05, recomputed by code of their own.
 
 What a training gives differs between machines, so those numbers are thresholds with a margin,
-measured over five seeds: logistic regression 21-24 %, dense 34-36 %, the CNN 85-91 %, on shuffled
-pixels 32-38 %. One seed is trained here, by a loop that is not the course's.
+measured over three seeds on 2,000 shapes: logistic regression 17-19 %, dense 29-32 %, the CNN
+76-83 %, on shuffled pixels 18-26 %. One seed is trained here, by a loop that is not the course's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import datasets, models
+from course_utils import datasets, models, training
 from course_utils.exercises import classification as ex
+from course_utils.exercises import classification_reading as reading
+from course_utils.figures.shifted_image import ShiftedImage
 
 
-def held(model):
-    return sum(one.numel() for one in model.parameters())
+def count_parameters(model):
+    return sum(weights.numel() for weights in model.parameters())
 
 
 def convnet(images):
@@ -42,13 +44,25 @@ def logistic(images):
     return nn.Sequential(models.Standardize.like(images), nn.Flatten(), nn.Linear(3072, 10))
 
 
-def trained(make, data, rate, size):
-    """A model after three epochs on (images, labels), by plain Adam and a rate that falls."""
+def in_lecture_order(net):
+    """The same layers, each block as conv, norm, ReLU, pool."""
+    blocks = [f"{kind}{i}" for i in (1, 2) for kind in ("conv", "norm", "relu", "pool")]
+    names = ["standard", *blocks, "flatten", "dense"]
+    return models.named_sequential(**{name: net.get_submodule(name) for name in names})
+
+
+def dense(images):
+    layers = nn.Flatten(), nn.Linear(3072, 64), nn.ReLU(), nn.Linear(64, 10)
+    return nn.Sequential(models.Standardize.like(images), *layers)
+
+
+def trained(make, data, rate, size, epochs):
+    """A model trained on (images, labels), by plain Adam and a rate that falls."""
     images, labels = data
     torch.manual_seed(3)
     model = make(images)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    steps = [rows for _ in range(3) for rows in torch.randperm(len(images)).split(size)]
+    steps = [rows for _ in range(epochs) for rows in torch.randperm(len(images)).split(size)]
     for done, rows in enumerate(steps):
         optimizer.param_groups[0]["lr"] = rate * (1 - done / len(steps))
         model.zero_grad()
@@ -71,18 +85,24 @@ def shuffled(data):
 
 @pytest.fixture(scope="module")
 def contest():
-    """(training, test, logistic regression, CNN, CNN of shuffled pixels), trained on the shapes."""
+    """(training, test, models), trained on 2,000 shapes: as they are, and with shuffled pixels."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     data = datasets.load("shapes")
-    train, test = (data.train_images, data.train_labels), (data.test_images, data.test_labels)
+    train = data.train_images[:2000], data.train_labels[:2000]
+    test = data.test_images[:1000], data.test_labels[:1000]
     try:
         yield (
             train,
             test,
-            trained(logistic, train, 0.002, 128),
-            trained(convnet, train, 0.01, 32),
-            trained(convnet, shuffled(train), 0.01, 32),
+            {
+                "linear": trained(logistic, train, 0.001, 64, 6),
+                "dense": trained(dense, train, 0.001, 64, 15),
+                "cnn": trained(convnet, train, 0.005, 32, 10),
+                "shuffled linear": trained(logistic, shuffled(train), 0.001, 64, 6),
+                "shuffled dense": trained(dense, shuffled(train), 0.001, 64, 15),
+                "shuffled cnn": trained(convnet, shuffled(train), 0.005, 32, 10),
+            },
         )
     finally:
         torch.set_num_threads(threads)
@@ -138,8 +158,8 @@ def steps_as(order):
                 elif name == "zeros":
                     optimizer.zero_grad(set_to_none=False)
                 elif name == "none":
-                    for one in model.parameters():
-                        one.grad = None
+                    for weights in model.parameters():
+                        weights.grad = None
                 else:
                     model.zero_grad()
         model.train(False)
@@ -190,7 +210,7 @@ def test_another_right_network_passes():
 
 
 def test_matched_dense_network_size():
-    budget = held(convnet(datasets.load("shapes").train_images[:10]))
+    budget = count_parameters(convnet(datasets.load("shapes").train_images[:10]))
     assert budget == 224 + 16 + 6_432 + 64 + 5_130 == 11_866
     assert budget < 0.4 * 30_730
     assert 3 * 3_072 + 3 + 3 * 10 + 10 == 9_259 <= budget < 4 * 3_072 + 4 + 4 * 10 + 10
@@ -201,33 +221,130 @@ def test_matched_dense_network_size():
 
 
 @pytest.mark.training
-def test_cnn_beats_logistic_regression(contest):
-    _, test, linear, cnn, _ = contest
-    assert accuracy(linear, test) <= 0.30
-    assert accuracy(cnn, test) >= 0.80
+def test_cnn_test_accuracy_is_four_times_linear(contest):
+    _, test, nets = contest
+    assert accuracy(nets["linear"], test) <= 0.24
+    assert accuracy(nets["cnn"], test) >= 0.70 >= 3.3 * accuracy(nets["linear"], test)
 
 
 @pytest.mark.training
-def test_shuffled_pixels_hurt_cnn_only(contest):
-    train, test, linear, cnn, blind = contest
-    assert accuracy(blind, shuffled(test)) <= accuracy(cnn, test) - 0.25
-    renamed = trained(logistic, shuffled(train), 0.002, 128)
-    assert abs(accuracy(renamed, shuffled(test)) - accuracy(linear, test)) <= 0.05
+def test_dense_network_learns_images_by_heart(contest):
+    train, test, nets = contest
+    assert accuracy(nets["dense"], train) >= 0.85
+    assert accuracy(nets["dense"], test) <= 0.42
+
+
+@pytest.mark.training
+def test_shuffle_puts_cnn_below_dense_network(contest):
+    _, test, nets = contest
+    blind = accuracy(nets["shuffled cnn"], shuffled(test))
+    assert blind <= accuracy(nets["cnn"], test) - 0.25
+    assert blind < accuracy(nets["shuffled dense"], shuffled(test))
+    for name in ("linear", "dense"):
+        renamed = accuracy(nets[f"shuffled {name}"], shuffled(test))
+        assert abs(renamed - accuracy(nets[name], test)) <= 0.06
 
 
 @pytest.mark.training
 def test_cnn_tolerates_shifts_better(contest):
-    _, test, linear, cnn, _ = contest
-    left = {}
-    for name, model in {"linear": linear, "cnn": cnn}.items():
-        shares = [accuracy(model, moved(test, pixels)) - 0.1 for pixels in (0, 4, 8)]
-        assert shares[0] > shares[1] > shares[2]
-        left[name] = shares[2] / shares[0]
-    assert left["cnn"] >= left["linear"] + 0.1
+    _, test, nets = contest
+    lead = {}
+    for name in ("dense", "cnn"):
+        shares = [accuracy(nets[name], moved(test, pixels)) - 0.1 for pixels in (0, 8)]
+        lead[name] = shares[1] / shares[0]
+    assert lead["dense"] < lead["cnn"] < 0.75
+
+
+@pytest.mark.training
+def test_shifted_image_opens_on_the_lesson(contest):
+    """Both models are right at first; a few pixels later only the CNN is."""
+    _, test, nets = contest
+    with torch.no_grad():
+        right = {
+            name: torch.stack(
+                [nets[name](moved(test, s)[0] / 255).argmax(1) == test[1] for s in range(9)]
+            )
+            for name in ("linear", "cnn")
+        }
+    both = right["linear"][0] & right["cnn"].all(0)
+    chosen = (both & ~right["linear"][3:6].any(0)).nonzero().flatten()[:12]
+    assert len(chosen) >= 3
+    classes = [str(label) for label in range(10)]
+    pair = {"linear": nets["linear"], "cnn": in_lecture_order(nets["cnn"])}
+    figure = ShiftedImage(test[0][chosen], test[1][chosen], classes, pair)
+    for image, pixels in ((0, 0), (1, 0), (0, 4), (1, 4)):
+        figure.set(image=image, dx=pixels)
+        shares = figure.numbers()["probabilities"]
+        answers = {name: values.index(max(values)) for name, values in shares.items()}
+        assert answers["cnn"] == figure.labels[image]
+        assert (answers["linear"] == figure.labels[image]) == (pixels == 0)
+
+
+# Checks before and after a training ---------------------------------------------------------------
+
+
+def learn_handful(seed, clear_late):
+    train = datasets.load("shapes")
+    images, labels = train.train_images[:20] / 255, train.train_labels[:20]
+    torch.manual_seed(seed)
+    model = convnet(train.train_images[:2000])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.005)
+    for _ in range(40):
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+        if clear_late:
+            optimizer.zero_grad()
+        optimizer.step()
+    return accuracy(model.eval(), (train.train_images[:20], labels))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_handful_is_learned_unless_gradients_are_cleared_late(seed):
+    assert learn_handful(seed, clear_late=False) == 1
+    assert learn_handful(seed, clear_late=True) <= 0.3
+
+
+def test_first_loss_is_that_of_a_guess():
+    images = datasets.load("shapes").train_images[:500]
+    torch.manual_seed(0)
+    with torch.no_grad():
+        scores = convnet(images).eval()(images / 255)
+    labels = datasets.load("shapes").train_labels[:500]
+    assert F.cross_entropy(scores, labels).item() == pytest.approx(math.log(10), abs=0.2)
+
+
+def small_network(images):
+    layers = nn.Conv2d(3, 2, 5, stride=2, padding=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(models.Standardize.like(images), *layers, nn.Flatten(), nn.Linear(2, 10))
+
+
+RUN = {1: (small_network, 0.01, 32), 2: (convnet, 0.005, 32), 3: (dense, 0.001, 64)}
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("run", RUN)
+def test_runs_to_be_read_are_reproduced(run):
+    """The table of exercise 5.12; run 4 is the handful whose gradients are cleared late."""
+    data = datasets.load("shapes")
+    make, rate, size = RUN[run]
+    count, epochs, in_training, in_test = reading.RUNS[run]
+    train = data.train_images[:count], data.train_labels[:count]
+    ((model, _),) = training.repeat(
+        lambda: make(train[0]),
+        train,
+        seeds=[0],
+        epochs=epochs,
+        batch_size=size,
+        optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=rate, fused=True),
+    )
+    assert 100 * accuracy(model, train) == pytest.approx(in_training, abs=5)
+    test = data.test_images[:1000], data.test_labels[:1000]
+    assert 100 * accuracy(model, test) == pytest.approx(in_test, abs=8)
 
 
 def test_unit_sums_receptive_field(contest):
-    _, test, _, cnn, _ = contest
+    _, test, nets = contest
+    cnn = nets["cnn"]
     image = (test[0][:1] / 255).requires_grad_()
     inside = nn.Sequential(*list(cnn.children())[:5])(image)
     value = cnn.conv2(inside)[0, 5, 3, 4]
@@ -243,10 +360,9 @@ def test_unit_sums_receptive_field(contest):
 
 
 def test_max_pool_commutes_with_increasing_functions(contest):
-    _, test, _, cnn, _ = contest
+    _, test, nets = contest
+    cnn = nets["cnn"]
     assert all((norm.weight > 0).all() for norm in (cnn.norm1, cnn.norm2))
-    blocks = [f"{kind}{i}" for i in (1, 2) for kind in ("conv", "norm", "relu", "pool")]
-    order = ["standard", *blocks, "flatten", "dense"]
-    lecture = models.named_sequential(**{name: cnn.get_submodule(name) for name in order})
+    lecture = in_lecture_order(cnn)
     x = test[0][:50] / 255
     assert torch.allclose(lecture(x), cnn(x), atol=1e-4)

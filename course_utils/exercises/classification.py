@@ -6,6 +6,7 @@ from torch import nn
 
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises import classification_mistakes as wrong
+from course_utils.exercises import classification_reading as reading
 from course_utils.exercises import (
     network_mistakes,
     network_observers,
@@ -217,3 +218,23 @@ KEPT = (14, 57.8)
 def kept_epoch():
     """Epoch to keep, and the accuracy in % to report for it."""
     return 14, 57.8
+
+
+# --- 5.12 ---------------------------------------------------------------------------------------
+@exercise(
+    "5.12",
+    "Read train beside test",
+    minutes=3,
+    kind="value",
+    oracle=lambda: reading.SUSPECTS,
+    parts=("the mistake in the code", "the model that is too stiff", "images learned by heart"),
+    mistakes=reading.OF_THE_RUNS,
+    hints=[
+        "Which run cannot even learn twenty images, though it saw them forty times?",
+        "Too stiff means: not much better on the images it was trained on than on new ones.",
+        "By heart means: everything right in training, and little of it in the test.",
+    ],
+)
+def suspects():
+    """Numbers of three runs: with a mistake in the code, too stiff, learned by heart."""
+    return 4, 1, 3

@@ -78,8 +78,8 @@ function mapSheet(view, stage, shape) {
    * @param {State} state
    */
   const draw = (output, state) => {
-    const largest = paint(output.data);
-    const scale = `blue 0, yellow ${formatNumber(largest)}`;
+    paint(output.data);
+    const scale = "blue 0, yellow each map's largest";
     setText(heading, `after ${stage}: ${channels} maps of ${rows} × ${columns}, ${scale}`);
     const [top, left] = layout.pixelOf(state.channel, state.row, state.column);
     outline.style.display = state.stage === stage ? "" : "none";
@@ -89,7 +89,7 @@ function mapSheet(view, stage, shape) {
 }
 
 /**
- * A function that paints all maps and returns their largest value.
+ * A function that paints all maps, each on a scale of its own: most are faint beside the strongest.
  * @param {HTMLCanvasElement} canvas
  * @param {number[]} shape
  * @param {ReturnType<typeof sheetLayout>} layout
@@ -99,9 +99,11 @@ function mapPainter(canvas, [channels, rows, columns], { pixelOf }) {
   const colors = new Uint32Array(pixels.data.buffer);
   /** @param {Float64Array} data */
   return (data) => {
-    const largest = data.reduce((most, value) => Math.max(most, value), 0);
-    const scale = largest > 0 ? 255 / largest : 0;
+    const size = rows * columns;
     for (let channel = 0, at = 0; channel < channels; channel++) {
+      const map = data.subarray(channel * size, (channel + 1) * size);
+      const largest = map.reduce((most, value) => Math.max(most, value), 0);
+      const scale = largest > 0 ? 255 / largest : 0;
       for (let i = 0; i < rows; i++) {
         const [y, x] = pixelOf(channel, i, 0);
         for (let j = 0; j < columns; j++, at++) {
@@ -110,7 +112,6 @@ function mapPainter(canvas, [channels, rows, columns], { pixelOf }) {
       }
     }
     contextOf(canvas).putImageData(pixels, 0, 0);
-    return largest;
   };
 }
 
