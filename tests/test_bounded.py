@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
@@ -53,6 +56,15 @@ def test_call_that_does_not_end_is_ended(what, why):
     assert (before[1], after[0][1], after[1][1]) == (1, 1, 2)
     assert os.getpid() not in (before[0], after[0][0])
     assert CALLS == []
+
+
+def test_tensors_leave_no_file_and_no_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    threads = threading.active_count()
+    with BoundedCalls(lambda tensor: tensor + 1) as calls:
+        assert calls(torch.ones(1000)).sum() == 2000
+    assert threading.active_count() == threads
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_time_of_several_calls_is_not_one():

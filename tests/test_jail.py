@@ -1,6 +1,7 @@
 """What runs in the jail reaches nothing outside, and ends when it takes too much."""
 
 import contextlib
+import ctypes
 import json
 import os
 import pickle
@@ -134,6 +135,12 @@ ATTEMPTS = {
     "ask for a key": "call('request_key', b'user', b'course', 0, 0)",
     "add a key": "call('add_key', b'user', b'mine', b'x', 1, -3)",
     "list the keys": "open('/proc/keys').read()",
+    # what its own namespaces keep from it, each a thing that the host has
+    "reach a socket that has no file": "socket.socket(1).connect('\\0course-' + str(port))",
+    "list the host's segments": "assert Path('/proc/sysvipc/shm').read_text().count('\\n') > 1",
+    "read the host's name": "assert os.uname().nodename != 'jail'",
+    "read its group's path": "assert any(not line.rstrip().endswith(':/') "
+    "for line in open('/proc/self/cgroup'))",
     # other namespaces
     "make a user namespace": "call('unshare', 0x10000000)",
     "make a mount namespace": "call('unshare', 0x00020000)",
@@ -211,6 +218,19 @@ def everything(folder):
     }
 
 
+@contextlib.contextmanager
+def host_objects(server):
+    """What has no file: a socket, called by the number of a server's port, and shared memory."""
+    libc = ctypes.CDLL(None)
+    segment = libc.shmget(0, 4096, 0o1600)
+    assert segment >= 0
+    with socket.socket(socket.AF_UNIX) as unnamed:
+        unnamed.bind(f"\0course-{server.getsockname()[1]}")
+        unnamed.listen()
+        yield
+    libc.shmctl(segment, 0, None)  # IPC_RMID
+
+
 @pytest.fixture(scope="module")
 def attempts(input_dir, user, tmp_path_factory):
     """Every attempt in one run: how each ended, and what lay outside before and after."""
@@ -221,7 +241,7 @@ def attempts(input_dir, user, tmp_path_factory):
         (place / name).chmod(0o666)
     place.chmod(0o777)
     before = everything(place), everything(input_dir)
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, host_objects(server):
         job = {"attempts": ATTEMPTS, "place": str(place), "port": server.getsockname()[1]}
         job["limits"] = [*SMALL]
         result = run_as(user, TRY, json.dumps(job).encode(), input_dir, SMALL)

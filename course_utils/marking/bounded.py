@@ -62,7 +62,7 @@ class BoundedCalls:
             If the keeper has ended: then nothing can be compared any more.
         """
         try:
-            self.connection.send(args)
+            self.connection.send_bytes(pickle.dumps(args))  # `send` would share tensors by files
             answer = self.connection.recv()
         except (EOFError, OSError):
             raise JailError(ENDED) from None
