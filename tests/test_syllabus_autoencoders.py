@@ -279,7 +279,8 @@ def test_pca_wins_at_equal_code_and_loses_at_equal_parameters(trained):
 def test_denoiser_helps_itself_but_loses_to_tuned_baselines(trained):
     model, train, test, how, (mean, directions, variances) = trained
     namespace = {"variances": variances, "mean": mean, "directions": directions, "train": train}
-    names = run_cells(["noise-sigma-torch-randn-clean-shape-gene"], strength=0.3, **namespace)
+    namespace["strength"] = 0.3
+    names = run_cells(["noise-sigma-torch-randn-clean-shape-gene", "shrunk-pca"], **namespace)
     clean = test / 255
     noise = 0.3 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     denoiser = deepcopy(model)
@@ -390,3 +391,73 @@ def test_ring_tears_and_two_numbers_mend_it(bends):
     training.fit(wider, (ring, ring), optimizer=adamw(5e-3), **bends["bend_how"])
     errors = [F.mse_loss(training.predict(n, ring), ring).item() for n in (net, wider)]
     assert errors[1] < errors[0] / 2
+
+
+# The further workbook's claims --------------------------------------------------------------------
+
+
+@pytest.mark.training
+def test_reach_decides_how_pca_survives_few_bits(trained):
+    model, train, test, _, (mean, directions, _) = trained
+    namespace = {"torch": torch}
+    path = select_workbooks(["further/07"])[0]
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]}
+    exec(cells["pixels-train-flatten-1-float-div-255"], namespace)
+    clean = test / 255
+    known, code = ((x.flatten(1) / 255 - mean) @ directions for x in (train, test))
+
+    def error(bits, reach):
+        few_levels = namespace["rounded"](code, known, bits, reach)
+        return (few_levels @ directions.T + mean - clean.flatten(1)).square().mean().item()
+
+    assert error(1, 0.8) < error(1, 99) / 10
+    network = F.mse_loss(training.predict(model, test), clean).item()
+    assert error(3, 2.2) < network  # whatever bits the network takes
+    hidden = [training.predict(model.encoder, x) for x in (train, test)]
+    coarse = namespace["rounded"](hidden[1], hidden[0], 1, 1.2)
+    assert F.mse_loss(training.predict(model.decoder, coarse), clean) < 0.9 * error(1, 0.8)
+
+
+def test_enlarging_then_convolving_keeps_a_constant():
+    for seed in range(20):
+        torch.manual_seed(seed)
+        spreads = [
+            layer(torch.ones(1, 8, 8, 8))[0, 0, 2:-2, 2:-2].std().item()
+            for layer in (
+                nn.ConvTranspose2d(8, 1, 3, stride=2, padding=1, output_padding=1),
+                nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1),
+                nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(8, 1, 3)),
+            )
+        ]
+        assert min(spreads[:2]) > 0.02
+        assert spreads[2] < 1e-6
+
+
+@pytest.mark.usefixtures("few_threads")
+@pytest.mark.training
+def test_no_number_of_pca_coordinates_finds_strangers_as_well():
+    scans = datasets.load("digits")
+    known = scans.train_images[scans.train_labels < 5]
+    inside, outside = (scans.test_images[(scans.test_labels < 5) == side] for side in (True, False))
+    truth = [0] * len(inside) + [1] * len(outside)
+    x = known.flatten(1).double() / 255
+    mean = x.mean(0)
+    axes = torch.linalg.svd(x - mean, full_matrices=False)[2]
+
+    def area(error):
+        return roc_auc_score(truth, torch.cat([error(inside), error(outside)]))
+
+    def pca(q):
+        def error(images):
+            offset = images.flatten(1).double() / 255 - mean
+            return (offset - offset @ axes[:q].T @ axes[:q]).square().mean(1)
+
+        return error
+
+    torch.manual_seed(1)
+    net = models.dense_autoencoder(8)
+    how = {"epochs": 60, "batch_size": 50, "schedule": "one-cycle", "loss": F.mse_loss}
+    training.fit(net, (known, known), optimizer=adamw(1e-2), **how)
+    network = area(lambda x: (training.predict(net, x) - x / 255).square().flatten(1).mean(1))
+    assert 0.9 < area(pca(8)) < 0.92
+    assert max(area(pca(q)) for q in range(2, 41)) < 0.935 < network
