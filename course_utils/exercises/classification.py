@@ -238,3 +238,22 @@ def kept_epoch():
 def suspects():
     """Numbers of three runs: with a mistake in the code, too stiff, learned by heart."""
     return 4, 1, 3
+
+
+# --- 5.13 ---------------------------------------------------------------------------------------
+@exercise(
+    "5.13",
+    "What does each step buy?",
+    minutes=3,
+    kind="choice",
+    choices=reading.STEPS,
+    oracle=lambda: "b",
+    mistakes=reading.OF_THE_STEPS,
+    hints=[
+        "Climb rung by rung and write down the test accuracy of each.",
+        "The first step, from dense to local, adds locality alone. The other two add sharing.",
+    ],
+)
+def what_pays():
+    """Say which step of the ladder brings most of the gain in test accuracy."""
+    return "b"

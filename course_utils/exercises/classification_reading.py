@@ -1,4 +1,4 @@
-"""Exercise 5.12 of workbook 05: four runs, each read by two accuracies."""
+"""Exercises 5.12 and 5.13 of workbook 05: runs read by two accuracies, and the ladder's steps."""
 
 from course_utils.exercise import mistake
 
@@ -104,5 +104,32 @@ OF_THE_RUNS = {
         "stiff, the one that has learned by heart.",
         when=lambda answer: not _values(answer),
         example=4,
+    ),
+}
+
+
+# --- 5.13: the ladder -----------------------------------------------------------------------------
+STEPS = {
+    "a": "locality brings most of the gain",
+    "b": "sharing brings most of the gain",
+    "c": "both bring about as much",
+    "d": "neither: only the number of parameters counts",
+}
+
+OF_THE_STEPS = {
+    "locality": mistake(
+        "Not locality. Compare the test bars of the two lowest rungs: how much higher is *local* "
+        "than *dense*? Then compare *local* with *all shared*.",
+        "a",
+    ),
+    "both-alike": mistake(
+        "Not both alike. Read the test bar of each rung and write down the two gains: from *dense* "
+        "to *local*, and from *local* to *all shared*.",
+        "c",
+    ),
+    "number-counts": mistake(
+        "Not the number of parameters alone. From *dense* to *local* it falls to a fifteenth. Does "
+        "the test accuracy follow?",
+        "d",
     ),
 }
