@@ -89,7 +89,7 @@ def fade(act, seed, good_start):
     for layer in layers[:-1]:
         deep = act(layer(deep))
     F.cross_entropy(layers[-1](deep), digits.train_labels[:200]).backward()
-    shares = [(one.weight.grad.norm() / one.weight.detach().norm()).item() for one in layers]
+    shares = [(layer.weight.grad.norm() / layer.weight.detach().norm()).item() for layer in layers]
     return shares[0], shares[19]
 
 
@@ -129,8 +129,55 @@ def killed(act, seed, bias=-6.0):
     return training.evaluate(net, (digits.test_images, digits.test_labels)).accuracy
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_tanh_fades_least_with_default_weights(seed):
+    shares = {
+        act: (lambda first, last: first / last)(*fade(act, seed, good_start=False))
+        for act in (torch.tanh, torch.relu, torch.sigmoid)
+    }
+    assert shares[torch.tanh] > 10 * max(shares[torch.relu], shares[torch.sigmoid])
+    first, last = fade(torch.tanh, seed, good_start=True)
+    assert 0.1 < first / last < 10
+
+
+def dead_units(layers, images):
+    """(3, 64): which units of the hidden layers give nothing for any image."""
+    deep, dead = images, []
+    for layer in layers[:-1]:
+        deep = torch.relu(layer(deep))
+        dead.append((deep <= 0).all(0))
+    return torch.stack(dead)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_dead_units_return_in_deeper_layers_only(seed):
+    digits = datasets.load("digits")
+    images, labels = digits.train_images.float().flatten(1) / 255, digits.train_labels
+    torch.manual_seed(seed)
+    layers = nn.ModuleList([nn.Linear(64, width) for width in (64, 64, 64, 10)])
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    optimizer, before = torch.optim.SGD(layers.parameters(), lr=0.85), dead_units(layers, images)
+    back = 0
+    for _ in range(10):
+        for rows in torch.randperm(1000).split(50):
+            deep = images[rows]
+            for layer in layers[:-1]:
+                deep = torch.relu(layer(deep))
+            optimizer.zero_grad()
+            F.cross_entropy(layers[-1](deep), labels[rows]).backward()
+            optimizer.step()
+        now = dead_units(layers, images)
+        back += (before & ~now).sum(1)
+        before = now
+    assert back[0] == 0
+    assert min(back[1:]) > 5
+    assert now.float().mean() > 0.3
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_only_leaky_relu_revives(seed):
+def test_only_leaky_relu_revives_first_layer(seed):
     assert killed(nn.ReLU(), seed) < 0.15
     assert killed(nn.LeakyReLU(0.1), seed) > 0.35
 
