@@ -154,7 +154,7 @@ def test_sharing_brings_gain_in_test_accuracy():
     assert abs(local - dense) < 5
     assert first - local > 10
     assert shared >= first - 1
-    assert ex.what_pays.answer() == "b"
+    assert ex.what_pays.answer == "b"
 
 
 def test_shuffled_ladder_gains_nothing():

@@ -224,7 +224,7 @@ def kept_epoch():
 @exercise(
     "5.12",
     "Read train beside test",
-    minutes=3,
+    minutes=2,
     kind="value",
     oracle=lambda: reading.SUSPECTS,
     parts=("the mistake in the code", "the model that is too stiff", "images learned by heart"),
@@ -244,7 +244,7 @@ def suspects():
 @exercise(
     "5.13",
     "What does each step buy?",
-    minutes=3,
+    minutes=2,
     kind="choice",
     choices=reading.STEPS,
     oracle=lambda: "b",
