@@ -43,7 +43,7 @@ def test_larger_share_extends_mask(pattern):
         camera.sampled = sampled
         mask = camera.mask()
         assert (mask >= before).all()
-        places = 256 if pattern == "random pixels" else 16
+        places = 16 if pattern == "whole rows" else 256
         assert mask.sum() == max(1, np.floor(sampled / 100 * places + 0.5)) * 256 / places
         before = mask
 
@@ -53,6 +53,19 @@ def test_patterns_sample_rows_or_pixels():
     assert sorted(camera.mask().sum(1)) == [0] * 8 + [16] * 8
     camera.pattern = "random pixels"
     assert 0 < camera.mask().sum(1).min() < camera.mask().sum(1).max() < 16
+
+
+@pytest.mark.parametrize("side", [16, 64])
+def test_even_grid_takes_every_fourth_pixel(side):
+    camera = RecoveryCamera(photograph(size=side, gray=True), pattern="even grid", sampled=25)
+    rows, columns = np.nonzero(camera.mask())
+    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == {
+        (row, column) for row in range(0, side, 2) for column in range(0, side, 2)
+    }
+    camera.sampled = 50
+    rows, columns = np.nonzero(camera.mask())
+    assert len(rows) == side**2 / 2
+    assert not ((rows + columns) % 2).any()  # as on a chessboard
 
 
 def test_seed_changes_pattern_and_noise():

@@ -1,8 +1,9 @@
-"""Exercises of workbook 08: the shortest solution, one step of ISTA, a repaired Lasso, and λ."""
+"""Exercises of workbook 08: shortest and sparsest, ghosts, ISTA, a repaired Lasso, and λ."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import fft
+from scipy import fft, optimize
 
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises.calling import call_unchanged
@@ -14,6 +15,15 @@ from course_utils.exercises.compressive_mistakes import (
     shrink_by,
 )
 from course_utils.exercises.lasso_mistakes import ALPHA, OF_THE_LASSO, picture_by
+from course_utils.exercises.samples_mistakes import (
+    MEASURED,
+    OF_LAMBDA,
+    OF_THE_GHOSTS,
+    OF_THE_TOUCH,
+    ROW,
+    RULES,
+    choose_by,
+)
 from course_utils.sensing.operators import Matrix
 
 
@@ -229,3 +239,126 @@ def lasso_picture(cosines, mask, measured):
 def noisier():
     """Choose how λ changes with more noise: (I) f(x) + λ‖y − Ax‖², (II) ½‖y − Ax‖² + λ f(x)."""
     return "d"
+
+
+# --- 8.12 ---------------------------------------------------------------------------------------
+def _touch_by_programme():
+    """Write h = (a − b, c − d) with all four ≥ 0, and make their sum small."""
+    row = np.array([[ROW[0], -ROW[0], ROW[1], -ROW[1]]])
+    parts = optimize.linprog(np.ones(4), A_eq=row, b_eq=[MEASURED]).x
+    return float(parts[0] - parts[1]), float(parts[2] - parts[3])
+
+
+@exercise(
+    "8.12",
+    "Where does the ℓ₁ ball touch?",
+    minutes=3,
+    kind="value",
+    oracle=_touch_by_programme,
+    parts=("h₁", "h₂"),
+    mistakes=OF_THE_TOUCH,
+    hints=[
+        "A growing ℓ₁ ball is a square on its corner: a corner reaches a slanted line first.",
+        "Where does the line cross the h₁ axis, and where the h₂ axis? Compare how far out.",
+    ],
+)
+def touching_point():
+    """The point of 3 h₁ + 8 h₂ = 24 with the smallest |h₁| + |h₂|."""
+    return 0, 3
+
+
+# --- 8.13 ---------------------------------------------------------------------------------------
+def _ghosts_by_transform():
+    signal = torch.zeros(240, dtype=torch.float64)
+    signal[17] = 1
+    coefficients = torch.fft.fft(signal)
+    coefficients[torch.arange(240) % 6 != 0] = 0
+    places = torch.fft.ifft(coefficients).real.abs().gt(1e-9).nonzero().flatten()
+    return len(places), int(places[1] - places[0])
+
+
+@exercise(
+    "8.13",
+    "Count the ghosts",
+    minutes=3,
+    kind="value",
+    oracle=_ghosts_by_transform,
+    parts=("how often", "how far apart"),
+    formula=("d", "n / d"),
+    quantities={"n": 240, "d": 6},
+    mistakes=OF_THE_GHOSTS,
+    hints=[
+        "In the figure: how often does a spike stand with 128 samples, with 64, with 32? And how "
+        "far apart?",
+        "The copies stand at equal distances round all the places, the spike among them.",
+        "Every second sample: twice. Every fourth: four times. Then divide the places.",
+    ],
+)
+def ghosts():
+    """How often a spike stands, and how far apart: 240 places, every sixth sample."""
+    return 6, 240 // 6
+
+
+# --- 8.14 ---------------------------------------------------------------------------------------
+def _tables(rng):
+    """λs, what a recovery predicts with each, the measurements, and which of them are kept.
+
+    Drawn until all rules that one may choose by tell themselves apart.
+    """
+    while True:
+        cases = [_table(rng, *sizes) for sizes in ((4, 2), (6, 3), (7, 4))]
+        chosen = [tuple(_choose(rule, case) for case in cases) for rule in RULES]
+        if len(set(chosen)) == len(RULES):
+            return cases
+
+
+def _table(rng, count, held):
+    m = 2 * held + 1
+    y = torch.randint(0, 9, (m,), generator=rng).double()
+    kept = torch.ones(m, dtype=torch.bool)
+    kept[torch.randperm(m, generator=rng)[:held]] = False
+    guesses = y + torch.randint(-4, 5, (count, m), generator=rng)
+    lams = [round(0.1 * 2**i, 1) for i in torch.randperm(count, generator=rng).tolist()]
+    return lams, guesses, y, kept
+
+
+def _choose(answer, case):
+    """The answer with a recovery that looks its result up, and that knows what it was given."""
+    lams, guesses, y, kept = case
+
+    def recover(seen, places, lam):
+        row = list(lams).index(lam)
+        right = seen.shape == y[kept].shape and torch.equal(seen, y[kept])
+        return guesses[row] if right else guesses[row].flip(0) + seen.sum()
+
+    return call_unchanged(answer, (list(lams), recover, y, kept), ("lams", "recover", "y", "kept"))
+
+
+def _choose_by_norm(lams, recover, y, kept):
+    errors = {lam: torch.dist(recover(y[kept], kept, lam)[~kept], y[~kept]).item() for lam in lams}
+    return min(errors, key=errors.__getitem__)
+
+
+@exercise(
+    "8.14",
+    "Choose λ without the picture",
+    minutes=5,
+    cases=_tables,
+    observe=_choose,
+    oracle=_choose_by_norm,
+    argument_names=("lams", "what recover gives for each λ", "y", "kept"),
+    switches=choose_by,
+    mistakes=OF_LAMBDA,
+    hints=[
+        "For each λ: recover from the kept numbers, then look at the others.",
+        "guess = recover(y[kept], kept, lam). Held out is y[~kept], guessed as guess[~kept].",
+        "The mean of the squared differences says how good a λ is. Return the λ of the smallest.",
+    ],
+)
+def choose_lambda(lams, recover, y, kept):
+    """λs, recover(y[kept], kept, λ) -> (m,) numbers, y (m,), kept (m,) -> the best of the λs."""
+    errors = []
+    for lam in lams:
+        guess = recover(y[kept], kept, lam)
+        errors.append(((guess - y)[~kept] ** 2).mean())
+    return lams[errors.index(min(errors))]

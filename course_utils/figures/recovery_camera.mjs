@@ -44,7 +44,9 @@ const formatWhole = (value) => new Intl.NumberFormat("en-GB").format(value);
  * @param {Numbers} numbers
  */
 function summary({ image, prior, pattern, strength, noise }, { measured, psnr, psnr_none }) {
-  const kind = pattern === PATTERNS[0] ? "pixels, at random" : "pixels, whole rows";
+  const [random, , grid] = PATTERNS;
+  const words = { [random]: "pixels, at random", [grid]: "pixels, on an even grid" };
+  const kind = words[pattern] ?? "pixels, whole rows";
   const noisy = noise ? `, with noise of ${noise} grey levels` : "";
   const pixels = `${formatWhole(measured)} of ${formatWhole(image.length ** 2)} ${kind}${noisy}`;
   const reached = formatDecibels(psnr);

@@ -1,6 +1,7 @@
 // What the recovery camera measures, recovers and counts.
 
 import { memoize } from "./drawing.mjs";
+import { hashNumber } from "./hashing.mjs";
 import { NONE, recover } from "./recovery_solvers.mjs";
 
 /**
@@ -15,7 +16,7 @@ import { NONE, recover } from "./recovery_solvers.mjs";
  */
 /** @typedef {ReturnType<typeof numbers>} Numbers */
 
-export const PATTERNS = ["random pixels", "whole rows"]; // as in recovery_camera.py, like the next
+export const PATTERNS = ["random pixels", "whole rows", "even grid"]; // as in recovery_camera.py, like the next
 export const STRENGTHS = [0.5, 1, 2, 5, 10, 20, 50];
 // biome-ignore format: a table of places
 const PROBES = [[1, 2], [3, 1], [2, 3], [1, 1]];
@@ -27,26 +28,30 @@ export const flatImage = memoize(
 );
 
 /**
- * MurmurHash3's finaliser: a whole number spread over 0 … 2³² − 1.
- * @param {number} number
- * @param {number} seed
+ * When a pixel's turn comes on an even grid: by halves in both directions.
+ * @param {number} at
+ * @param {number} side
  */
-function hashNumber(number, seed) {
-  let mixed = (number + seed * 0x9e3779b9) >>> 0;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+function gridRank(at, side) {
+  let rank = 0;
+  for (let row = Math.floor(at / side), column = at % side, half = side; half > 1; half /= 2) {
+    rank = 4 * rank + 2 * ((row ^ column) & 1) + (row & 1);
+    [row, column] = [row >> 1, column >> 1];
+  }
+  return rank;
 }
 
 /** The places of one pattern, from the first to be measured to the last. */
 const samplingOrder = memoize(
   /** @type {(image: number[][], key: string, pattern: string, seed: number) => Float64Array} */
   (image, _key, pattern, seed) => {
-    const places = pattern === PATTERNS[0] ? image.length ** 2 : image.length;
+    const places = pattern === "whole rows" ? image.length : image.length ** 2;
     const room = 2 ** 14; // 128 × 128, the most places there are: hash and place share one number
     const ranked = Float64Array.from(
       { length: places },
-      (_, at) => hashNumber(at, 2 * seed) * room + at,
+      (_, at) =>
+        (pattern === "even grid" ? gridRank(at, image.length) : hashNumber(at, 2 * seed)) * room +
+        at,
     );
     return ranked.sort().map((rank) => rank % room);
   },

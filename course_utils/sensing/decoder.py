@@ -1,4 +1,4 @@
-"""A convolutional decoder that nobody trained: its architecture alone prefers pictures to noise."""
+"""A decoder that nobody trained: its architecture alone prefers pictures to noise."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,10 @@ from course_utils.sensing.solvers import require_finite
 
 
 class DeepDecoder(nn.Sequential):
-    """() -> (out, side, side) in [0, 1]: convolutions that mix channels, and enlarging.
+    """() -> (out, side, side) in [0, 1]: channels mixed pixel by pixel, and enlarging.
 
-    Its input never changes: random numbers of side / 2**blocks pixels a side.
+    Its input never changes: random numbers of side / 2**blocks pixels a side. With 12 channels it
+    has 853 weights, fewer than the picture has pixels: it cannot draw everything.
 
     Raises
     ------
@@ -22,7 +23,7 @@ class DeepDecoder(nn.Sequential):
     Heckel and Hand (2019), arXiv:1810.03982; after Ulyanov's deep image prior (2018).
     """
 
-    def __init__(self, side: int = 64, *, channels: int = 32, blocks: int = 4, out: int = 1):
+    def __init__(self, side: int = 64, *, channels: int = 12, blocks: int = 4, out: int = 1):
         if side % 2**blocks:
             raise ValueError(f"side must be a multiple of {2**blocks} px, got {side}")
         layers: list[nn.Module] = []

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from scipy.optimize import linprog
 from torch import Tensor
 
-from course_utils.sensing.operators import Gradient, Matrix, Operator
+from course_utils.sensing.operators import Gradient, Matrix, Operator, Wavelet
 
 Prox = Callable[[Tensor, float], Tensor]
 Lam = float | Sequence[float]  # λ, or one for each iteration
@@ -96,8 +96,7 @@ def fista(
 ) -> Tensor:
     """Minimise what `ista` does, with momentum: the error falls as 1/k², not as 1/k.
 
-    Parameters, errors and the result's shape are those of `ista`. A falling λ and a hundred
-    iterations recover a photograph.
+    Parameters, errors and the result are those of `ista`.
 
     References
     ----------
@@ -119,8 +118,7 @@ def admm(
 ) -> Tensor:
     """Minimise what `ista` does, for one matrix with few rows, sooner than `fista`.
 
-    Each iteration fits the measurements with an inverse of m × m, made once, where `fista` takes
-    short steps. For dictionaries of patches a third of the iterations will do.
+    Each iteration fits the measurements with an inverse of m × m, where `fista` takes short steps.
 
     Parameters
     ----------
@@ -170,22 +168,24 @@ def admm(
     return torch.cat(solutions).reshape(*y.shape[:-1], *matrix.shape_in)
 
 
-def cycle_spin(transform: Operator, *, seed: int = 0) -> Prox:
-    """Make a `prox` that shrinks images' coefficients, (..., H, W), shifted at random each time.
+def cycle_spin(transform: Wavelet, *, shifts: int = 1, seed: int = 0) -> Prox:
+    """Make a `prox` that shrinks wavelets of images, (..., H, W), shifted at random each time.
 
-    A wavelet transform sees edges differently at each place; averaged over shifts it does not.
-
-    References
-    ----------
-    Coifman and Donoho (1995), Translation-invariant de-noising.
+    A wavelet transform sees edges differently at each place; averaged over shifts, `shifts` of them
+    in a step, it does not (Coifman and Donoho, 1995). The coarsest means stay as they are.
     """
     generator = torch.Generator().manual_seed(seed)
+    means = transform.boxes[0]
+
+    def shrink(image: Tensor, threshold: float) -> Tensor:
+        down, right = torch.randint(0, 64, (2,), generator=generator).tolist()
+        coefficients = transform.forward(torch.roll(image, (down, right), dims=(-2, -1)))
+        shrunk = soft_threshold(coefficients, threshold)
+        shrunk[..., *means] = coefficients[..., *means]
+        return torch.roll(transform.adjoint(shrunk), (-down, -right), dims=(-2, -1))
 
     def prox(image: Tensor, threshold: float) -> Tensor:
-        down, right = torch.randint(0, 64, (2,), generator=generator).tolist()
-        moved = torch.roll(image, (down, right), dims=(-2, -1))
-        coefficients = soft_threshold(transform.forward(moved), threshold)
-        return torch.roll(transform.adjoint(coefficients), (-down, -right), dims=(-2, -1))
+        return torch.stack([shrink(image, threshold) for _ in range(shifts)]).mean(0)
 
     return prox
 
