@@ -14,8 +14,8 @@ import { masksOf, numbers, runsOf, SAMPLES, SIZE, STEPS, spikesOf } from "./ghos
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
 const SIDES = ["equispaced", "at random"];
-const [WIDTH, HEIGHT, STRIP] = [560, 120, 10]; // of a panel, in CSS pixels
-const [WIDE, TALL] = [190, 240]; // of the chart of errors
+const [WIDTH, HEIGHT, STRIP] = [520, 150, 10]; // of a panel, in CSS pixels
+const [WIDE, TALL] = [170, 330]; // of the chart of errors
 const MOST = 1.1; // the highest bar that is drawn
 const MOST_OFF = 1.2;
 const JUMP = 10; // steps an arrow key goes

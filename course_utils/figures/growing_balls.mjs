@@ -133,7 +133,18 @@ function panel(norm, which) {
     const last = points[points.length - 1];
     setAttributes(touch, { d: points.length ? pathThrough([points[0], last]) : "" });
   };
-  return { box: createElement("div", {}, createTitle(`${norm} ball`), svg), draw };
+  return { box: createElement("div", {}, createTitle(`${norm} ball`), svg), svg, draw };
+}
+
+/**
+ * The tilt at which the line is nearest to the origin on the pointer's side.
+ * @param {number} y
+ * @param {number} x
+ */
+function angleTo(y, x) {
+  const degrees = (Math.atan2(1 - 2 * y, 2 * x - 1) * 180) / Math.PI;
+  const angle = degrees < -90 ? 180 : Math.max(degrees, 0);
+  return { angle: Math.round(angle) };
 }
 
 /**
@@ -144,6 +155,7 @@ function build(view) {
   view.root.classList.add("course-balls");
   const panels = NORMS.map(panel);
   view.stage.append(...panels.map(({ box }) => box));
+  for (const { svg } of panels) view.draggable(svg, angleTo);
   view.root.prepend(controls(view));
   return (state, shown) => {
     for (const { draw } of panels) draw(state, shown);

@@ -52,5 +52,5 @@ class GrowingBalls(Figure):
 
     @classmethod
     def example(cls) -> GrowingBalls:
-        """Build the figure as the workbook opens it."""
-        return cls()
+        """Build balls that do not touch the line yet."""
+        return cls(grown=60)

@@ -26,11 +26,10 @@ def test_steps_mow_grass_and_leave_ghosts(figure):  # noqa: F811
 def test_balls_grow_until_they_touch(figure):  # noqa: F811
     root = figure.root
     touch = root.locator(".course-touch")
-    assert all(path.get_attribute("d") for path in touch.all())
-    root.get_by_label("grown", exact=True).fill("40")
     assert [path.get_attribute("d") for path in touch.all()] == ["", ""]
-    assert figure.agrees()
     root.get_by_label("grown", exact=True).fill("100")
+    assert all(path.get_attribute("d") for path in touch.all())
+    assert figure.agrees()
     root.get_by_label("tilt", exact=True).fill("45")
     ends = touch.first.get_attribute("d").removeprefix("M ").split(" L ")
     assert ends[0] != ends[1]  # a whole edge
