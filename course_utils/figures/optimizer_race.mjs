@@ -256,7 +256,7 @@ function raceBoard(view) {
   const heads = ["runner", "η", "loss", "there since"].map((words) =>
     createElement("th", { scope: "col" }, words),
   );
-  const note = createElement("div", { style: "margin-top:8px;font-size:13px" });
+  const note = createElement("div", { class: "course-note" });
   const head = createElement("thead", {}, createElement("tr", {}, ...heads));
   const body = createElement("tbody", {}, ...lines.map(({ line }) => line));
   const table = createElement("table", {}, head, body);

@@ -19,6 +19,10 @@ const SMALLEST_PICTURE = 0.55; // of a picture's size, where a slide is crowded
 const LARGEST_PICTURE = 1.8;
 const LARGEST_TEXT = 1.3; // where a slide says little
 const LARGEST_FIGURE = 3;
+const SMALLEST_FIGURE = 0.7; // where it shows pictures; a figure of numbers only may shrink
+const SMALLEST_NUMBERS = 0.3; // for its drawings and its text do not
+const WIDEST_DRAWING = 0.55; // of a slide's width, where its text would make it larger
+const LEAST_TEXT = [22, 20, 18, 16, 14]; // in a figure, of 720 pixels: the first that fits
 
 /** @param {Element} node */
 const isFigure = (node) =>
@@ -292,6 +296,62 @@ export const cutIntoPages = (deck, room) => {
   place.remove();
 };
 
+/** @param {SVGSVGElement} svg How many of a figure's pixels are one unit of a drawing. */
+const pixelsOfUnit = (svg) => {
+  const width = svg.viewBox.baseVal?.width;
+  return width ? svg.clientWidth / width : 1;
+};
+
+/**
+ * Make a figure as large as fits, with no text smaller than `least` pixels.
+ *
+ * Text that is drawn grows with its drawing, the rest by a property that the figures' sheets read.
+ *
+ * @param {HTMLElement} figure
+ * @param {number} size Of everything else.
+ * @param {number} least
+ * @param {number} width Of the slide, in pixels.
+ */
+const sizeFigure = (figure, size, least, width) => {
+  figure.style.zoom = String(size);
+  figure.style.width = `${width / size}px`;
+  figure.style.setProperty("--least-text", `${least / size}px`);
+  for (const svg of figure.querySelectorAll("svg")) {
+    svg.style.zoom = "1";
+    const leastDrawn = least / size / pixelsOfUnit(svg);
+    svg.style.setProperty("--least-drawn", `${leastDrawn}px`); // read where text may grow by itself
+    const heights = [...svg.querySelectorAll("text")]
+      .filter((text) => /[\p{L}\p{N}]/u.test(text.textContent ?? "") && text.checkVisibility())
+      .map((text) => parseFloat(getComputedStyle(text).fontSize));
+    const wanted = leastDrawn / Math.min(Infinity, ...heights);
+    const widest = (WIDEST_DRAWING * width) / (svg.clientWidth * size);
+    svg.style.zoom = String(Math.max(1, Math.min(wanted, widest)));
+  }
+};
+
+/**
+ * Make a figure as large as fits, with text as large as fits; at need without its small print.
+ *
+ * @param {HTMLElement} figure
+ * @param {number} width Of the slide, in pixels.
+ * @param {() => boolean} fits
+ */
+const fillWithFigure = (figure, width, fits) => {
+  const smallest = figure.querySelector("canvas") ? SMALLEST_FIGURE : SMALLEST_NUMBERS;
+  for (const least of LEAST_TEXT)
+    for (const brief of [false, true]) {
+      figure.toggleAttribute("data-brief", brief);
+      for (let size = LARGEST_FIGURE; size > smallest - 0.01; size -= 0.05) {
+        sizeFigure(figure, size, least, width);
+        if (fits()) return;
+      }
+    }
+  for (let size = smallest; size > SMALLEST_NUMBERS; size -= 0.05) {
+    sizeFigure(figure, size, LEAST_TEXT[LEAST_TEXT.length - 1], width);
+    if (fits()) return;
+  }
+};
+
 /**
  * Let a figure fill its slide; let pictures give way or grow, and text grow where there is room.
  *
@@ -309,7 +369,7 @@ export const fillPage = (content, width, room, scale) => {
   const fits = () =>
     content.getBoundingClientRect().height / scale <= room &&
     lines.every((line, index) => line.offsetHeight <= unbroken[index] + 1) &&
-    (!figure || figure.getBoundingClientRect().width / scale <= width + 1);
+    (!figure || figure.scrollWidth <= figure.clientWidth + 1);
   /**
    * @param {HTMLElement[]} parts
    * @param {number} from
@@ -321,7 +381,7 @@ export const fillPage = (content, width, room, scale) => {
       if (fits()) return;
     }
   };
-  if (figure) return shrink([figure], LARGEST_FIGURE, 0.5);
+  if (figure) return fillWithFigure(figure, width, fits);
   shrink(pictures, LARGEST_PICTURE, SMALLEST_PICTURE);
   shrink([content], LARGEST_TEXT, 1);
 };

@@ -20,11 +20,13 @@ MEASURE = """() => {
     const zoomOf = (part) => part ? Number(part.style?.zoom || 1) * zoomOf(part.parentElement) : 1;
     const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT), small = [];
     for (let text; (text = walker.nextNode()); ) {
-        const parent = text.parentElement;
-        if (!text.textContent.trim() || !parent.checkVisibility()) continue;
-        if (parent.closest("aside, style, script, .course-figure, mjx-assistive-mml")) continue;
-        const size = parseFloat(getComputedStyle(parent).fontSize) * zoomOf(parent);
-        if (size < 22) small.push([size, text.textContent.trim()]);
+        const parent = text.parentElement, words = text.textContent.trim();
+        if (!/[\\p{L}\\p{N}]/u.test(words) || !parent.checkVisibility()) continue;
+        if (parent.closest("aside, style, script, mjx-assistive-mml")) continue;
+        const svg = parent.closest(".course-figure svg"), view = svg?.viewBox.baseVal?.width;
+        const unit = view ? svg.clientWidth / view : 1; // of a drawing, in pixels
+        const size = parseFloat(getComputedStyle(parent).fontSize) * zoomOf(parent) * unit;
+        if (size < (parent.closest(".course-figure") ? 14 : 22) - 0.1) small.push([size, words]);
     }
     return { height, right: Math.max(0, ...right), scroll: slide.scrollHeight, small,
         heading: content.querySelector(":scope > :is(h1, h2, h3)")?.innerText ?? "",
