@@ -67,6 +67,17 @@ def test_tensors_leave_no_file_and_no_thread(tmp_path, monkeypatch):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_arithmetic_of_several_threads_goes_on_in_the_fork():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        right = torch.ones(10**6).exp().sum()
+        with BoundedCalls(lambda: torch.ones(10**6).exp().sum()) as calls:
+            assert calls() == pytest.approx(right)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_time_of_several_calls_is_not_one():
     def work(seconds):
         until = time.process_time() + seconds

@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from course_utils.marking.jail import JailError
 
 SECONDS = 5  # of the processor, for one call: forty times what the slowest honest one takes
@@ -118,6 +120,7 @@ def _work(control: Connection, function: Callable[..., Any], seconds: int) -> No
     """Serve calls until the keeper ends; the kernel ends this process at its limit."""
     import resource  # here: not on Windows, where a gradebook can be read but nothing be marked
 
+    torch.set_num_threads(1)  # threads of the marking's are not here, and would be waited for
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
