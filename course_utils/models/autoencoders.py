@@ -73,17 +73,16 @@ def dense_autoencoder(code: int, side: int = 8, hidden: int = 128) -> nn.Sequent
         If a size is not at least 1.
     """
     _require_positive(code=code, side=side, hidden=hidden)
-    pixels = side * side
     encoder: OrderedDict[str, nn.Module] = OrderedDict(
         flatten=nn.Flatten(),
-        dense1=nn.Linear(pixels, hidden),
+        dense1=nn.Linear(side**2, hidden),
         relu=nn.ReLU(),
         dense2=nn.Linear(hidden, code),
     )
     decoder: OrderedDict[str, nn.Module] = OrderedDict(
         dense1=nn.Linear(code, hidden),
         relu=nn.ReLU(),
-        dense2=nn.Linear(hidden, pixels),
+        dense2=nn.Linear(hidden, side**2),
         sigmoid=nn.Sigmoid(),
         image=nn.Unflatten(1, (1, side, side)),
     )
