@@ -157,7 +157,7 @@ def psnr(picture: ndarray, reference: ndarray) -> float:
     return float(-10 * np.log10(max(np.mean(((picture - reference) / 255) ** 2), 1e-10)))
 
 
-def soft_threshold(values: ndarray, threshold: float) -> ndarray:
+def soft_threshold(values: ndarray, threshold: float | ndarray) -> ndarray:
     """Move values, of any shape, towards 0 by the threshold, and no further."""
     return np.sign(values) * np.maximum(np.abs(values) - threshold, 0)
 
