@@ -184,10 +184,7 @@ def cycle_spin(transform: Wavelet, *, shifts: int = 1, seed: int = 0) -> Prox:
         shrunk[..., *means] = coefficients[..., *means]
         return torch.roll(transform.adjoint(shrunk), (-down, -right), dims=(-2, -1))
 
-    def prox(image: Tensor, threshold: float) -> Tensor:
-        return torch.stack([shrink(image, threshold) for _ in range(shifts)]).mean(0)
-
-    return prox
+    return lambda image, t: torch.stack([shrink(image, t) for _ in range(shifts)]).mean(0)
 
 
 def total_variation(image: Tensor, threshold: float, iterations: int = 10) -> Tensor:
