@@ -353,7 +353,7 @@ def test_priors_beat_zero_filling(picture):
     images = {
         "cosines": cosines.H(fista(pixels @ cosines.H, y, geometric_schedule(1, 1e-2, 100))),
         "variation": fista(pixels, y, geometric_schedule(1, 1e-3, 60), prox=total_variation),
-        "decoder": untrained_decoder(pixels, y, iterations=60),
+        "decoder": untrained_decoder(pixels, y, iterations=200),
     }
     assert all(image.shape == picture.shape for image in images.values())
     assert {name for name, image in images.items() if psnr(image, picture) > filled + 12} == {
