@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from traitlets.config import Config
 
 import course_utils
 
@@ -331,6 +333,17 @@ def test_links_resolve(root, name):
     assert links
     for link in links:
         assert link.startswith("https://") or (root / name).parent.joinpath(link).exists(), link
+
+
+def test_hub_configuration_of_the_guide_runs(root):
+    """What benchmarks/hub adds to it names settings that it makes."""
+    guide = (root / "docs" / "tutors.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(c\..*?)```", guide, re.DOTALL)
+    settings = Config()
+    exec(block, {"c": settings})
+    place = settings.Spawner.environment["COURSE_PROGRESS"]
+    assert place(SimpleNamespace(user=SimpleNamespace(name="ada"))) == "/home/ada/progress.json"
+    assert settings.Spawner.args
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ NAMESPACES = {
 }  # fmt: skip
 # prctl(2)
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP = 4, 22, 23, 24
-PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
+PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_SETGID, CAP_SETUID = 6, 7  # root becomes another user with these, once; see `jail.confine`
@@ -205,7 +205,7 @@ def _give_up_privileges(libc: ctypes.CDLL, filters: bytes) -> None:
             _check(libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
     mask = sum(1 << capability for capability in kept)
     data = (CapData * 2)(CapData(mask, mask, 0), CapData(0, 0, 0))
-    _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    # what is not inheritable is not ambient either
     _check(libc.capset(ctypes.byref(CapHeader(CAPABILITY_VERSION_3, 0)), data))
     _check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
