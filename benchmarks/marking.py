@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import base64
+import ctypes
 import os
 import random
-import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,9 @@ from course_utils.marking.records import Marking
 from course_utils.workbooks import exercise_number, select_workbooks
 
 STUDENTS = 30
+STARTS = 5
+COLUMNS = ("first", "each further", "start")  # each as seconds of the clock and of the processors
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 RIGHT, EMPTY = "right", "empty"  # what is planted where no mistake is
 CELL = """import base64, pickle
 {name} = pickle.loads(base64.b64decode("{data}"))"""
@@ -128,44 +133,75 @@ class Cost(NamedTuple):
     seconds: float
     cpu: float
 
+    @classmethod
+    def since(cls, start: Cost) -> Cost:
+        """Return what was taken since another cost was read."""
+        now = cls.now()
+        return cls(now.seconds - start.seconds, now.cpu - start.cpu)
+
+    @classmethod
+    def now(cls) -> Cost:
+        """Read the clocks; of the processors, that of this process and of all it has started.
+
+        What a jail leaves behind becomes this process's child, and counts once it was waited for.
+        """
+        while adopted := _ended_child():
+            os.waitpid(adopted, 0)
+        return cls(time.perf_counter(), sum(os.times()[:4]))
+
+
+def adopt_orphans() -> None:
+    """Let the kernel give this process whatever its descendants leave behind."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _ended_child() -> int:
+    """Return the number of a child that has ended and that nobody has waited for, or 0."""
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return ended.si_pid if ended else 0
+
 
 def marked(workbook: Path, folder: Path, jobs: int, warm: bool) -> tuple[list[marks.Mark], Cost]:
     """Mark a class, with Python warm or cold; return the marks and what that took."""
-    start_warm = jail.warm_python
-    if not warm:
-        jail.warm_python = lambda place, _modules: start_warm(place, [])
-    started, before = time.perf_counter(), os.times()
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            with NotebookReader(lessons_of([assignment.assignment_name(workbook)])) as reader:
-                handed_in = submissions.find(folder, reader, jobs=jobs).submissions
-            marking = Marking(Path(scratch, "out"))
-            records = mark.mark(handed_in, marking, jobs=jobs, show=True)
-            marking.close()
-    finally:
-        jail.warm_python = start_warm
-    after = os.times()
-    cpu = sum(after[:4]) - sum(before[:4])  # of this process and of those it waited for
-    rows = [row for record in records for row in record.marks]
-    return rows, Cost(time.perf_counter() - started, cpu)
+    start = Cost.now()
+    with python_kept(warm), tempfile.TemporaryDirectory() as scratch:
+        with NotebookReader(lessons_of([assignment.assignment_name(workbook)])) as reader:
+            handed_in = submissions.find(folder, reader, jobs=jobs).submissions
+        marking = Marking(Path(scratch, "out"))
+        records = mark.mark(handed_in, marking, jobs=jobs, show=True)
+        marking.close()
+    return [row for record in records for row in record.marks], Cost.since(start)
 
 
-def start_seconds(workbook: Path, warm: bool) -> float:
-    """Median seconds from asking for a jail to Python with PyTorch standing ready in it."""
+def start_cost(workbook: Path, warm: bool) -> Cost:
+    """Mean cost of a jail with Python and PyTorch standing ready in it, for nothing to be run."""
     exercises = assignment.exercises_in(nbformat.read(workbook, as_version=4)).values()
+
+    def start(times: int) -> Cost:
+        before = Cost.now()
+        with SubmissionGrader(exercises, 1) as grader:
+            for _ in range(times):
+                grader._run([])
+        return Cost.since(before)
+
+    with python_kept(warm):
+        first, more = start(1), start(1 + STARTS)
+    return Cost(*((a - b) / STARTS for a, b in zip(more, first, strict=True)))
+
+
+@contextmanager
+def python_kept(warm: bool) -> Iterator[None]:
+    """Let the marking keep a Python that has imported everything, or start it anew each time."""
     start_warm = jail.warm_python
     if not warm:
         jail.warm_python = lambda place, _modules: start_warm(place, [])
     try:
-        with SubmissionGrader(exercises, 1) as grader:
-            times = []
-            for _ in range(5):
-                started = time.perf_counter()
-                grader._run([])
-                times.append(time.perf_counter() - started)
+        yield
     finally:
         jail.warm_python = start_warm
-    return statistics.median(times)
 
 
 def main(argv: list[str]) -> int:
@@ -176,6 +212,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args(argv)
     jail.check()
+    adopt_orphans()
     (workbook,) = select_workbooks([args.name], further=False)
     known = assignment.exercises_in(nbformat.read(workbook, as_version=4))
     planned = plan(known, args.students, seed=args.students)
@@ -189,10 +226,13 @@ def main(argv: list[str]) -> int:
             rows, whole = marked(workbook, folder, args.jobs, way == "warm")
             wrong += misses(planned, rows)
             further = [(a - b) / (args.students - 1) for a, b in zip(whole, first, strict=True)]
-            seconds = (first.seconds, *further, start_seconds(workbook, way == "warm"))
-            lines.append(f"| {way} | {' | '.join(f'{value:.2f}' for value in seconds)} |")
+            start = start_cost(workbook, way == "warm")
+            seconds = f"{first.seconds:.1f} | {further[0]:.2f} | {start.seconds:.2f}"
+            cpu = f"{first.cpu:.1f} | {further[1]:.2f} | {start.cpu:.2f}"
+            lines.append(f"| {way} | {seconds} | {cpu} | {100 * start.cpu / further[1]:.0f} % |")
     print(f"{args.students} submissions of workbook {args.name}, {args.jobs} at a time, seconds:\n")
-    print("| Python | first | each further | its CPU | start of one |\n|---|---|---|---|---|")
+    columns = ("Python", *COLUMNS, *(f"{column}, CPU" for column in COLUMNS), "share of start")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     print("\n".join(lines))
     print(f"\n{len(wrong)} wrong marks")
     for line in wrong:
