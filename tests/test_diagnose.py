@@ -160,6 +160,8 @@ def test_pairs_keep_to_their_time(monkeypatch):
         ("factor", lambda *case: 16 * right(*case)),
         ("factor-size", lambda *case: right(*case) * case[0].shape[1]),
         ("divided-by-size", lambda *case: right(*case) / case[0].numel()),
+        ("constant-for-size", lambda *case: right(*case) * case[0].numel() / 25),
+        ("constant-for-size", lambda *case: right(*case) / case[0].numel() * 25),
         ("off-by-one", lambda *case: right(*case) + 1),
         ("off-by-size", lambda *case: right(*case) - case[0].shape[2]),
         ("square", lambda *case: right(*case) ** 2),
@@ -213,6 +215,27 @@ def make_signs():
 )
 def test_probe_names_what_happens_at_zero(finding, answer):
     assert make_signs().judge(answer).findings == (finding,)
+
+
+def test_reshape_of_input_is_told():
+    def sums(image, factor, power=1):
+        return right(image, factor, power).sum(2)
+
+    def mixed(image, factor, power=1):
+        turned = image.reshape(image.shape[1], image.shape[0], -1)
+        return right(turned, factor, power).sum(2).T
+
+    exercise = make(oracle=sums)
+    exercise.model = sums  # the probe asks the model answer
+    verdict = exercise.judge(mixed)
+    assert verdict.findings == ("regrouped-image",)
+
+
+def test_texts_for_numbers_are_told():
+    near = make_size(formula=(), accept=lambda number: number > 16)
+    verdict = near.judge("17")
+    assert verdict.status == "type"
+    assert "quotes" in verdict.message
 
 
 def test_regrouped_names_merged_axes():
@@ -504,7 +527,7 @@ def make_size(**options):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(19, "`2 * p` is left out"), (13, "`k` is left out"), (20, "`1` is left out")],
+    [(19, "`2 * p` is left out"), (13, "`k` is left out"), (20, "`- 1` is left out")],
 )
 def test_unique_variant_is_named(number, words):
     verdict = make_size().judge(number)
@@ -612,6 +635,7 @@ def test_unknown_error_keeps_pythons_words():
         ("def f(x):\n    print(x)\n", "print-for-return"),
         ("def f(x):\n    return x\n    x = 2\n", "unreachable"),
         ("def f(x):\n    x = 3\n    return x\n", "overwritten"),
+        ("def f(x, k):\n    return nn.Conv2d(1, k, 3)(x)\n", "fresh-layer"),
     ],
 )
 def test_source_note(code, note):
@@ -620,7 +644,8 @@ def test_source_note(code, note):
 
 def test_clean_source_has_no_notes():
     code = "def f(x, k=2):\n    y = x.clamp(0)\n    for v in y:\n        k = k + v\n    return k\n"
-    assert source_notes.notes(typed(code, "f")) == []
+    filled = "def f(x, w):\n    c = nn.Linear(2, 2)\n    c.weight.data = w\n    return c(x)\n"
+    assert [source_notes.notes(typed(text, "f")) for text in (code, filled)] == [[], []]
 
 
 # Values ------------------------------------------------------------------------------------------

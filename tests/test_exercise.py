@@ -272,8 +272,8 @@ def make_choice():
 
 
 def test_choices_ignore_case():
-    statuses = [make_choice().check(answer).status for answer in ("a", " A ", "b", "c", 3)]
-    assert statuses == ["ok", "ok", "mistake", "type", "type"]
+    statuses = [make_choice().check(answer).status for answer in ("a", " A ", "(a)", "b", "c", 3)]
+    assert statuses == ["ok", "ok", "ok", "mistake", "type", "type"]
 
 
 def test_choices_need_every_mistake():

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from course_utils.exercise import Mistake, mistake
+from course_utils.models.board_runs import (
+    ACCURACY,
+    NUMBERS,
+    OPENING_WORK,
+    PARAMETERS,
+    SHAPE,
+    with_checksum,
+)
 
-ACCURACY, PARAMETERS, OPENING_WORK = 75, 6_000, 1_443_840  # as on the board
 CHANNELS, SIDE, CLASSES = 3, 32, 10  # of its images
-LAYERS = ("convolutions", "dense", "head", "bias")
 ORDINALS = ("first", "second")
 
 
@@ -37,7 +43,9 @@ def costs_of(run: dict[str, Any]) -> tuple[int, int]:
 def observe_runs(answer: Any, _case: Any) -> dict[str, Any]:
     """Accuracy, parameters and work of both runs; only what they are where they are no runs."""
     runs = list(answer) if isinstance(answer, tuple | list) else [answer]
-    names = {*LAYERS, "parameters", "multiply_adds", "accuracy"}
+    names = {*SHAPE, *NUMBERS}
+    if any(isinstance(run, str) for run in runs):
+        return {"text": len(runs)}
     if len(runs) != 2 or not all(isinstance(run, dict) and names <= run.keys() for run in runs):
         return {"not two runs": ", ".join(type(run).__name__ for run in runs[:3])}
     observation: dict[str, Any] = {}
@@ -48,22 +56,21 @@ def observe_runs(answer: Any, _case: Any) -> dict[str, Any]:
             f"{ordinal} run's parameters": parameters,
             f"{ordinal} run's multiply-adds": work,
         }
-        if (run["parameters"], run["multiply_adds"]) != (parameters, work):
-            observation["numbers that do not fit the layers"] = ordinal
+        if run.get("checksum") != with_checksum(run)["checksum"]:
+            observation["a run that was changed"] = ordinal
     return observation
 
 
 def problem(observation: dict[str, Any]) -> str:
     """The id of what is wrong; nothing if both goals are reached."""
-    for fact, name in (
-        ("not two runs", "no-runs"),
-        ("numbers that do not fit the layers", "changed-by-hand"),
-    ):
+    for fact, name in (("text", "text"), ("not two runs", "no-runs")):
         if fact in observation:
             return name
-    first, second = (_misses(observation, ordinal) for ordinal in ORDINALS)
     if max(observation[f"{ordinal} run's accuracy"] for ordinal in ORDINALS) <= 1:
         return "share-for-percent"
+    if "a run that was changed" in observation:
+        return "changed-by-hand"
+    first, second = (_misses(observation, ordinal) for ordinal in ORDINALS)
     if not first - {"too-much-work"} and second == {"too-much-work"}:
         return "exchanged" if not first else "second-too-much-work"
     if first - {"too-much-work"}:
@@ -95,7 +102,8 @@ def make_run(*convolutions: list[int], accuracy: float, head: str = "flatten") -
     """Write a run as the board does."""
     run: dict[str, Any] = {"convolutions": [*convolutions], "dense": [], "head": head, "bias": True}
     parameters, work = costs_of(run)
-    return run | {"parameters": parameters, "multiply_adds": work, "accuracy": accuracy}
+    run |= {"parameters": parameters, "multiply_adds": work, "accuracy": accuracy}
+    return with_checksum(run)
 
 
 SMALL = make_run([8, 3, 1, 1, 2, 2], [12, 3, 1, 1, 2, 2], [16, 3, 1, 1, 2, 2], accuracy=85.8)
@@ -111,10 +119,16 @@ _WORDS: dict[str, tuple[str, Any]] = {
         "with its layers and its numbers: copy one for each goal.",
         (4, 5),
     ),
+    "text": (
+        "A run of your answer stands in quotes, which makes it text. Copy it without quotes, from "
+        "{ to }.",
+        (str(SMALL), str(QUICK)),
+    ),
     "changed-by-hand": (
-        "The numbers of one run do not fit its layers, as if they had been changed by hand. "
-        "Copy the runs as they stand in `board.runs`.",
-        (SMALL | {"parameters": 100}, QUICK),
+        "One of your runs is not as the board wrote it: its checksum is missing or does not belong "
+        "to its layers and numbers. Train the network, and copy all of what `board.runs` shows of "
+        "it, by hand nothing.",
+        (SMALL | {"accuracy": 95.0}, QUICK),
     ),
     "share-for-percent": (
         "The accuracies of your runs are 1 or less. The board counts in percent, so take its runs "

@@ -204,71 +204,91 @@ def _weight(first, second):
     return torch.tensor([first, second], dtype=torch.float64)
 
 
-RIGHT = _weight([1, -1, 0], [0.5, 0, 0.5])
+def mixed(difference=(1, -1, 0), mean=(0.5, 0, 0.5), layout="table"):
+    """An answer to 2.12: the row of each map, and how the two lie."""
+    rows = _weight(difference, mean)
+    return {
+        "table": lambda: rows,
+        "exchanged": lambda: rows.flip(0),
+        "flat": rows.flatten,
+        "turned": lambda: rows.T,
+        "regrouped": lambda: rows.reshape(3, 2),
+        "axes in front": lambda: rows[None, None],
+        "centred": lambda: F.pad(rows[..., None, None], (1, 1, 1, 1)),
+    }[layout]()
+
+
+RIGHT = mixed()
+
+
+def _only_sizes_off(answer):
+    """Whether every channel has the right sign in each map, and not the right weight."""
+    same_form = torch.is_tensor(answer) and answer.shape == RIGHT.shape
+    return same_form and bool((answer.sign() == RIGHT.sign()).all())
+
+
 _ROWS = "Row o, column c says how much of channel c goes into map o."
 MIXING = {
     "flat": mistake(
-        "The six numbers are right, but they lie in one row. Write two rows of three, one a map.",
-        RIGHT.flatten(),
+        "Your six numbers lie in one row. Write two rows of three, one a map.",
+        layout="flat",
     ),
     "channels-as-rows": mistake(
-        f"Your table has a row for each channel. It needs a row for each map. {_ROWS}", RIGHT.T
+        f"Your table has a row for each channel. It needs a row for each map. {_ROWS}",
+        layout="turned",
     ),
     "regrouped": mistake(
         "Your six numbers stand in three rows of two. Write two rows of three, one a map.",
-        RIGHT.reshape(3, 2),
+        layout="regrouped",
     ),
     "axes-of-one-in-front": mistake(
-        "The six numbers are right, but axes of length 1 stand in front. They are kH and kW and "
-        "come last.",
-        RIGHT[None, None],
+        "Axes of length 1 stand in front of your table. They are kH and kW and come last.",
+        layout="axes in front",
     ),
     "maps-exchanged": mistake(
         "The two maps are exchanged: map 0 is red minus green, map 1 the mean of red and blue.",
-        RIGHT.flip(0),
+        layout="exchanged",
     ),
     "sum-for-mean": mistake(
-        "Map 0 is right. Map 1 adds red and blue; their mean is half of that.",
-        _weight([1, -1, 0], [1, 0, 1]),
+        "Map 1 adds red and blue; their mean is half of that.",
+        mean=(1, 0, 1),
     ),
     "third-for-half": mistake(
-        "Map 0 is right. In map 1 you divided by 3, but the mean is of two channels.",
-        _weight([1, -1, 0], [1 / 3, 0, 1 / 3]),
+        "In map 1 you divided by 3, but the mean is of two channels.",
+        mean=(1 / 3, 0, 1 / 3),
     ),
     "mean-of-three": mistake(
-        "Map 0 is right. Map 1 is the mean of all three channels; green should not count.",
-        _weight([1, -1, 0], [1 / 3, 1 / 3, 1 / 3]),
+        "Map 1 is the mean of all three channels; green should not count.",
+        mean=(1 / 3, 1 / 3, 1 / 3),
     ),
     "mean-of-first-two": mistake(
-        "Map 0 is right. Map 1 is the mean of red and green; channel 2 is blue.",
-        _weight([1, -1, 0], [0.5, 0.5, 0]),
+        "Map 1 is the mean of red and green; channel 2 is blue.",
+        mean=(0.5, 0.5, 0),
     ),
     "mean-of-last-two": mistake(
-        "Map 0 is right. Map 1 is the mean of green and blue; channel 0 is red.",
-        _weight([1, -1, 0], [0, 0.5, 0.5]),
+        "Map 1 is the mean of green and blue; channel 0 is red.",
+        mean=(0, 0.5, 0.5),
     ),
     "difference-for-mean": mistake(
-        "Map 0 is right. Map 1 is half the difference of red and blue; a mean adds them.",
-        _weight([1, -1, 0], [0.5, 0, -0.5]),
+        "Map 1 is half the difference of red and blue; a mean adds them.",
+        mean=(0.5, 0, -0.5),
     ),
-    "sign-turned": mistake(
-        "Map 1 is right. Map 0 is green minus red.", _weight([-1, 1, 0], [0.5, 0, 0.5])
-    ),
+    "sign-turned": mistake("Map 0 is green minus red.", difference=(-1, 1, 0)),
     "sum-for-difference": mistake(
-        "Map 1 is right. Map 0 adds red and green; green has to be subtracted.",
-        _weight([1, 1, 0], [0.5, 0, 0.5]),
+        "Map 0 adds red and green; green has to be subtracted.",
+        difference=(1, 1, 0),
     ),
     "red-minus-blue": mistake(
-        "Map 1 is right. Map 0 is red minus blue; channel 1 is green.",
-        _weight([1, 0, -1], [0.5, 0, 0.5]),
+        "Map 0 is red minus blue; channel 1 is green.",
+        difference=(1, 0, -1),
     ),
     "red-minus-both": mistake(
-        "Map 1 is right. Map 0 subtracts blue as well; only green should be subtracted.",
-        _weight([1, -1, -1], [0.5, 0, 0.5]),
+        "Map 0 subtracts blue as well; only green should be subtracted.",
+        difference=(1, -1, -1),
     ),
     "half-difference": mistake(
-        "Map 1 is right. Map 0 is half of red minus green.",
-        _weight([0.5, -0.5, 0], [0.5, 0, 0.5]),
+        "Map 0 is half of red minus green.",
+        difference=(0.5, -0.5, 0),
     ),
     "channels-not-mixed": mistake(
         "Your maps are red and green as they were. The weights have to mix the channels.",
@@ -277,7 +297,14 @@ MIXING = {
     "kernels-of-three": mistake(
         "Your kernels are 3×3 with the numbers in the centre. That mixes as wanted with a frame of "
         "zeros around the image, but a 1×1 kernel is asked for.",
-        F.pad(RIGHT[..., None, None], (1, 1, 1, 1)),
+        layout="centred",
+    ),
+    "sizes": mistake(
+        "Every channel stands in the right place with the right sign; only the sizes are not right "
+        "yet. How much of a channel does a plain difference take, and what share of each does a "
+        "mean of two take?",
+        when=_only_sizes_off,
+        example=_weight([1, -1, 0], [50, 0, 50]),
     ),
 }
 

@@ -233,6 +233,7 @@ def _as_table(answer, case):
     kind="value",
     oracle=lambda: torch.stack([torch.tensor([1, -1, 0]), torch.tensor([1, 0, 1]) / 2]),
     observe=_as_table,
+    switches=conv_layer_mistakes.mixed,
     mistakes=conv_layer_mistakes.MIXING,
     hints=[
         "weight[o, c, 0, 0] says how much of channel c goes into map o.",
@@ -255,7 +256,7 @@ def mixing():
         "a": "+ on edges with the bright side at the right, − if it is at the left, 0 where flat",
         "b": "+ where the picture is white, 0 where it is black",
         "c": "+ on both sides of every upright edge, whichever is brighter, 0 where flat",
-        "d": "+ where a pixel is brighter than its neighbours, − where it is darker",
+        "d": "+ where a pixel is brighter than the mean of its neighbours, − where darker",
     },
     mistakes=conv_layer_mistakes.IMPOSSIBLE_WISH,
     hints=[

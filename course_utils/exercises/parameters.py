@@ -8,7 +8,7 @@ from course_utils.exercises import budget_runs
 from course_utils.exercises.head_mistakes import HEAD, is_a_small_head, observe_head
 from course_utils.exercises.parameters_counting import COUNT_PARAMETERS, count_parameters_with
 from course_utils.exercises.parameters_mistakes import CONV_AND_POOL, FIRST_DENSE, FLAT_SIZE
-from course_utils.exercises.without_pool_mistakes import THREE_LAYERS, WITHOUT_POOL
+from course_utils.exercises.without_pool_mistakes import THREE_LAYERS, WITHOUT_POOL, three_with
 
 
 def _numbers_in(layer):
@@ -222,6 +222,7 @@ def _three_layers_by_torch():
         "filters * (inputs * k ** 2 + 1)",
     ),
     quantities={"filters": 6, "side": 28, "k": 5, "inputs": 1},
+    switches=three_with,
     mistakes=THREE_LAYERS,
     hints=[
         "How many outputs does the layer have in all? There are six maps of 24 rows of 24.",
@@ -263,6 +264,7 @@ def on_budget():
             "parameters": 5_414,
             "multiply_adds": 555_520,
             "accuracy": 85.8,
+            "checksum": "300318df",
         },
         {
             "convolutions": [[7, 3, 2, 1, 2, 2], [20, 3, 1, 1, 2, 2]],
@@ -272,5 +274,6 @@ def on_budget():
             "parameters": 4_686,
             "multiply_adds": 132_224,
             "accuracy": 78.5,
+            "checksum": "c4ab77b3",
         },
     )

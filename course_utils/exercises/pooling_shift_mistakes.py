@@ -80,6 +80,16 @@ PERIODS = {
         "from one peak to the next.",
         (2, 4),
     ),
+    "frequencies": mistake(
+        "These are parts of a saw for each pixel, not periods. A period is a number of pixels.",
+        (1 / 4, 1 / 8),
+    ),
+    "receptive-field": mistake(
+        f"{_FIRST} 22 pixels is what one place sees behind three 3×3 convolutions with pools of 2, "
+        "its receptive field. The period is how far apart neighbouring places look: only strides "
+        "count.",
+        (4, 22),
+    ),
     "last-before-the-peak": mistake(
         "You stopped one pixel before the curve is back where it began.", (3, 7)
     ),
@@ -107,25 +117,37 @@ PERIODS = {
 
 
 # --- 3.12: (N, C, H, W) -> (N, C) ----------------------------------------------------------------
+REDUCTIONS = {  # maps, axes, keepdim -> what is taken of every map
+    "mean": lambda x, axes, keep: x.mean(axes, keepdim=keep),
+    "sum": lambda x, axes, keep: x.sum(axes, keepdim=keep),
+    "max": lambda x, axes, keep: x.amax(axes, keepdim=keep),
+    "min": lambda x, axes, keep: x.amin(axes, keepdim=keep),
+    "median": lambda x, _axes, _keep: x.flatten(2).median(2).values,
+    "centre": lambda x, _axes, _keep: x[:, :, x.shape[2] // 2, x.shape[3] // 2],
+    "corner": lambda x, _axes, _keep: x[:, :, 0, 0],
+    "middle": lambda x, axes, keep: (x.amax(axes, keepdim=keep) + x.amin(axes, keepdim=keep)) / 2,
+    "sizes": lambda x, axes, keep: x.abs().mean(axes, keepdim=keep),
+    "squares": lambda x, axes, keep: x.square().mean(axes, keepdim=keep),
+    "rms": lambda x, axes, keep: x.square().mean(axes, keepdim=keep).sqrt(),
+    "norm": lambda x, axes, keep: x.square().sum(axes, keepdim=keep).sqrt(),
+    "positive": lambda x, axes, keep: x.relu().mean(axes, keepdim=keep),
+    "std": lambda x, _axes, _keep: x.flatten(2).std(2),
+}
+
+
 def averaged(axes=(2, 3), keep=False, reduce="mean", count="places", turned=False, image="all"):
     """An answer to 3.12: which axes go, whether they stay with length 1, and what is taken.
 
     `count` is what a sum is divided by: the "places" of a map (right), one side twice ("rows" or
-    "columns"), the "channels" or the "images".
+    "columns"), the "channels" or the "images". `image` says which are averaged: "all", the
+    "first" alone, or the first "repeated".
     """
 
     def global_average(maps):
-        values = maps[:1] if image == "first" else maps
-        if reduce == "max":
-            result = values.amax(axes, keepdim=keep)
-        elif reduce == "sum":
-            result = values.sum(axes, keepdim=keep)
-        elif reduce == "median":
-            result = values.flatten(2).median(2).values
-        elif reduce == "centre":
-            result = values[:, :, values.shape[2] // 2, values.shape[3] // 2]
-        else:
-            result = values.mean(axes, keepdim=keep)
+        chosen = maps if image == "all" else maps[:1]
+        result = REDUCTIONS[reduce](chosen, axes, keep)
+        if image == "repeated":
+            result = result.expand(len(maps), *result.shape[1:])
         images, channels, rows, columns = maps.shape
         counts = {"rows": rows**2, "columns": columns**2, "channels": channels, "images": images}
         result = result * (rows * columns / counts.get(count, rows * columns))
@@ -185,6 +207,47 @@ GLOBAL_AVERAGE = {
         "You took the number in the middle of each map. All places count alike in a mean.",
         reduce="centre",
     ),
+    "smallest": mistake(
+        "Yours is the smallest number of each map. Here the mean is wanted.", reduce="min"
+    ),
+    "corner": mistake(
+        "You took the first number of each map. All places count alike in a mean.",
+        reduce="corner",
+    ),
+    "middle-of-extremes": mistake(
+        "You took the middle between the smallest and the largest number of each map. A mean adds "
+        "all numbers up.",
+        reduce="middle",
+    ),
+    "sizes-averaged": mistake(
+        "You averaged the numbers without their signs. Negative numbers count as negative in a "
+        "mean.",
+        reduce="sizes",
+    ),
+    "squares-averaged": mistake(
+        "Yours is the mean of the squares of each map. Average the numbers as they are.",
+        reduce="squares",
+    ),
+    "root-mean-square": mistake(
+        "Yours is the root of the mean square of each map, as in an L2 pool. Average the numbers "
+        "as they are, with their signs.",
+        reduce="rms",
+    ),
+    "norm": mistake(
+        "Yours is the norm (length) of each map: the root of the sum of squares. Average the "
+        "numbers as they are, with their signs.",
+        reduce="norm",
+    ),
+    "positive-averaged": mistake(
+        "You set negative numbers to 0 before averaging, as a ReLU does. Average the numbers as "
+        "they are.",
+        reduce="positive",
+    ),
+    "spread": mistake(
+        "Yours is the standard deviation of each map, how far its numbers spread. The mean is "
+        "wanted.",
+        reduce="std",
+    ),
     "divided-by-rows-twice": mistake(
         "You divided by the number of rows twice. A map need not be square: "
         "divide by rows times columns.",
@@ -206,8 +269,14 @@ GLOBAL_AVERAGE = {
         count="images",
     ),
     "transposed": mistake(
-        "The means are right, but images and channels have changed places. Images come first.",
+        "The means are right, but images and channels have changed places: yours has the shape "
+        "(C, N). Images come first.",
         turned=True,
+    ),
+    "first-image-repeated": mistake(
+        "Every image gets the means of the first one. Each image has means of its own: keep the "
+        "batch axis.",
+        image="repeated",
     ),
     "first-image": mistake(
         "Only the first image of the batch is there. Every image has its row.", image="first"

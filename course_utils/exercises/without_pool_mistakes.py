@@ -123,49 +123,140 @@ WITHOUT_POOL = {
 PLACES, PIXELS, WINDOW = 24 * 24, 28 * 28, 5 * 5
 
 
-def _three(outputs: int = 6 * PLACES, dense: int = PIXELS + 1, local: int = WINDOW + 1):
-    """(dense, local, shared) from the number of outputs and the numbers that each owns."""
-    return outputs * dense, outputs * local, 6 * local
+def three_with(
+    outputs=6 * PLACES, pixels=PIXELS, window=WINDOW, filters=6, bias="output",
+    dense_bias="", local_bias="", shared_bias="",
+) -> tuple[int, ...]:  # fmt: skip
+    """(dense, local, shared) parameters with these decisions in them.
+
+    Parameters
+    ----------
+    outputs : of the layers that share nothing
+    pixels, window : how many numbers an output sees in a dense layer, and in the other two
+    filters : of the convolution
+    bias : one for each "output", "map" or "layer", or "none"; of one layer by its own name
+    """
+    shares = (
+        (outputs, pixels, dense_bias), (outputs, window, local_bias), (filters, window, shared_bias)
+    )  # fmt: skip
+    return tuple(
+        count * weights + {"none": 0, "layer": 1, "map": 6}.get(own or bias, count)
+        for count, weights, own in shares
+    )
 
 
+_RIGHT = three_with()
+_OWN = "Without sharing, every output has weights and a bias of its own."
 THREE_LAYERS = {
     "no-biases": mistake(
         "You counted the weights only. Every output of the first two layers has a bias of its "
         "own, and every filter of the third.",
-        _three(dense=PIXELS, local=WINDOW),
+        bias="none",
+    ),
+    "one-bias-a-layer": mistake(
+        "You counted one bias for a whole layer. Every output of the first two layers has a bias "
+        "of its own, and every filter of the third.",
+        bias="layer",
     ),
     "bias-for-each-map": mistake(
         "You gave the dense and the local layer one bias for each map. Without sharing every "
         "output has its own.",
-        (6 * PLACES * PIXELS + 6, 6 * PLACES * WINDOW + 6, 6 * (WINDOW + 1)),
+        bias="map",
+    ),
+    "dense-biases-missing": mistake(
+        "The biases of the dense layer are missing: one for each output.", dense_bias="none"
+    ),
+    "local-biases-missing": mistake(
+        "The biases of the local layer are missing: one for each output.", local_bias="none"
+    ),
+    "local-bias-for-each-map": mistake(
+        f"You gave the local layer one bias for each map, as a convolution has. {_OWN}",
+        local_bias="map",
+    ),
+    "shared-biases-missing": mistake(
+        "The biases of the shared layer are missing: one for each filter.", shared_bias="none"
     ),
     "outputs-of-the-image": mistake(
         "You counted 28 × 28 outputs for each map. Without padding a 5×5 window fits at "
         "24 × 24 places.",
-        _three(6 * PIXELS),
+        outputs=6 * PIXELS,
+    ),
+    "places-one-short": mistake(
+        "You counted 23 × 23 outputs for each map: 28 − 5 steps. There is one place more than "
+        "there are steps.",
+        outputs=6 * 23**2,
+    ),
+    "places-one-more": mistake(
+        "You counted 25 × 25 outputs for each map. The maps are 24×24.", outputs=6 * 25**2
+    ),
+    "one-row": mistake(
+        "You counted the outputs of one row in each map. A map has rows times columns.",
+        outputs=6 * 24,
     ),
     "one-map": mistake(
         "You counted a single map. The layer makes six, each with weights of its own.",
-        (PLACES * (PIXELS + 1), PLACES * (WINDOW + 1), WINDOW + 1),
+        outputs=PLACES,
+        filters=1,
+    ),
+    "one-map-where-nothing-is-shared": mistake(
+        "You counted the outputs of a single map in the dense and the local layer. There are six "
+        f"maps. {_OWN}",
+        outputs=PLACES,
+    ),
+    "dense-sees-a-map": mistake(
+        "Each output of your dense layer sees 24 × 24 numbers, a map that comes out. It sees the "
+        "whole input.",
+        pixels=PLACES,
+    ),
+    "dense-sees-all-maps": mistake(
+        "Each output of your dense layer sees the six maps that come out. It sees the whole input.",
+        pixels=6 * PLACES,
+    ),
+    "dense-sees-a-row": mistake(
+        "Each output of your dense layer sees one row of the image. It sees all rows.", pixels=28
+    ),
+    "window-not-squared": mistake(
+        "You counted 5 weights for a window. It has 5 rows of 5: square its side.", window=5
+    ),
+    "window-of-three": mistake(
+        "You counted the 3×3 windows of the text's layer. LeNet's are 5×5.", window=9
+    ),
+    "windows-of-all-maps": mistake(
+        "Your windows have a slice for each of the six maps. They look at the image that comes in, "
+        "which has one channel.",
+        window=6 * WINDOW,
+    ),
+    "three-channels": mistake(
+        "Your windows have three channels, as for a colour image. Here one channel comes in.",
+        window=3 * WINDOW,
+    ),
+    "three-channels-dense": mistake(
+        "Your dense layer sees three channels, as of a colour image. Here one channel comes in.",
+        pixels=3 * PIXELS,
     ),
     "local-shares-between-maps": mistake(
         "Your local layer has one window of weights for a place, used for all six maps. Every "
         "output has its own, so multiply by the six maps as well.",
-        (6 * PLACES * (PIXELS + 1), PLACES * (WINDOW + 1), 6 * (WINDOW + 1)),
+        (_RIGHT[0], PLACES * (WINDOW + 1), _RIGHT[2]),
     ),
     "not-shared": mistake(
         "Your shared layer still has a kernel for every place. One kernel serves a whole map, so "
         "its places are not counted.",
-        (6 * PLACES * (PIXELS + 1), 6 * PLACES * (WINDOW + 1), 6 * PLACES * (WINDOW + 1)),
+        filters=6 * PLACES,
     ),
     "reversed": mistake(
         "The three numbers stand in reverse order: dense first, then local, then shared.",
-        _three()[::-1],
+        _RIGHT[::-1],
     ),
     "dense-to-six": mistake(
         "Your dense layer has six outputs. It should give as many numbers as the convolution: "
         "six maps of 24 × 24.",
-        (6 * (PIXELS + 1), 6 * PLACES * (WINDOW + 1), 6 * (WINDOW + 1)),
+        (6 * (PIXELS + 1), *_RIGHT[1:]),
+    ),
+    "savings": mistake(
+        "These are quotients, how often one count goes into another. Answer with the three counts "
+        "themselves.",
+        (_RIGHT[0] / _RIGHT[1], _RIGHT[1] / _RIGHT[2], 1),
     ),
     "example-of-the-text": mistake(
         "These are the numbers of the layer in the text. Do the same for LeNet's first layer: "

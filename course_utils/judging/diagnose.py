@@ -101,7 +101,7 @@ def _wrong_type(evidence: Evidence) -> str:
     """What is off where the numbers are right, or where there are none to look at."""
     exercise = evidence.exercise
     if exercise.accept:
-        return ""
+        return _texts_for_numbers(evidence)
     if exercise.is_choice:
         *others, last = map(repr, exercise.choices)
         return f"Answer with one letter in quotes: {', '.join(others)} or {last}."
@@ -121,6 +121,16 @@ def _wrong_type(evidence: Evidence) -> str:
     ]
     right = all(same(e, align(e, o), evidence.near) for e, o in pairs)
     return words if right or all(_holds_no_numbers(exercise, *pair) for pair in pairs) else ""
+
+
+def _texts_for_numbers(evidence: Evidence) -> str:
+    """Of a value of which many are right: that it is written as text, where numbers are wanted."""
+    wanted, got = evidence.expected[0], evidence.observed[0]
+    entries = got if isinstance(got, list | tuple) else [got]
+    is_text = evidence.exercise.is_value and any(isinstance(entry, str) for entry in entries)
+    if numbers(wanted) is None or not is_text:
+        return ""
+    return "Your answer is text, because it stands in quotes. Write numbers, without quotes."
 
 
 def _holds_no_numbers(exercise, expected: Any, observed: Any) -> bool:

@@ -188,9 +188,11 @@ def _edits_of_operation(node: ast.BinOp) -> Iterator[Variant]:
 
 
 def _edits_of_sum(node: ast.BinOp, a: str, b: str) -> Iterator[Variant]:
-    yield node.left, f"`{b}` is left out"
-    yield node.right, f"`{a}` is left out"
     is_sum = isinstance(node.op, ast.Add)
+    # of a number alone, such as 1, nobody would know which is meant
+    last = f"{'+' if is_sum else '-'} {b}" if isinstance(node.right, ast.Constant) else b
+    yield node.left, f"`{last}` is left out"
+    yield node.right, f"`{a}` is left out"
     turned = ast.BinOp(node.left, ast.Sub() if is_sum else ast.Add(), node.right)
     yield turned, f"`{b}` is {'subtracted' if is_sum else 'added'}"
     if not is_sum:

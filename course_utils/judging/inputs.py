@@ -142,9 +142,20 @@ def _tensor_changes(i: int, name: str, values: list[torch.Tensor]) -> Changes:
         yield Finding(f"backwards-{name}", words), _put(i, lambda v: v.flip(-1, -2))
         words = f"Your code reads rows of `{name}` as columns."
         yield Finding(f"transposed-{name}", words), _put(i, lambda v: v.transpose(-1, -2))
+    if rank >= 3:
+        words = f"Your code regroups the first two axes of `{name}`: `reshape` and `view` keep the "
+        words += "order of the numbers, so pieces of several entries are mixed. `transpose` or "
+        words += "`permute` makes axes change places."
+        yield Finding(f"regrouped-{name}", words), _put(i, _regroup)
     if rank >= 1:
-        words = f"Your code uses the first entry of `{name}` only."
+        words = f"Your code uses the first entry of `{name}` only, and ignores the others."
         yield Finding(f"first-of-{name}", words), _put(i, _repeat_first)
+
+
+def _regroup(value: torch.Tensor) -> torch.Tensor:
+    """Exchange the first two lengths by a reshape, and back by a transpose."""
+    images, channels, *rest = value.shape
+    return value.reshape(channels, images, *rest).transpose(0, 1)
 
 
 def _repeat_first(value: torch.Tensor) -> torch.Tensor:

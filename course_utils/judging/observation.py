@@ -104,12 +104,15 @@ def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
         return np.isclose(a, b, rtol=relative, atol=tolerance, equal_nan=True)
 
 
+MARKS = " \n()."  # round a letter, as in "(c)"
+
+
 def same(a: object, b: object, tolerance: float = 1e-5) -> bool:
     """Whether two observations mean the same: numbers by value, in whatever type they come."""
     if isinstance(a, Stopped) or isinstance(b, Stopped):
         return isinstance(a, Stopped) and isinstance(b, Stopped) and a.kind == b.kind
     if isinstance(a, str) and isinstance(b, str):
-        return a.strip().casefold() == b.strip().casefold()
+        return a.strip(MARKS).casefold() == b.strip(MARKS).casefold()
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key], tolerance) for key in a)
     x, y = numbers(a), numbers(b)

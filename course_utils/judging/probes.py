@@ -231,6 +231,22 @@ def _factor_findings(factors: list[float], evidence: Evidence, near: float) -> I
                 fact = f"Your result is the right one divided by {words}{signed}."
                 yield Finding("divided-by-size", fact)
                 return
+    yield from _constant_for_size(factors, evidence)
+
+
+def _constant_for_size(factors: list[float], evidence: Evidence) -> Iterator[Finding]:
+    """A number of the student's own stands where a size of the case belongs, in a quotient."""
+    if min(factors) <= 0:
+        return
+    for words, values in _sizes(evidence):
+        if len(set(values)) < FEWEST_SIZES or min(values) <= 0:
+            continue
+        for constants in (np.array(values) / factors, np.array(values) * factors):
+            number = _number(float(constants[0]))
+            if np.allclose(constants, constants[0], rtol=1e-3):
+                fact = f"Your results would be right if {words} were always {number}: is {number} "
+                yield Finding("constant-for-size", f"{fact}written in? Take it from the shape.")
+                return
 
 
 def _decimal_point(factor: float, evidence: Evidence, near: float) -> str:
@@ -354,6 +370,7 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
+FEWEST_SIZES = 3  # that one number has to fit, or it may be chance
 MOST_CHANCE = 8  # numbers, at least, that lie on a line by more than chance
 GROUPS = (nothing, not_numbers, zeros, inputs_returned, scales, functions, *layout.GROUPS,
           straight_lines, constants)  # fmt: skip

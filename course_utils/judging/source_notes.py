@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -30,8 +31,8 @@ def notes(answer: object) -> list[Note]:
     if tree is None:
         return []
     notes: list[Note] = []
-    for look in (_powers, _dropped_results, _return_in_loop, _unused, _missing_brackets,
-                 _printed, _unreachable, _shadowed):  # fmt: skip
+    for look in (_fresh_layers, _powers, _dropped_results, _return_in_loop, _unused,
+                 _missing_brackets, _printed, _unreachable, _shadowed):  # fmt: skip
         notes += look(tree, answer)
     return list({note.id: note for note in notes}.values())
 
@@ -48,6 +49,22 @@ def _tree(answer: object) -> ast.FunctionDef | ast.ClassDef | None:
 
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+WITH_WEIGHTS = re.compile(r"(?:(?:torch\.)?nn\.)?(Conv[123]d|ConvTranspose2d|Linear)")
+
+
+def _fresh_layers(tree, _answer) -> Iterator[Note]:
+    """A layer that a function makes for itself, and whose weights it leaves as they are drawn."""
+    if not isinstance(tree, ast.FunctionDef):
+        return
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    if attributes & {"weight", "parameters", "load_state_dict"}:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and WITH_WEIGHTS.fullmatch(ast.unparse(node.func)):
+            words = f"`{ast.unparse(node.func)}` makes a new layer with random weights of its own."
+            yield Note("fresh-layer", words)
 
 
 def _powers(tree, _answer) -> Iterator[Note]:
