@@ -238,7 +238,8 @@ class Exercise:
         if verdict.status is Status.OWN:
             return verdict
         if stale := cells.stale_answer(self.name, f"ex-{self.number}"):
-            verdict = replace(verdict, message=f"{stale} {verdict.message}".strip())
+            words = "" if verdict.status is Status.TODO else verdict.message
+            verdict = replace(verdict, message=f"{stale} {words}".strip())
         mark = digest([str(verdict.status), verdict.message, *observations])
         try:
             entry = progress.record(

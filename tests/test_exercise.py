@@ -18,8 +18,8 @@ from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, mistake
-from course_utils.judging import guard, scene, source
-from course_utils.judging.observation import Stopped, numbers
+from course_utils.judging import feedback, guard, scene, source
+from course_utils.judging.observation import NOT_COMPARED, Stopped, numbers
 
 number = iter(range(1, 1000))
 ADDED = "You added the factor. Multiply by it."
@@ -846,3 +846,52 @@ def test_images_are_shown_with_words():
     html = verdict._repr_mimebundle_()["text/html"]
     assert html.count('src="data:image/png;base64,') == 3
     assert html.count("<img alt=") == 3
+
+
+def test_many_right_answers_mark_nothing():
+    @exercise("99.1", "Pair", minutes=1, kind="value", accept=lambda pair: pair[0] > 1,
+              hints=["a", "b"])  # fmt: skip
+    def pair():
+        """Two numbers, the first above 1."""
+        return 2.0, 3.0
+
+    verdict = pair.check((1.0, 3.0))
+    assert verdict.status == "wrong"
+    assert "≠" not in str(verdict)
+
+
+def test_part_not_compared_is_neither_right_nor_wrong():
+    def result(factor, rest):
+        return lambda image, *_: (image * factor, rest)
+
+    halves = make_scale(oracle=result(2, torch.ones(2)), mistakes={}, parts=("image", "rest"))
+    verdict = halves.check(result(3, NOT_COMPARED))
+    assert f"– rest: yours {NOT_COMPARED}\n" in str(verdict)
+    assert "rest: expected" not in str(verdict)
+    assert "image: expected" in str(verdict)
+
+
+def test_verdict_comes_into_view_only_while_new():
+    scale = make_scale()
+    shown = {
+        factor: scale.check(lambda image, f, k=factor: image * f * k)._repr_mimebundle_()[
+            "text/html"
+        ]
+        for factor in (1, 3)
+    }
+    assert "scrollIntoView" not in shown[1]
+    assert "scrollIntoView" in shown[3]
+    assert "<script" not in feedback.as_html(scale.check(lambda image, f: image))
+
+
+def test_stale_cell_is_all_that_is_said_of_an_untouched_answer(monkeypatch):
+    monkeypatch.setattr("course_utils.cells.stale_answer", lambda *_: "That cell stopped.")
+    scale = make_scale()
+    assert scale.check(untouched).message == "That cell stopped."
+    assert scale.check(lambda image, f: image + f).message == f"That cell stopped. {ADDED}"
+
+
+def test_planes_stand_side_by_side():
+    html = scene.as_html(scene.Row("x", torch.zeros(2, 3, 1, 2)), [])
+    assert html.count("display: flex") == 2
+    assert html.count("<table") == 6

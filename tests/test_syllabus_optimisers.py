@@ -11,7 +11,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from course_utils.exercises import optimisers, optimisers_further
+from course_utils.exercises import optimiser_answers, optimisers, optimisers_further
 
 ETA, ALPHA = Fraction(1, 10), Fraction(9, 10)
 
@@ -312,3 +312,11 @@ def test_batched_step_takes_rate_each():
             rate = rates[i].item()
             alone[i], memories[i] = optimisers.adam_step(alone[i], gradient, memories[i], eta=rate)
     assert torch.allclose(w, torch.stack(alone), atol=1e-6)
+
+
+def test_weights_that_became_nan_were_not_changed_in_place():
+    w, gradients = torch.ones(2), torch.ones(2, 2)
+    *_, kept = optimiser_answers.walked(
+        lambda w, g, state: (w * float("nan"), state), (w, gradients, (0.0,))
+    )
+    assert kept == optimiser_answers.KEPT

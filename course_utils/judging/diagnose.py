@@ -91,7 +91,7 @@ def _partly_stopped(evidence: Evidence) -> Diagnosis | None:
     for explain in (listed_mistakes, mistakes_together, mistakes_by_part, general_causes):
         if findings := explain(rest):
             named = _named(findings)
-            error = f"And in another case it stops: {plain_errors.explain(stopped[0])}"
+            error = f"And in another case it stops: {plain_errors.explain_briefly(stopped[0])}"
             ids = (*named.findings, *plain_errors.ids(stopped[0]))
             return Diagnosis(Status.MISTAKE, _joined(named.message, error), ids)
     return None

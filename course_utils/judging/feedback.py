@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from dataclasses import dataclass
 
 from course_utils.judging import scene
@@ -72,8 +73,8 @@ def headline(verdict) -> str:
     return f"{_OPENING[verdict.status]} {words}".strip()
 
 
-def _mark(is_right: bool) -> str:
-    return "✓" if is_right else "✗"
+def _mark(is_right: bool | None) -> str:
+    return {True: "✓", False: "✗", None: "–"}[is_right]
 
 
 def _parts_as_text(verdict) -> list[str]:
@@ -149,6 +150,33 @@ def as_html(verdict) -> str:
         f'<div class="course-verdict" data-status="{verdict.status}" style="{box}">'
         f"{''.join(blocks)}</div>"
     )
+
+
+# JupyterLab moves on to the next cell before the verdict comes, and may leave its words above the
+# window. Where that has happened, this brings them back; in a stored output it is too late to act.
+_INTO_VIEW = """<script>
+(() => {
+  const verdict = document.currentScript?.parentElement;
+  const intoView = () => {
+    const scrolls = (box) => /auto|scroll/.test(getComputedStyle(box).overflowY)
+      && box.scrollHeight > box.clientHeight + 1;
+    let pane = verdict.parentElement;
+    while (pane && !scrolls(pane)) pane = pane.parentElement;
+    const top = pane ? pane.getBoundingClientRect().top : 0;
+    if (verdict.getBoundingClientRect().top < top) verdict.scrollIntoView();
+  };
+  if (verdict && Date.now() < %d) setTimeout(intoView, 100);
+})();
+</script>"""
+_SECONDS_TO_SHOW = 20
+
+
+def as_output(verdict) -> str:
+    """The verdict as HTML for a notebook that is being worked on: its words come into view."""
+    if verdict.status in ("ok", "todo"):
+        return as_html(verdict)
+    until = 1000 * (time.time() + _SECONDS_TO_SHOW)
+    return as_html(verdict).removesuffix("</div>") + _INTO_VIEW % until + "</div>"
 
 
 def _scene(verdict) -> str:

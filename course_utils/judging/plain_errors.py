@@ -204,6 +204,11 @@ def explain(stopped: Stopped) -> str:
     return words
 
 
+def explain_briefly(stopped: Stopped) -> str:
+    """What an error means, without the line and the shapes."""
+    return _meaning(stopped)[1] or f"{stopped.kind}: {_short(stopped.text)}"
+
+
 def _short(text: str) -> str:
     first = text.strip().splitlines()[0] if text.strip() else "no message"
     return first if len(first) <= 120 else first[:117] + " …"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from course_utils.judging.observation import Stopped, close, numbers
+from course_utils.judging.observation import NOT_COMPARED, Stopped, close, numbers
 
 MOST_NUMBERS = 30  # of one value, before it is summed up
 MOST_LINES = 12  # of one scene
@@ -42,22 +42,25 @@ def rows(verdict) -> list[Row]:
         return []
     shown = [Row(name, value) for name, value in verdict.case.items()]
     for name, yours, expected in _wrong_parts(verdict):
-        if name and _in_words(yours) and _in_words(expected):
+        if name and (_is_not_compared(yours) or (_in_words(yours) and _in_words(expected))):
             continue  # the table of parts has it
         label = f"{name}: " if name else ""
         off = _differences(yours, expected)
         if yours is not None and not isinstance(yours, Stopped):
             shown.append(Row(f"{label}yours", yours, off))
-        if verdict.reveal:
+        if verdict.reveal and not _is_mixed(expected):
             shown.append(Row(f"{label}expected", expected))
     return _within_numbers(_within_lines(shown))
 
 
 class Part(NamedTuple):
-    """One part of a result: whether it is right, and yours and expected in words."""
+    """One part of a result: whether it is right, and yours and expected in words.
+
+    Of what is not compared, `is_right` is None.
+    """
 
     name: str
-    is_right: bool
+    is_right: bool | None
     yours: str
     expected: str
 
@@ -69,7 +72,20 @@ def parts(verdict) -> list[Part]:
     flags = verdict.parts
     yours = _column(verdict.yours, flags)
     expected = _column(verdict.expected if verdict.reveal else None, flags)
-    return [Part(*flag, *both) for flag, *both in zip(flags.items(), yours, expected, strict=True)]
+    rows = zip(flags.items(), yours, expected, strict=True)
+    return [
+        Part(name, None, mine, "") if _is_not_compared(mine) else Part(name, is_right, mine, wanted)
+        for (name, is_right), mine, wanted in rows
+    ]
+
+
+def _is_not_compared(value: object) -> bool:
+    return isinstance(value, str) and value == NOT_COMPARED
+
+
+def _is_mixed(value: object) -> bool:
+    """Whether a value holds several things of different kinds, which nobody could read in a row."""
+    return isinstance(value, list | tuple) and numbers(value) is None
 
 
 def _column(whole: object, flags: dict[str, bool]) -> list[str]:
@@ -149,8 +165,8 @@ def _lines(row: Row) -> int:
     array = numbers(row.value)
     if array is None or array.ndim < 2 or array.size > MOST_NUMBERS:
         return 1
-    planes = int(np.prod(array.shape[:-2]))
-    return planes * array.shape[-2] + (planes if array.ndim > 2 else 0)
+    lines = int(np.prod(array.shape[:-3]))  # planes stand side by side, each under its index
+    return lines * (array.shape[-2] + (array.ndim > 2))
 
 
 class Summary:
@@ -233,8 +249,16 @@ def _tables(array: np.ndarray, off: np.ndarray | None) -> str:
     off = np.zeros(array.shape, bool) if off is None else off
     if array.ndim <= 2:
         return _table(np.atleast_2d(array), np.atleast_2d(off))
-    planes = itertools.product(*map(range, array.shape[:-2]))
-    return "".join(f"<div>{list(i)}</div>{_table(array[i], off[i])}" for i in planes)
+    # The last of the leading axes runs to the right, as long as there is room.
+    lines = [
+        "".join(
+            f"<div><div>{[*i, k]}</div>{_table(array[(*i, k)], off[(*i, k)])}</div>"
+            for k in range(array.shape[-3])
+        )
+        for i in itertools.product(*map(range, array.shape[:-3]))
+    ]
+    style = "display: flex; flex-wrap: wrap; gap: 0 0.6em"
+    return "".join(f'<div style="{style}">{line}</div>' for line in lines)
 
 
 def _table(array: np.ndarray, off: np.ndarray) -> str:

@@ -66,7 +66,7 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/html": feedback.as_html(self), "text/plain": feedback.as_text(self)}
+        return {"text/html": feedback.as_output(self), "text/plain": feedback.as_text(self)}
 
 
 def own_fault(title: str, fault: Exception) -> Verdict:
