@@ -138,7 +138,7 @@ class Exercise:
         if self.is_value and self.observe is _call:
             self.observe = _take
         self.mistakes = {name: self._complete(mistake) for name, mistake in self.mistakes.items()}
-        self._mistaken: dict[tuple, list] = {}
+        self._mistaken: dict[tuple, object] = {}
         if problem := self._problem():
             raise ValueError(f"exercise {self.number}: {problem}")
 
@@ -306,17 +306,17 @@ class Exercise:
         """Whether observations that were made with the same seed are right; says nothing more."""
         return judging.passes(self, observations, judging.expected(self, seed), seed)
 
-    def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
-        """What the listed mistake `name` gives on the cases of a seed; kept for the next answer.
+    def mistaken_observation(self, name: str, cases: list[tuple], seed: int, index: int) -> Any:
+        """What the listed mistake `name` gives on a case of a seed; kept for the next answer.
 
         Two names joined by "+" are two settings of `switches` made together.
         """
-        if (name, seed) not in self._mistaken:
+        if (name, seed, index) not in self._mistaken:
             made = [self.mistakes[each] for each in name.split("+")]
             switch = {key: value for each in made for key, value in each.switch.items()}
             answer = self.switches(**switch) if made[1:] else made[0].answer  # type: ignore[misc]
-            self._mistaken[name, seed] = observe_trusted(self, answer, cases)
-        return self._mistaken[name, seed]
+            self._mistaken[name, seed, index] = observe_trusted(self, answer, [cases[index]])[0]
+        return self._mistaken[name, seed, index]
 
     def findings_of(self, attempt: dict) -> tuple[str, ...]:
         """The ids of the mistakes of a stored try; of one from before there were ids, by its words.

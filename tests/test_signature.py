@@ -28,7 +28,10 @@ def test_signatures_differ_where_observations_do():
     for exercise in EXERCISES:
         cases = make_cases(exercise, SEED)
         answers = [expected(exercise, SEED)]
-        answers += [exercise.mistaken_observations(name, cases, SEED) for name in exercise.mistakes]
+        answers += [
+            [exercise.mistaken_observation(name, cases, SEED, i) for i in range(len(cases))]
+            for name in exercise.mistakes
+        ]
         for first, second in itertools.combinations(answers, 2):
             differ = len(first) != len(second) or not all(map(same, first, second))
             assert differ == (signature(first) != signature(second)), exercise.number

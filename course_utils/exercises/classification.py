@@ -1,5 +1,7 @@
 """Exercises of workbook 05: train a classifier, build a CNN, and compare models fairly."""
 
+import bisect
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -110,14 +112,14 @@ class CNN(nn.Module):
 
 # --- 5.3 ----------------------------------------------------------------------------------------
 def _widest(budget, inputs, classes):
-    """The oracle: add hidden units one by one and let PyTorch count."""
-    hidden = 0
-    while True:
+    """The oracle: halve the range of widths and let PyTorch count."""
+
+    def count(hidden):
         with torch.device("meta"):
-            layers = nn.Linear(inputs, hidden + 1), nn.Linear(hidden + 1, classes)
-        if sum(p.numel() for layer in layers for p in layer.parameters()) > budget:
-            return hidden
-        hidden += 1
+            layers = nn.Linear(inputs, hidden), nn.Linear(hidden, classes)
+        return sum(p.numel() for layer in layers for p in layer.parameters())
+
+    return bisect.bisect_right(range(1, budget), budget, key=count)
 
 
 def _budgets(rng):

@@ -181,7 +181,7 @@ def listed_mistakes(evidence: Evidence) -> list[Finding]:
         if mistake.when is not None:
             if _predicate_holds(mistake.when, evidence):
                 by_predicate.append(Finding(name, mistake.words))
-        elif evidence.explains(evidence.predicted(name)):
+        elif evidence.may_be(name) and evidence.explains(evidence.predicted(name)):
             exact.append(Finding(name, mistake.words))
     return (exact or by_predicate[:1])[:2]
 
@@ -246,7 +246,7 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
 def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | None:
     exercise = evidence.exercise
     for name, mistake in exercise.mistakes.items():
-        if mistake.when is not None:
+        if mistake.when is not None or not _part_may_be(index, name, evidence):
             continue
         whole = evidence.predicted(name)
         if not all(isinstance(w, list | tuple) and len(w) == len(evidence.columns) for w in whole):
@@ -259,6 +259,14 @@ def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | 
         return finding
     findings = probes.first_findings(column, evidence)
     return findings[0] if len(findings) == 1 else None
+
+
+def _part_may_be(index: int, name: str, evidence: Evidence) -> bool:
+    """Whether a mistake gives what was seen of a part on the smallest failing case."""
+    whole, seen = evidence.predicted_first(name), evidence.aligned[evidence.first_wrong]
+    is_whole = isinstance(whole, list | tuple) and len(whole) == len(seen)
+    right = evidence.expected[evidence.first_wrong][index]
+    return is_whole and same(align(right, whole[index]), seen[index], evidence.near)
 
 
 def _others_follow(index: int, whole: list, evidence: Evidence) -> bool:

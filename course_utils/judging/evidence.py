@@ -41,8 +41,8 @@ class JudgedExercise(ExerciseSpec, Protocol):
     def next_step(self) -> str:
         """What to do where nothing explains a wrong answer."""
 
-    def mistaken_observations(self, name: str, cases: list[tuple], seed: int) -> list:
-        """What a listed mistake gives on the cases of a seed."""
+    def mistaken_observation(self, name: str, cases: list[tuple], seed: int, index: int) -> Any:
+        """What a listed mistake gives on a case of a seed."""
 
 
 ROUNDED = 5e-4  # numbers that students type have three digits or more
@@ -219,10 +219,21 @@ class Evidence:
 
     def predicted(self, mistake: str) -> list:
         """What a listed mistake gives on the cases."""
+        return [self.predicted_first(mistake, index) for index in range(len(self.cases))]
+
+    def predicted_first(self, mistake: str, index: int | None = None) -> Any:
+        """What a listed mistake gives on one case, the smallest failing one: most differ there."""
+        index = self.first_wrong if index is None else index
         if self.seed is None:
             answer = self.exercise.mistakes[mistake].answer
-            return observe_trusted(self.exercise, answer, self.cases)
-        return self.exercise.mistaken_observations(mistake, self.cases, self.seed)
+            return observe_trusted(self.exercise, answer, [self.cases[index]])[0]
+        return self.exercise.mistaken_observation(mistake, self.cases, self.seed, index)
+
+    def may_be(self, mistake: str) -> bool:
+        """Whether a listed mistake gives what was seen on the smallest failing case."""
+        first = self.first_wrong
+        guess = align(self.expected[first], self.predicted_first(mistake))
+        return same(guess, self.aligned[first], self.near)
 
     def where_it_returned(self) -> Evidence | None:
         """The evidence of the cases without an error; None if that leaves nothing to explain."""

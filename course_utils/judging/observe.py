@@ -131,7 +131,7 @@ def observe_trusted(exercise: ExerciseSpec, answer: object, cases: list[tuple]) 
     observations: list = []
     for case in cases:
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # a tenth of the time of torch.manual_seed
+            torch.default_generator.manual_seed(0)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # nobody is to read them beside a verdict
@@ -150,7 +150,7 @@ def observe(exercise: ExerciseSpec, answer: object, seed: int | None) -> Observe
         args = copy.deepcopy(case)
 
         def run(args=args):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # a tenth of the time of torch.manual_seed
             return exercise.observe(answer, args)
 
         outcome = guard.guarded(run, seconds_left)

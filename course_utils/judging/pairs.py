@@ -67,7 +67,7 @@ def _likeliest_first(evidence: Evidence) -> Iterator[Pair]:
     first = evidence.first_wrong
     observed, right = evidence.aligned[first], evidence.expected[first]
     scores = {
-        name: _agreement(align(right, evidence.predicted(name)[first]), observed)
+        name: _agreement(align(right, evidence.predicted_first(name)), observed)
         for name, mistake in mistakes.items()
         if mistake.switch
     }
@@ -102,7 +102,8 @@ def _predict_pair(evidence: Evidence, first: str, second: str) -> list | None:
     """What two mistakes make together; of a value it is computed once for all answers."""
     exercise = evidence.exercise
     if exercise.is_value and evidence.seed is not None:
-        return exercise.mistaken_observations(f"{first}+{second}", evidence.cases, evidence.seed)
+        both = f"{first}+{second}"
+        return [exercise.mistaken_observation(both, evidence.cases, evidence.seed, 0)]
     earlier, later = exercise.mistakes[first], exercise.mistakes[second]
     assert exercise.switches is not None  # `mistakes_together` asks only then
     return _predict(evidence, exercise.switches(**earlier.switch, **later.switch))
