@@ -174,6 +174,6 @@ HEAD = {
         "The first convolution in your head does not take 256 channels, as the convolutions "
         "of the network itself do not. The head gets their maps, (N, 256, 6, 6), and holds "
         "only what comes behind them.",
-        lambda: nn.Sequential(nn.Conv2d(3, 64, 11, device="meta"), nn.Flatten()),
+        lambda: nn.Sequential(nn.Conv2d(3, 64, 11), nn.Flatten()),
     ),
 }

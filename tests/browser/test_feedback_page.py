@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_utils.exercises import all_exercises
+from course_utils.judging import feedback
+from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import marker
 from course_utils.marking.submissions import Submission
 
@@ -50,3 +52,24 @@ def test_feedback_is_accessible_on_phone(chromium, page_file, scheme):
     violations = Axe().run(page).response["violations"]
     context.close()
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []
+
+
+@pytest.mark.parametrize(("seconds", "top"), [(20, 400), (-1, 600)])
+def test_words_above_the_window_come_back_while_new(seconds, top, chromium, monkeypatch):
+    """JupyterLab has moved on to the next cell when the verdict arrives."""
+    monkeypatch.setattr(feedback, "_SECONDS_TO_SHOW", seconds)
+    verdict = feedback.as_output(Verdict(Status.WRONG, "0.1 Count", "This is not it."))
+    page = chromium.new_page()
+    scrolled = page.evaluate(
+        """(verdict) => {
+            const text = `<div id="pane" style="height: 300px; overflow: auto">
+                <div style="height: 400px"></div><div style="overflow: auto">${verdict}</div>
+                <div style="height: 900px"></div></div>`;
+            document.body.append(document.createRange().createContextualFragment(text));
+            pane.scrollTop = 600;
+            return new Promise((done) => setTimeout(() => done(pane.scrollTop), 300));
+        }""",
+        verdict,
+    )
+    assert abs(scrolled - top) < 20
+    page.close()
