@@ -388,6 +388,24 @@ def test_one_edit_names_line_and_kind(code, line, words):
         assert verdict.fix
 
 
+def test_edit_search_takes_a_parameter_from_one():
+    def shares(rng):
+        for rate in (0.25, 0.5):
+            yield torch.rand(4, generator=rng), rate
+
+    @exercise(
+        "99.2", "Rest", minutes=1, cases=shares, oracle=lambda x, rate: x.mean() * rate + 1 - rate
+    )
+    def rest(x, rate):
+        """A step of this size from 1 to the mean."""
+        return rate * x.mean() + (1 - rate)
+
+    answer = typed("def rest(x, rate):\n    m = x.sum() / 4\n    return rate * m + 0.75\n", "rest")
+    verdict = rest.judge(answer)
+    assert verdict.findings == ("edit",)
+    assert "1 - rate" in verdict.fix
+
+
 def totals(rng):
     for length in (3, 4, 6):
         yield (torch.rand(length, generator=rng) + torch.arange(length),)

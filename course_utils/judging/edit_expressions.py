@@ -293,9 +293,11 @@ def _constants(place: Place, tree: ast.Module) -> Iterator[Edit]:
         yield from replaced(place, ast.Constant(other), words)
     if isinstance(value, int | float) and not isinstance(value, bool):
         for name in _parameters(tree):
-            yield from replaced(
-                place, ast.Name(name, ast.Load()), f"{words}; is it always the same?"
-            )
+            variable: list[ast.expr] = [ast.Name(name, ast.Load())]
+            if isinstance(value, float):  # 0.1 for 1 - rho
+                variable.append(ast.BinOp(ast.Constant(1), ast.Sub(), ast.Name(name, ast.Load())))
+            for other in variable:
+                yield from replaced(place, other, f"{words}; is it always the same?")
 
 
 def _subscripts(place: Place, _tree: ast.Module) -> Iterator[Edit]:
