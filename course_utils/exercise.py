@@ -25,7 +25,7 @@ from course_utils.judging import feedback, guard, source
 from course_utils.judging import judge as judging
 from course_utils.judging.observation import digest
 from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
-from course_utils.judging.verdict import Status, Verdict, own_fault
+from course_utils.judging.verdict import Status, Verdict, of_former_answer, own_fault
 
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")
@@ -238,8 +238,7 @@ class Exercise:
         if verdict.status is Status.OWN:
             return verdict
         if stale := cells.stale_answer(self.name, f"ex-{self.number}"):
-            words = "" if verdict.status is Status.TODO else verdict.message
-            verdict = replace(verdict, message=f"{stale} {words}".strip())
+            verdict = of_former_answer(verdict, stale)
         mark = digest([str(verdict.status), verdict.message, *observations])
         try:
             entry = progress.record(

@@ -15,7 +15,7 @@ from course_utils.figures import budget_board
 from course_utils.figures.architecture_builder import GEOMETRY, ArchitectureBuilder
 from course_utils.figures.budget_board import ACCURACY, OPENING_WORK, PARAMETERS, RECORDED, SHAPE
 from course_utils.figures.budget_training import SEED, CancelledError, train_on_board
-from course_utils.models.board_runs import with_checksum
+from course_utils.judging.board_runs import with_checksum
 from course_utils.workbooks import select_workbooks
 
 OPENING = "half the course's CNN"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from course_utils.exercise import Mistake, mistake
-from course_utils.models.board_runs import (
+from course_utils.judging.board_runs import (
     ACCURACY,
     NUMBERS,
     OPENING_WORK,

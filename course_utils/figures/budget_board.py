@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from course_utils.figures.budget_training import CancelledError, train_on_board
-from course_utils.models.board_runs import (
+from course_utils.judging.board_runs import (
     ACCURACY,
     OPENING_WORK,
     PARAMETERS,

@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from course_utils.judging import feedback
@@ -67,6 +67,15 @@ class Verdict:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/html": feedback.as_output(self), "text/plain": feedback.as_text(self)}
+
+
+def of_former_answer(verdict: Verdict, why: str) -> Verdict:
+    """The verdict where the answer's cell failed or was edited: why comes first.
+
+    Of an answer that was never there, nothing else has to be said.
+    """
+    words = "" if verdict.status is Status.TODO else verdict.message
+    return replace(verdict, message=f"{why} {words}".strip())
 
 
 def own_fault(title: str, fault: Exception) -> Verdict:
