@@ -96,7 +96,7 @@ def fista(
 ) -> Tensor:
     """Minimise what `ista` does, with momentum: the error falls as 1/k², not as 1/k.
 
-    Parameters, errors and the result are those of `ista`.
+    Parameters, errors and the result's shape are those of `ista`.
 
     References
     ----------
