@@ -331,6 +331,13 @@ def test_run_starts_cold_where_the_warm_python_has_ended(input_dir):
     assert (result.output, warm.is_ready) == (b"7\n", False)
 
 
+def test_fork_that_cannot_enter_runs_nothing(input_dir, monkeypatch):
+    monkeypatch.setattr(os, "pidfd_open", lambda _process: os.open(os.devnull, os.O_RDONLY))
+    with jail.warm_python(input_dir, ["json"]) as warm:
+        result = jail.run("print(7)", b"", input_dir, SMALL, warm=warm)
+    assert (result.output, warm.is_ready) == (b"7\n", False)
+
+
 def test_warm_python_tells_no_path_of_the_host(input_dir):
     """The folder is told to it by a socket: what it was started with can be read in the jail."""
     code = """
