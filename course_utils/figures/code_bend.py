@@ -125,7 +125,10 @@ class CodeBend(Figure):
 def export_run(
     name: str, angles: Sequence[float] | Tensor, pictures: Tensor, model: nn.Module
 ) -> dict:
-    """What travels to the browser of one run; refuses what the figure cannot show."""
+    """What travels to the browser of one run; refuses what the figure cannot show.
+
+    `pictures` has the shape (N, 1, S, S), `angles` has N numbers in degrees.
+    """
     pictures = _check_pictures(name, torch.as_tensor(pictures).detach().float())
     angles = [float(angle) for angle in angles]
     if len(angles) != len(pictures):

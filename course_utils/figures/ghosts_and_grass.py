@@ -74,7 +74,8 @@ class GhostsAndGrass(Figure):
     def numbers(self) -> dict:
         """What stands before the threshold, the thresholds, and how far off the result is."""
         signal, masks = self.signal(), self.masks()
-        estimate, thresholds, off = np.zeros((2, SIZE)), np.zeros(2), []
+        estimate, off = np.zeros((2, SIZE)), []
+        thresholds: np.ndarray = np.zeros(2)
         for step in range(self.steps + 1):
             missing = np.fft.fft(signal - estimate) * masks
             bars = estimate + np.fft.ifft(missing).real
