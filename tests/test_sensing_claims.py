@@ -122,3 +122,21 @@ def test_notebook_opens_camera_below_best_lambda():
     best = levels.index(max(levels))
     assert 1 < STRENGTHS[best] < STRENGTHS[-1]
     assert max(levels) > 1.5 + max(levels[STRENGTHS.index(1)], levels[-1])
+
+
+def coherence_of_waves(mask):
+    """The largest cosine between two DCT atoms of a picture, as the measured pixels show them."""
+    waves = DCT((len(mask),)).H(torch.eye(len(mask)))  # a row each
+    rows, columns = mask.nonzero(as_tuple=True)
+    atoms = torch.einsum("kp,lp->klp", waves[:, rows], waves[:, columns]).flatten(0, 1)
+    atoms = atoms / atoms.norm(dim=1, keepdim=True)
+    return (atoms @ atoms.T).fill_diagonal_(0).abs().max().item()
+
+
+def test_even_grid_makes_waves_alike():
+    even = torch.zeros(64, 64, dtype=torch.bool)
+    even[::2, ::2] = True
+    assert coherence_of_waves(even) == pytest.approx(0.90, abs=0.005)
+    for seed in range(2):
+        chosen = torch.rand(64, 64, generator=torch.Generator().manual_seed(seed)) < 0.25
+        assert coherence_of_waves(chosen) == pytest.approx(0.15, abs=0.02)
