@@ -7,19 +7,16 @@ first is killed twice on the way and goes on.
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import pytest
 import users
+from marking_runs import MARK, mark, records
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from nbgrader.server_extensions.formgrader import handlers
@@ -28,16 +25,6 @@ from traitlets.config import Config
 from course_utils.marking import marks, submissions
 from course_utils.marking.marks import Mark
 
-# The command, which then tells the most memory that its process has held.
-MARK = """
-import sys
-from pathlib import Path
-from course_utils.__main__ import main
-status = main(["mark", *sys.argv[1:]])
-(peak,) = [l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l]
-print("peak", peak.split()[1])
-sys.exit(status)
-"""
 MOST_MEMORY = 700_000  # kB
 FILE = "00_start_here.ipynb"
 ANSWER = ("code", "pixels = 28 * 28")
@@ -162,21 +149,8 @@ class Batch(NamedTuple):
     out: Path
     rows: dict[str, Mark]
     printed: str
-    status: int
     resumed: dict[str, int]  # records that a killed marking had left, by when they were written
     finished: dict[str, int]  # records at the end; a later test marks one submission anew
-
-
-def records(out):
-    return {p.as_posix(): p.stat().st_mtime_ns for p in out.glob("judged/*/*.json")}
-
-
-def kill_when(process, reached):
-    while not reached() and process.poll() is None:
-        time.sleep(0.02)
-    assert process.poll() is None, "it was to be killed before its end"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 @pytest.fixture(scope="module", params=users.USERS)
@@ -189,32 +163,14 @@ def batch(request, jailed):
 
 
 def mark_class(place, user):
-    folder, out, temporary = place / "submitted", place / "out", place / "tmp"
+    folder, out = place / "submitted", place / "out"
     write_class(folder)
-    temporary.mkdir()
-    shutil.copytree(matplotlib.get_cachedir(), place / "fonts", ignore=shutil.ignore_patterns("t*"))
-    for path in (place, temporary, place / "fonts"):
-        path.chmod(0o777)
-    arguments = [str(folder), "--out", str(out), "--jobs", "2"]
-    command, environment = users.as_user(user, [sys.executable, "-c", MARK, *arguments])
-    environment |= {"TMPDIR": str(temporary), "MPLCONFIGDIR": str(place / "fonts")}
-    start = {"env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    resumed = {}
-    if user != "nobody":
-        for reached in (lambda: len(records(out)) > 15, lambda: [*out.glob("autograded/*/*/*")]):
-            with subprocess.Popen(command, **start) as process:
-                kill_when(process, reached)
-            resumed = resumed | records(out)
-    with subprocess.Popen(command, **start) as process:
-        printed, errors = (text.decode() for text in process.communicate())
-    assert process.returncode == 0, errors
-    table = out / marks.FILENAME
-    rows = marks.read(table)
+    kills = (lambda: len(records(out)) > 15, lambda: [*out.glob("autograded/*/*/*")])
+    finished = mark(place, folder, out, user, kills if user != "nobody" else ())
+    rows = marks.read(out / marks.FILENAME)
     assert len(rows) == len({row.student for row in rows})
-    left = [path.name for path in temporary.iterdir()]
-    assert [name for name in left if not name.startswith("tmp.")] == []  # those are of mktemp
     by_student = {row.student: row for row in rows}
-    return Batch(folder, out, by_student, printed, process.returncode, resumed, records(out))
+    return Batch(folder, out, by_student, finished.printed, finished.resumed, records(out))
 
 
 NAMES = {name: os.fsencode(name).decode("utf-8", "backslashreplace") for name in STUDENTS}
