@@ -507,7 +507,7 @@ def test_hostile_answers_fail_and_hurt_nothing(answer, status, capsys):
     started = time.monotonic()
     verdict = make_scale().check(answer)
     assert verdict.status == status, verdict
-    assert time.monotonic() - started < 20  # 0.5 s are asked for; machines may be busy
+    assert time.monotonic() - started < 60  # 0.5 s are asked for; machines may be busy
     assert (sys.getrecursionlimit(), torch.is_grad_enabled(), sys.gettrace()) == before
     assert len(verdict.printed) < 3000
     captured = capsys.readouterr()

@@ -329,6 +329,7 @@ def _choose(answer, case):
     def recover(seen, places, lam):
         row = list(lams).index(lam)
         right = seen.shape == y[kept].shape and torch.equal(seen, y[kept])
+        right = right and torch.is_tensor(places) and places.tolist() == kept.tolist()
         return guesses[row] if right else guesses[row].flip(0) + seen.sum()
 
     return call_unchanged(answer, (list(lams), recover, y, kept), ("lams", "recover", "y", "kept"))

@@ -211,7 +211,7 @@ def test_page_holds_no_answer(page_of_all):
 def numbers_in(plain):
     """Yield the numbers of a table, but for its counts of cells and its indices of outcomes."""
     if isinstance(plain, dict):
-        kept = (part for name, part in plain.items() if name not in ("levels", "classes"))
+        kept = (part for name, part in plain.items() if name not in ("levels", "classes", "whole"))
         yield from (number for part in kept for number in numbers_in(part))
     elif isinstance(plain, list):
         yield from (n for part in plain for n in numbers_in(part))

@@ -21,6 +21,7 @@ from course_utils.judging.verdict import Verdict
 from course_utils.publishing.forms.cells import normal
 
 Values = tuple[float, ...]  # the numbers of an answer, in the order of a page's boxes
+TIED = {"8.12"}  # numbers that are judged together: whether they lie on a line
 MOST_ORDERED = 5  # parts whose every order is tried
 
 
@@ -30,6 +31,7 @@ def has_form(exercise: Exercise) -> bool:
         return exercise.is_choice
     array = numbers(judge.expected(exercise, 0)[0])
     decided = exercise.accept is None or exercise.weights is not None
+    decided = decided and exercise.number not in TIED
     return array is not None and array.ndim <= 2 and decided
 
 
@@ -174,6 +176,7 @@ class Judged:
         changed += [factor * grid for factor in probes.FACTORS]
         changed += [10.0**power * grid for power in probes.POWERS]
         changed += [grid + 1, grid - 1, 0 * grid, 1 - grid]
+        changed += [np.floor(grid), np.ceil(grid), np.round(grid)]
         for whole in changed:
             if whole.shape == self.shape:
                 yield self._flat(whole)
