@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def test_shim_is_needed_for_mismatched_pair():
     assert ("torchvision::nms does not exist" in done.stderr) == MISMATCHED
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Full names of what a module's file imports at its top, its packages' own files included."""
     imports = {".".join(path.relative_to(ROOT).parts[:-1])} | {"course_utils"}
     for node in ast.parse(path.read_text("utf-8")).body:
@@ -62,18 +64,21 @@ def imports_of(path: Path) -> set[str]:
             imports |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return imports
+    return frozenset(imports)
 
 
-def all_imports(path: Path, visited: set[Path] = frozenset()) -> set[str]:
+def all_imports(path: Path) -> set[str]:
     """The same, followed through the modules of the course."""
-    imports = set()
-    for name in imports_of(path):
-        imports.add(name)
-        base = ROOT.joinpath(*name.split("."))
-        for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if file.is_file() and file not in visited and name.startswith("course_utils"):
-                imports |= all_imports(file, {*visited, path, file})
+    imports, visited, waiting = set(), {path}, [path]
+    while waiting:
+        names = imports_of(waiting.pop())
+        imports |= names
+        for name in names:
+            base = ROOT.joinpath(*name.split("."))
+            for file in (base.with_suffix(".py"), base / "__init__.py"):
+                if name.startswith("course_utils") and file.is_file() and file not in visited:
+                    visited.add(file)
+                    waiting.append(file)
     return imports
 
 

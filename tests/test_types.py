@@ -43,6 +43,7 @@ def test_package_has_no_type_error(mypy):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.weekly
 def test_planted_type_errors_are_reported(mypy, root, tmp_path):
     modules, arguments = largest_modules(root), []
     for name, path in modules.items():

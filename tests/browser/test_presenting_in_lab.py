@@ -21,7 +21,7 @@ def go(page, direction):
 
 
 def test_figure_responds_while_presenting(open_workbook):
-    workbook = open_workbook("03_pooling.ipynb")
+    workbook = open_workbook("02_convolution.ipynb")
     page = workbook.page
     assert workbook.run_all() == []
     page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 0; }")
