@@ -13,10 +13,6 @@ from matplotlib import pyplot as plt
 from course_utils.workbooks import NOTEBOOKS
 
 CLAIM = re.compile(r"stands? alone|runs alone")  # in the opening
-# Workbooks whose opening says so and whose parts do not yet, or were not tried: to be emptied.
-NOT_YET = {
-    "03": "not tried before its second edition",
-}
 HEADING = re.compile(r"^## ([A-Z]) · ", re.MULTILINE)
 
 
@@ -46,8 +42,7 @@ def claims() -> list[str]:
     return [number for number, text in openings.items() if CLAIM.search(text)]
 
 
-RUN_ALONE = [number for number in claims() if number not in NOT_YET]
-PARTS = [(number, part) for number in RUN_ALONE for part in parts_of(path_of(number))[1]]
+PARTS = [(number, part) for number in claims() for part in parts_of(path_of(number))[1]]
 
 
 def run_part(number: str, part: str, first: int = 0) -> None:
@@ -72,6 +67,5 @@ def test_part_that_needs_another_is_found():
         run_part("04", "A", first=1)
 
 
-def test_unmended_workbooks_claim_to_run_alone():
-    assert set(NOT_YET) <= set(claims())
-    assert {"02", "04", "06", "07"} <= set(RUN_ALONE)
+def test_further_workbooks_claim_parts_that_run_alone():
+    assert claims() == ["02", "03", "04", "05", "06", "07", "08"]
