@@ -504,10 +504,8 @@ class AlwaysEqual(str):
 )
 def test_hostile_answers_fail_and_hurt_nothing(answer, status, capsys):
     before = sys.getrecursionlimit(), torch.is_grad_enabled(), sys.gettrace()
-    started = time.monotonic()
-    verdict = make_scale().check(answer)
+    verdict = make_scale().check(answer)  # one that never ended would meet the test's own limit
     assert verdict.status == status, verdict
-    assert time.monotonic() - started < 60  # 0.5 s are asked for; machines may be busy
     assert (sys.getrecursionlimit(), torch.is_grad_enabled(), sys.gettrace()) == before
     assert len(verdict.printed) < 3000
     captured = capsys.readouterr()
