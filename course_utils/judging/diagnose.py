@@ -263,9 +263,10 @@ def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | 
 
 def _part_may_be(index: int, name: str, evidence: Evidence) -> bool:
     """Whether a mistake gives what was seen of a part on the smallest failing case."""
-    whole, seen = evidence.predicted_first(name), evidence.aligned[evidence.first_wrong]
+    first = evidence.first_wrong
+    whole, seen = evidence.predicted_on(name, first), evidence.aligned[first]
     is_whole = isinstance(whole, list | tuple) and len(whole) == len(seen)
-    right = evidence.expected[evidence.first_wrong][index]
+    right = evidence.expected[first][index]
     return is_whole and same(align(right, whole[index]), seen[index], evidence.near)
 
 

@@ -219,11 +219,10 @@ class Evidence:
 
     def predicted(self, mistake: str) -> list:
         """What a listed mistake gives on the cases."""
-        return [self.predicted_first(mistake, index) for index in range(len(self.cases))]
+        return [self.predicted_on(mistake, index) for index in range(len(self.cases))]
 
-    def predicted_first(self, mistake: str, index: int | None = None) -> Any:
-        """What a listed mistake gives on one case, the smallest failing one: most differ there."""
-        index = self.first_wrong if index is None else index
+    def predicted_on(self, mistake: str, index: int) -> Any:
+        """What a listed mistake gives on one case."""
         if self.seed is None:
             answer = self.exercise.mistakes[mistake].answer
             return observe_trusted(self.exercise, answer, [self.cases[index]])[0]
@@ -232,7 +231,7 @@ class Evidence:
     def may_be(self, mistake: str) -> bool:
         """Whether a listed mistake gives what was seen on the smallest failing case."""
         first = self.first_wrong
-        guess = align(self.expected[first], self.predicted_first(mistake))
+        guess = align(self.expected[first], self.predicted_on(mistake, first))
         return same(guess, self.aligned[first], self.near)
 
     def where_it_returned(self) -> Evidence | None:

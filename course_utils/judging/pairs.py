@@ -67,7 +67,7 @@ def _likeliest_first(evidence: Evidence) -> Iterator[Pair]:
     first = evidence.first_wrong
     observed, right = evidence.aligned[first], evidence.expected[first]
     scores = {
-        name: _agreement(align(right, evidence.predicted_first(name)), observed)
+        name: _agreement(align(right, evidence.predicted_on(name, first)), observed)
         for name, mistake in mistakes.items()
         if mistake.switch
     }
