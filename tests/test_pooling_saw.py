@@ -139,7 +139,7 @@ def test_blur_weighs_every_place_alike():
 
 
 def test_figure_opens_on_a_misread_digit():
-    """The workbook opens the figure one pixel away from where the digit is read rightly."""
+    """The workbook opens the figure one pixel away from where the digit is read correctly."""
     cells = json.loads(select_workbooks(["03"], further=False)[0].read_text("utf-8"))["cells"]
     (source,) = ("".join(cell["source"]) for cell in cells if cell["id"] == "pooling-saw")
     figure = eval(source.splitlines()[-1], {"PoolingSaw": PoolingSaw})

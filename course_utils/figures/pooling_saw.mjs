@@ -162,10 +162,10 @@ function normalizeState(next) {
  * @param {Numbers} numbers
  */
 function summary({ digit, shift, pool, size, head }, { accuracy, answer, change }) {
-  const read = answer === digit ? `is read as ${answer}, rightly` : `is read as ${answer}, wrongly`;
+  const read = answer === digit ? `is read as ${answer}, correctly` : `is read as ${answer}, wrongly`;
   const signed = `${change > 0 ? "+" : ""}${formatNumber(change, 1)}`;
   const mean = shift ? ` Mean of the pooled map against shift 0: ${signed} %.` : "";
-  return `Shift ${shift}, ${pool} pool of ${size}, ${head}: this ${digit} ${read}; ${formatFixed(accuracy, 0)} % of all test digits are read rightly.${mean}`;
+  return `Shift ${shift}, ${pool} pool of ${size}, ${head}: this ${digit} ${read}; ${formatFixed(accuracy, 0)} % of all test digits are read correctly.${mean}`;
 }
 
 // ------------------------------------------------------------------------------------- the picture
@@ -255,7 +255,7 @@ function pictures(view) {
 function build(view) {
   const chart = accuracyChart(SHIFTS);
   const drawPictures = pictures(view);
-  const title = createTitle("test digits read rightly, in %");
+  const title = createTitle("test digits read correctly, in %");
   const panel = createElement("div", { class: "course-panel" }, title, chart.svg);
   panel.append(curveButtons(view));
   view.root.prepend(

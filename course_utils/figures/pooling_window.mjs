@@ -297,7 +297,9 @@ function layTables(view, panel, buttons, state) {
  * @param {State} state
  * @param {Numbers} numbers
  */
-function drawInput(table, { image, size, pool }, { corner: [top, left], value, tied, gradient }) {
+function drawInput(table, { image, size, pool, gradients }, numbers) {
+  const { corner, value, tied, gradient } = numbers;
+  const [top, left] = corner;
   const largest = Math.max(...gradient.flat().map(Math.abs));
   image.forEach((line, i) => {
     line.forEach((x, j) => {
@@ -305,7 +307,7 @@ function drawInput(table, { image, size, pool }, { corner: [top, left], value, t
       const wins = isInside && pool === "max" && x === value;
       const received = gradient[i][j];
       table.setCell(i, j, formatNumber(x), {
-        above: wins ? (tied > 1 ? "tie" : "max") : NOTHING,
+        above: wins ? (gradients && tied > 1 ? "tie" : "max") : NOTHING,
         below: received ? formatSigned(received) : "",
         kind: isInside ? "course-in" : "",
         fill: received ? tint(received, largest) : "",

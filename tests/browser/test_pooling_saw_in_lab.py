@@ -20,7 +20,7 @@ def test_arrows_move_digit_and_fill_curve(figure):  # noqa: F811
     assert figure.agrees()
     assert "this 7 is read as 2, wrongly" in figure.root.locator(".course-status").inner_text()
     figure.press("ArrowLeft")
-    assert "this 7 is read as 7, rightly" in figure.root.locator(".course-status").inner_text()
+    assert "this 7 is read as 7, correctly" in figure.root.locator(".course-status").inner_text()
 
 
 @ONLY
