@@ -276,6 +276,20 @@ def test_parts_have_separate_near_misses():
     assert "product: Your number comes out if `k` is subtracted." in words
 
 
+def test_unpacking_in_a_loop_is_told_without_an_equals_sign():
+    @exercise("99.7", "Total", minutes=1, hints=["", ""], oracle=lambda pairs: 3.0,
+              cases=lambda rng: [([(1, 2), (3,)],), ([(3,), (0, 4)],)])  # fmt: skip
+    def total(pairs):
+        """Pairs -> number."""
+        return 3.0
+
+    def unpacks(pairs):
+        return float(sum(b for a, b in pairs))
+
+    words = total.judge(unpacks).message
+    assert "unpacks into 2 names, and the number of values is 1" in words
+
+
 def test_huge_integer_is_wrong():
     @exercise("99.5", "Size", kind="value", minutes=1, hints=["", ""])
     def size():
@@ -306,6 +320,27 @@ def test_fraction_is_no_near_miss_of_a_large_number():
         return 17602
 
     assert cube.judge(9344.5).findings == ()
+
+
+def test_whole_number_beside_a_near_miss_is_none():
+    @exercise("99.8", "Cube", kind="value", minutes=1, hints=["", ""],
+              formula="side ** 3 + side", quantities={"side": 26})  # fmt: skip
+    def cube():
+        """One number."""
+        return 17602
+
+    assert "comes out if" in cube.judge(17576).message
+    assert "comes out if" not in cube.judge(17577).message
+
+
+@pytest.mark.parametrize("answer", [max, [].append, lambda: 17602])
+def test_function_instead_of_its_result_is_told(answer):
+    @exercise("99.8", "Cube", kind="value", minutes=1, hints=["", ""])
+    def cube():
+        """One number."""
+        return 17602
+
+    assert "a function that was not called" in cube.judge(answer).message
 
 
 def test_zero_is_no_reciprocal_of_a_large_number():

@@ -162,7 +162,8 @@ function normalizeState(next) {
  * @param {Numbers} numbers
  */
 function summary({ digit, shift, pool, size, head }, { accuracy, answer, change }) {
-  const read = answer === digit ? `is read as ${answer}, correctly` : `is read as ${answer}, wrongly`;
+  const read =
+    answer === digit ? `is read as ${answer}, correctly` : `is read as ${answer}, wrongly`;
   const signed = `${change > 0 ? "+" : ""}${formatNumber(change, 1)}`;
   const mean = shift ? ` Mean of the pooled map against shift 0: ${signed} %.` : "";
   return `Shift ${shift}, ${pool} pool of ${size}, ${head}: this ${digit} ${read}; ${formatFixed(accuracy, 0)} % of all test digits are read correctly.${mean}`;

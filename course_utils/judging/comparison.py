@@ -171,6 +171,7 @@ def dtype_of(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+_FUNCTIONS = {"function", "method", "builtin_function_or_method"}
 _NAMES = {
     bool: "True or False",
     int: "a whole number (int)",
@@ -192,6 +193,8 @@ def name_of(value: object) -> str:
     if isinstance(value, Other):
         if value.type_name == "...":
             return "an unfinished answer (it still holds ...)"
+        if value.type_name in _FUNCTIONS:
+            return "a function that was not called (its parentheses are missing)"
         article = "an" if value.type_name[:1].lower() in "aeiou" else "a"
         return f"{article} {value.type_name}"
     return _NAMES[type(value)]

@@ -49,13 +49,14 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
         answer = answer[part]
     if not isinstance(answer, int | float):
         return None
+    rounding = 0 if isinstance(answer, int) else 1e-4  # who gives decimals may have rounded
     text = formulas[part or 0]
     quantities = tuple(exercise.quantities.items())
     for depth in (1, 2) if abs(answer) >= TELLING else (1,):
         words = {
             words
             for value, words in variants(text, quantities, depth)
-            if math.isclose(value, answer, rel_tol=1e-4, abs_tol=exercise.tolerance)
+            if math.isclose(value, answer, rel_tol=rounding, abs_tol=exercise.tolerance)
         }
         likely = sorted(w for w in words if LIKELY.search(w))
         ordered = likely or sorted(words)
