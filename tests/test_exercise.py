@@ -827,6 +827,13 @@ def test_judging_halves_agree():
 # Feedback ----------------------------------------------------------------------------------------
 
 
+def test_marked_words_are_code_and_emphasis():
+    words = feedback.with_marks("Add *two* means, `a*b*c`, 2 * 3 * 4 and <b>; 5*6*7 stays.")
+    assert words == (
+        "Add <em>two</em> means, <code>a*b*c</code>, 2 * 3 * 4 and &lt;b&gt;; 5*6*7 stays."
+    )
+
+
 def test_feedback_is_escaped_and_plain():
     verdict = make_scale().check(lambda image, factor: print("<b>hello</b>"))
     assert verdict.findings == ("returns-nothing",)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from course_utils.judging import scene
 
+_EMPHASIS = re.compile(r"(?<![\w*])\*(\w(?:[^*\n]*\w)?)\*(?![\w*])")
 _OPENING = {
     "ok": "✓ Right.",
     "todo": "○ Not attempted yet.",
@@ -128,16 +129,16 @@ def as_text(verdict) -> str:
 def as_html(verdict) -> str:
     """The verdict as HTML: words, hints to unfold, then the smallest failing case."""
     opening, words = _OPENING[verdict.status], headline(verdict)
-    words = _with_code(words.removeprefix(opening).strip())
+    words = with_marks(words.removeprefix(opening).strip())
     title = html.escape(verdict.title)
     blocks = [
         f'<div>{title}</div><p style="margin: 0.3em 0"><strong>{opening}</strong> {words}</p>'
     ]
     for i, words in enumerate(verdict.hints, 1):
         summary = f"<summary>Hint {i}</summary>"
-        blocks.append(f"<details>{summary}<p>{_with_code(words)}</p></details>")
+        blocks.append(f"<details>{summary}<p>{with_marks(words)}</p></details>")
     blocks += [_parts_as_html(verdict), _scene(verdict)]
-    blocks += [f"<p>Note: {_with_code(words)}</p>" for words in verdict.notes]
+    blocks += [f"<p>Note: {with_marks(words)}</p>" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         printed = html.escape(verdict.printed[:2000])
         summary = "<summary>Your code printed</summary>"
@@ -188,6 +189,9 @@ def _scene(verdict) -> str:
     return f'<div style="{style}">{"".join(values)}</div>'
 
 
-def _with_code(words: str) -> str:
-    """Escaped words, with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+def with_marks(words: str) -> str:
+    """Escape words for HTML; what stands between backticks is code, between stars emphasis."""
+    parts = re.split(r"`([^`]+)`", html.escape(words))
+    parts[1::2] = [f"<code>{code}</code>" for code in parts[1::2]]
+    parts[::2] = [_EMPHASIS.sub(r"<em>\1</em>", prose) for prose in parts[::2]]
+    return "".join(parts)

@@ -8,15 +8,15 @@ without comments and names.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from course_utils.exercise import Exercise
+from course_utils.judging import feedback
 from course_utils.marking import answer_samples, class_results, class_summary, marks, roster
 from course_utils.marking.class_results import ClassResults, ReportError
 from course_utils.marking.class_summary import Example
@@ -73,8 +73,8 @@ def _table(
 
 
 def _code(words: str) -> Markup:
-    """Words with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
+    """Words with code between backticks and emphasis between stars."""
+    return Markup(feedback.with_marks(words))
 
 
 def write_report(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from nbformat.v4 import new_markdown_cell
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
+from course_utils.judging import feedback
 from course_utils.judging.observation import numbers
 from course_utils.publishing.browser_scripts import MODULES, find_script
 from course_utils.publishing.forms.judged import has_form
@@ -95,7 +96,7 @@ def form(exercise: Exercise) -> str:
 def _choices(exercise: Exercise) -> str:
     rows = [
         f'<label class="course-choice"><input type="radio" name="choice-{exercise.number}" '
-        f'value="{letter}"> <b>{letter}</b> <span>{_with_code(text)}</span></label>'
+        f'value="{letter}"> <b>{letter}</b> <span>{feedback.with_marks(text)}</span></label>'
         for letter, text in exercise.choices.items()
     ]
     return "\n".join(rows)
@@ -141,7 +142,3 @@ def progress_line(exercises: list[str]) -> str:
         '<button type="button" data-save-progress>Save your progress</button> '
         "<small>It stays in this browser; the file is what a tutor's report reads.</small></p>"
     )
-
-
-def _with_code(words: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
