@@ -16,7 +16,7 @@ import torch
 
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
-from course_utils.judging import edits
+from course_utils.judging import edits, judge, observe
 
 GOAL_MS, LIMIT_MS = 20, 150
 
@@ -30,6 +30,13 @@ def _fresh(exercise: Exercise, answer: object) -> object:
     return answer
 
 
+def _forget(exercise: Exercise) -> None:
+    """Leave nothing drawn or predicted, as in a kernel that has just started."""
+    exercise._mistaken.clear()
+    observe._draw_cases.cache_clear()
+    judge._expected.cache_clear()
+
+
 def milliseconds(exercise: Exercise, answer: object) -> float:
     """The time of one verdict."""
     start = time.process_time()
@@ -40,9 +47,10 @@ def milliseconds(exercise: Exercise, answer: object) -> float:
 def measure(exercise: Exercise) -> tuple[float, float, float, float]:
     """(right, first, later, largest) milliseconds: medians, and the largest of all."""
     exercise.judge(_fresh(exercise, exercise.answer))  # libraries that load at their first use
+    _forget(exercise)
     right = [milliseconds(exercise, _fresh(exercise, exercise.answer)) for _ in range(5)]
     wrong = [_fresh(exercise, mistake.answer) for mistake in exercise.mistakes.values()]
-    exercise._mistaken.clear()
+    _forget(exercise)
     first = milliseconds(exercise, wrong[0])
     later = [milliseconds(exercise, answer) for answer in wrong]
     return statistics.median(right), first, statistics.median(later), max(*right, first, *later)

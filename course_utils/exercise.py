@@ -101,7 +101,8 @@ class Exercise:
     start : a function or class given to be completed or repaired
     choices : letter → text, for kind "choice"
     parts : names of the parts of a result that is a tuple
-    argument_names : names of a case's parts, where they are not the model answer's parameters
+    argument_names : names of a case's parts, where they are not the model answer's parameters;
+        "" for one that no student knows, such as a seed
     formula : for a value: an expression over `quantities`, one for each number of the answer
     quantities : name → number
     exempt : generic mutant → reason why the proof of exercises leaves it out

@@ -8,8 +8,8 @@ import torch
 from cell_runner import run_cell
 
 from course_utils.exercise import exercise, mistake
-from course_utils.judging import edits, formula, pairs, plain_errors, source_notes
-from course_utils.judging.evidence import explains
+from course_utils.judging import edits, formula, guard, pairs, plain_errors, source_notes
+from course_utils.judging.evidence import Evidence, explains
 from course_utils.judging.observation import Stopped
 
 
@@ -388,6 +388,14 @@ def test_failing_cases_share_a_condition():
     assert "right where `power` is 1" in verdict.message
 
 
+def test_unnamed_argument_is_not_spoken_of():
+    verdict = make(argument_names=("image", "", "power")).judge(
+        lambda image, factor, power=1: right(image, factor, power) * (factor < 4)
+    )
+    assert "``" not in verdict.message
+    assert list(verdict.case) == ["image", "power"]
+
+
 def test_printing_instead_of_returning_is_told():
     verdict = make().judge(lambda *case: print(right(*case)))
     assert "`return` hands it over" in verdict.message
@@ -491,6 +499,27 @@ def test_edit_search_finds_place_in_loop(body, quoted, words):
 def test_edit_search_ignores_many_places():
     answer = typed("def total(x):\n    return float((x ** 3).sum() + 17)\n", "total")
     assert make_total().judge(answer).findings != ("edit",)
+
+
+def test_edit_search_keeps_to_its_time(monkeypatch):
+    """However long an edited answer would run, it gets no more than is left of the second."""
+    now, granted = [0.0], []
+
+    def run(_function, seconds, **_options):
+        granted.append(seconds)
+        now[0] += seconds if len(granted) % 2 == 0 else 0.001  # each ends when its time is up
+        return guard.Outcome(None)
+
+    monkeypatch.setattr(edits, "SECONDS", 1.0)
+    monkeypatch.setattr(edits, "SECONDS_EACH", 0.3)
+    monkeypatch.setattr(edits.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(edits.guard, "guarded", run)
+    answer = typed("def scale(image, factor, power=1):\n    return image * factor * power")
+    cases = [(torch.ones(2), 3.0, 2)]
+    evidence = Evidence(make(), cases, [torch.ones(2)], [9 * torch.ones(2)], answer)
+    assert edits.search(evidence) is None
+    assert len(granted) > 4
+    assert now[0] <= 1.0 + 1e-9
 
 
 def test_edit_search_survives_endless_loops():

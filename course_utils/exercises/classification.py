@@ -24,16 +24,32 @@ def _given_epoch(model, optimizer, batches, images, labels):
     return (model(images).argmax(1) == labels).float().mean().item()
 
 
+def _epoch_by_formula(model, optimizer, batches, images, labels):
+    """Send back the gradient as it stands on paper, (p − one-hot) / N; test row by row."""
+    model.train()
+    for x, y in batches:
+        scores = model(x)
+        scores.backward((scores.detach().softmax(1) - F.one_hot(y, scores.shape[1])) / len(y))
+        optimizer.step()
+        optimizer.zero_grad()
+    model.eval()
+    with torch.inference_mode():
+        right = [
+            model(image[None])[0].argmax() == y for image, y in zip(images, labels, strict=True)
+        ]
+    return sum(map(int, right)) / len(labels)
+
+
 @exercise(
     "5.1",
     "Write the training step",
     minutes=12,
-    oracle=training_loop_observers.by_formula,
+    oracle=_epoch_by_formula,
     cases=training_loop_observers.small_tasks,
     observe=training_loop_observers.observe_epochs,
     start=_given_epoch,
     parts=training_loop_observers.PARTS,
-    argument_names=("data",),
+    argument_names=("rows in the batches", "epochs", ""),
     mistakes=training_loop_mistakes.OF_THE_LOOP,
     tolerance=1e-4,  # sums in another order, over two epochs
     hints=[
@@ -83,7 +99,7 @@ class _ByFunctions(network_mistakes.GivenCNN):
     observe=network_observers.observe_network,
     start=network_mistakes.GivenCNN,
     parts=network_observers.PARTS,
-    argument_names=("images", "seed of the weights"),
+    argument_names=("images", ""),
     switches=network_mistakes.network_with,
     mistakes=network_mistakes.OF_THE_NETWORK,
     hints=[

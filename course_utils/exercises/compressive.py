@@ -307,9 +307,18 @@ def _tables(rng):
     """
     while True:
         cases = [_table(rng, *sizes) for sizes in ((4, 2), (6, 3), (7, 4))]
-        chosen = [tuple(_choose(rule, case) for case in cases) for rule in RULES]
-        if len(set(chosen)) == len(RULES):
+        if _tell_rules_apart(cases):
             return cases
+
+
+def _tell_rules_apart(cases):
+    chosen = set()
+    for rule in RULES:
+        choice = tuple(_choose(rule, case) for case in cases)
+        if choice in chosen:
+            return False
+        chosen.add(choice)
+    return True
 
 
 def _table(rng, count, held):

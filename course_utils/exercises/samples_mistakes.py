@@ -216,17 +216,18 @@ OF_LAMBDA = {
     ),
 }
 
-# Ways to choose a λ: no two of them may choose the same ones on all cases.
+# Ways to choose a λ: no two of them may choose the same ones on all cases. Those most alike come
+# first, so that cases of no use are soon known.
 RULES = (
     choose_by(),
-    choose_by(scored=lambda kept: kept),
+    choose_by(error=lambda off: off.abs().max()),
     choose_by(scored=lambda kept: torch.ones_like(kept)),
+    choose_by(error=lambda off: off.mean() ** 2),
+    choose_by(error=lambda off: off.mean()),
+    choose_by(scored=lambda kept: kept),
     choose_by(seen=lambda y, kept: y),
     choose_by(seen=lambda y, kept: y[~kept]),
     choose_by(best=max),
-    choose_by(error=lambda off: off.mean()),
-    choose_by(error=lambda off: off.mean() ** 2),
-    choose_by(error=lambda off: off.abs().max()),
     choose_by(gives=lambda lams, errors, at: lams[-1]),
     _stop_in_the_loop,
 )

@@ -72,7 +72,7 @@ def _arguments(evidence: Evidence) -> Iterator[tuple[str, list, object]]:
     if not inspect.isclass(evidence.exercise.model) and not evidence.exercise.argument_names:
         parameters = inspect.signature(evidence.exercise.model).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         if all(len(case) > i or name in defaults for case in evidence.cases):
             values = [
                 freeze(case[i]) if len(case) > i else defaults[name] for case in evidence.cases
@@ -208,7 +208,7 @@ def _by_argument(masks: list, evidence: Evidence) -> str:
     tests = (("is exactly 0", lambda x: x == 0), ("is negative", lambda x: x < 0),
              ("is positive", lambda x: x > 0), ("is 0 or less", lambda x: x <= 0),
              ("is 0 or more", lambda x: x >= 0))  # fmt: skip
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
         fits = [arrays[k] for *_, k in masks]
         if any(a is None or a.shape != m[0].shape or a.dtype.kind not in "iuf"

@@ -111,13 +111,18 @@ def _mends(
                 code = compile(ast.fix_missing_locations(tree), "<edited>", "exec")
         except (SyntaxError, ValueError, TypeError, RecursionError):
             continue
-        if _passes(evidence, code, name, names):
+        if _passes(evidence, code, name, names, deadline):
             line = lines[edit.line - 1].strip() if edit.line <= len(lines) else ""
             yield Mend(edit.line, line, edit.words, edit.fix())
 
 
-def _passes(evidence: Evidence, code, name: str, names: dict) -> bool:
+def _passes(evidence: Evidence, code, name: str, names: dict, deadline: float) -> bool:
     """Whether the edited answer is right in every case; the failing ones are tried first."""
+
+    def guarded(function):
+        seconds = min(SECONDS_EACH, deadline - time.perf_counter())
+        return guard.guarded(function, seconds, undo=list)
+
     order = sorted(range(len(evidence.cases)), key=lambda i: evidence.correct[i])
     scope = dict(names)
 
@@ -125,12 +130,12 @@ def _passes(evidence: Evidence, code, name: str, names: dict) -> bool:
         torch.default_generator.manual_seed(0)  # cheaper: one for every edit and case
         return evidence.exercise.observe(scope[name], case)
 
-    outcome = guard.guarded(lambda: exec(code, scope), SECONDS_EACH, undo=list)
+    outcome = guarded(lambda: exec(code, scope))
     if isinstance(outcome.value, Stopped):
         return False
     for i in order:
         args = copy.deepcopy(evidence.cases[i])
-        outcome = guard.guarded(partial(run, args), SECONDS_EACH, undo=list)
+        outcome = guarded(partial(run, args))
         if not evidence.is_right(outcome.value, i):
             return False
     return True

@@ -229,10 +229,15 @@ class Evidence:
         return self.exercise.mistaken_observation(mistake, self.cases, self.seed, index)
 
     def may_be(self, mistake: str) -> bool:
-        """Whether a listed mistake gives what was seen on the smallest failing case."""
-        first = self.first_wrong
-        guess = align(self.expected[first], self.predicted_on(mistake, first))
-        return same(guess, self.aligned[first], self.near)
+        """Whether a listed mistake gives what was seen; it runs up to the first case that differs.
+
+        In the order of the cases, so that all answers share what the mistakes give on the first.
+        """
+        for index, (expected, seen) in enumerate(zip(self.expected, self.aligned, strict=True)):
+            guess = align(expected, self.predicted_on(mistake, index))
+            if not same(guess, seen, self.near):
+                return False
+        return True
 
     def where_it_returned(self) -> Evidence | None:
         """The evidence of the cases without an error; None if that leaves nothing to explain."""
@@ -265,6 +270,11 @@ class Evidence:
             return None
         counts = {len(whole) for whole in wholes}
         return counts.pop() if len(counts) == 1 else None
+
+    @property
+    def named_arguments(self) -> Iterator[tuple[int, str]]:
+        """Place and name of the arguments that the student knows."""
+        return ((i, name) for i, name in enumerate(self.arguments) if name)
 
     @cached_property
     def arguments(self) -> list[str]:

@@ -67,7 +67,9 @@ def _arguments(evidence: Evidence) -> Iterator[tuple[int, str, list, object]]:
     """(place, name, value in every case, default) of each argument."""
     defaults = _defaults(evidence)
     longest = max(len(case) for case in evidence.cases)
-    for i, name in enumerate(evidence.arguments[:longest]):
+    for i, name in evidence.named_arguments:
+        if i >= longest:
+            break
         default = defaults.get(name)
         values = [freeze(case[i]) if len(case) > i else default for case in evidence.cases]
         yield i, name, values, default
@@ -88,9 +90,10 @@ def _ignored(evidence: Evidence) -> Changes:
 
 
 def _exchanged(evidence: Evidence) -> Changes:
-    names = evidence.arguments
-    for i, j in combinations(range(max(len(case) for case in evidence.cases)), 2):
-        words = f"Your code uses `{names[i]}` and `{names[j]}` the wrong way round."
+    longest = max(len(case) for case in evidence.cases)
+    arguments = [(i, name) for i, name in evidence.named_arguments if i < longest]
+    for (i, first), (j, second) in combinations(arguments, 2):
+        words = f"Your code uses `{first}` and `{second}` the wrong way round."
         yield Finding("arguments-exchanged", words), _exchange(i, j)
 
 

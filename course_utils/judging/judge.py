@@ -1,6 +1,7 @@
 """Compare what was observed of an answer with what is right: the second half of judging."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from course_utils.judging.diagnose import diagnose
 from course_utils.judging.evidence import Evidence
@@ -10,7 +11,12 @@ from course_utils.judging.verdict import Status, Verdict
 
 
 def expected(exercise, seed: int | None) -> list:
-    """What the oracle gives, case by case."""
+    """What the oracle gives, case by case; it is observed once for each seed."""
+    return list(_expected(exercise, default_seed() if seed is None else seed))
+
+
+@lru_cache(maxsize=64)
+def _expected(exercise, seed: int) -> list:
     oracle = exercise.oracle or exercise.model
     answer = oracle() if exercise.is_value else oracle
     return observe_trusted(exercise, answer, make_cases(exercise, seed))
@@ -70,8 +76,8 @@ def _failing_case(evidence: Evidence) -> dict:
     if exercise.is_value:
         # where many answers are right, that of the course marks nothing as wrong
         return {"yours": yours, "expected": None if exercise.accept else right, "parts": parts}
-    names, case = evidence.arguments, evidence.cases[first]
-    arguments = {name: freeze(arg) for name, arg in zip(names, case, strict=False)}
+    case = evidence.cases[first]
+    arguments = {name: freeze(case[i]) for i, name in evidence.named_arguments if i < len(case)}
     return {
         "case": arguments,
         "yours": yours,

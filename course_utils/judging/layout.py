@@ -141,7 +141,7 @@ def _same(x: Array) -> Array:
 
 def _shape_of_an_argument(shapes: list[tuple], evidence: Evidence) -> str:
     """How the shapes of results follow from those of an argument; empty if they do not."""
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
         inputs = [array.shape for array in arrays if array is not None]
         if len(inputs) < len(shapes) or len({len(shape) for shape in inputs}) > 1:

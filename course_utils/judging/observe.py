@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -109,11 +110,18 @@ def _untouched(exercise: ExerciseSpec, answer: object) -> bool:
 
 
 def make_cases(exercise: ExerciseSpec, seed: int | None) -> list[tuple]:
-    """The tuples of arguments, smallest first; a `seed` of None means `COURSE_SEED` or 0."""
+    """The tuples of arguments, smallest first; a `seed` of None means `COURSE_SEED` or 0.
+
+    They are drawn once and shared: whoever hands a case to an answer copies it first.
+    """
     if exercise.cases is None:
         return [()]
-    seed = default_seed() if seed is None else seed
-    cases = exercise.cases(torch.Generator().manual_seed(seed))
+    return list(_draw_cases(exercise.cases, default_seed() if seed is None else seed))
+
+
+@lru_cache(maxsize=64)  # the exercises of a workbook, each on a few seeds
+def _draw_cases(draw: Callable[[torch.Generator], Iterable], seed: int) -> list[tuple]:
+    cases = draw(torch.Generator().manual_seed(seed))
     return sorted((case if isinstance(case, tuple) else (case,) for case in cases), key=_size)
 
 

@@ -57,7 +57,7 @@ def nothing(column: Column, evidence: Evidence) -> Iterator[Finding]:
 
 def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """An argument came back as it was."""
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         if all(len(case) > i for case in evidence.cases):
             predicted = [freeze(case[i]) for case in evidence.cases]
             if column.explained_by(predicted):
@@ -68,7 +68,7 @@ def inputs_returned(column: Column, evidence: Evidence) -> Iterator[Finding]:
 def straight_lines(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """Every number is one of an argument, times and plus the same two numbers in all cases."""
     pairs = same_shapes(column)
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
         inputs = [array for array in arrays if array is not None and array.dtype.kind in "iuf"]
         if not pairs or len(inputs) < len(pairs):
@@ -96,7 +96,7 @@ def not_numbers(column: Column, evidence: Evidence) -> Iterator[Finding]:
         return
     if any(got.dtype.kind != "f" or not np.isnan(got[off]).all() for off, got in wrong):
         return
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
         inputs = [array for array in arrays if array is not None]
         if len(inputs) == len(wrong) and all(
@@ -290,7 +290,7 @@ def _neat(factor: float) -> bool:
 
 def _sizes(evidence: Evidence) -> Iterator[tuple[str, list[float]]]:
     """Numbers that belong to a case: scalar arguments and the sizes of the others, by name."""
-    for i, name in enumerate(evidence.arguments):
+    for i, name in evidence.named_arguments:
         if not all(len(case) > i for case in evidence.cases):
             continue
         values = [freeze(case[i]) for case in evidence.cases]
