@@ -1,5 +1,8 @@
 """A linear classifier on very many features, trained to the end."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,6 +11,7 @@ from tqdm import tqdm
 from course_utils.sensing.operators import Operator
 
 ROWS = 256  # examples brought to float32 at once
+RANK = 300  # directions that the preconditioner knows
 
 
 class StandardizedFeatures(Operator):
@@ -54,10 +58,13 @@ class StandardizedFeatures(Operator):
         return torch.cat([(products - total * self.mean) / self.scale, total], -1)
 
 
-def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) -> Tensor:
+def l2_svm(
+    scores: Operator, labels: Tensor, C: float | Sequence[float], tolerance: float = 1e-3
+) -> Tensor:
     """Train one-against-the-rest classifiers: min ½‖w‖² + C Σ max(0, 1 − ±score)² for each.
 
-    Newton's method for all classes at once, every step solved by conjugate gradients.
+    Newton's method for all classes and all C at once, so that each pass over the examples serves
+    them all; every step is solved by preconditioned conjugate gradients.
 
     Parameters
     ----------
@@ -65,7 +72,7 @@ def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) 
         (classes, features) weights -> (classes, N) scores; see `StandardizedFeatures`.
     labels : Tensor
         (N,) int64.
-    C : float
+    C : float or sequence of floats
         More than 0: how much errors count against the length of w, as in scikit-learn's LinearSVC.
     tolerance : float
         Longest gradient at the end, as a share of the first one.
@@ -73,12 +80,12 @@ def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) 
     Returns
     -------
     Tensor
-        (classes, features).
+        (classes, features), or (len(C), classes, features) where C is a sequence.
 
     Raises
     ------
     ValueError
-        If C is not more than 0.
+        If a C is not more than 0.
     RuntimeError
         If a hundred steps are not enough.
 
@@ -86,35 +93,92 @@ def l2_svm(scores: Operator, labels: Tensor, C: float, tolerance: float = 1e-3) 
     ----------
     Keerthi and DeCoste (2005), JMLR 6, 341–361.
     """
-    if not C > 0:
+    path = list(C) if isinstance(C, Sequence) else [C]
+    if not path or not min(path) > 0:
         raise ValueError(f"C must be more than 0, got {C}")
     signs = 2.0 * F.one_hot(labels).mT - 1
+    first = scores.adjoint(signs).norm(dim=-1)
+    weight = 2 * torch.tensor(path).to(signs).repeat_interleave(len(signs))[:, None]
+    small = tolerance * weight[:, 0] * first.repeat(len(path))
+    signs = signs.repeat(len(path), 1)  # (len(C) · classes, N) from here on
+    near = _Nystrom.of(scores, signs)
     w, margins = torch.zeros(len(signs), *scores.shape_in).to(signs), torch.zeros_like(signs)
-    small = tolerance * 2 * C * scores.adjoint(signs).norm(dim=-1)
     for _ in tqdm(range(100), desc="classifier", disable=None, leave=False):
         slack = (1 - margins).clamp(min=0)
-        gradient = w - 2 * C * scores.adjoint(signs * slack)
-        if (gradient.norm(dim=-1) <= small).all():
-            return w
-        step = _newton_step(scores, slack > 0, C, gradient)
-        # line search: a whole step may overshoot; the best of 1, 1/2, … 1/128 is taken, by class
-        change, lengths = signs * scores(step), 0.5 ** torch.arange(8.0)[:, None, None].to(w)
-        values = (w + lengths * step).square().sum(-1) / 2
-        values += C * (1 - margins - lengths * change).clamp(min=0).square().sum(-1)
-        best = lengths[values.argmin(0), 0]
-        w, margins = w + best * step, margins + best * change
+        gradient = w - weight * scores.adjoint(signs * slack)
+        on = (gradient.norm(dim=-1) > small).nonzero()[:, 0]  # rows that are not there yet
+        if not len(on):
+            return w.unflatten(0, (len(path), -1)) if isinstance(C, Sequence) else w
+        step = _newton_step(scores, slack[on] > 0, weight[on], gradient[on], near)
+        change = signs[on] * scores(step)
+        length = _best_length(w[on], step, margins[on], change, weight[on])
+        w[on] += length * step
+        margins[on] += length * change
     raise RuntimeError(f"the classifier has not converged for C = {C}")
 
 
-def _newton_step(scores: Operator, active: Tensor, C: float, gradient: Tensor) -> Tensor:
-    """Solve (I + 2C Aᵀ·active·A) step = −gradient to a tenth, by conjugate gradients."""
-    step, residual = torch.zeros_like(gradient), -gradient
-    direction, squared = residual, residual.square().sum(-1, keepdim=True)
-    small = 0.01 * squared
-    while (squared > small).any():
-        product = direction + 2 * C * scores.adjoint(active * scores(direction))
-        length = squared / (direction * product).sum(-1, keepdim=True).clamp(min=1e-30)
-        step, residual = step + length * direction, residual - length * product
-        previous, squared = squared, residual.square().sum(-1, keepdim=True)
-        direction = residual + squared / previous.clamp(min=1e-30) * direction
+class _Nystrom(NamedTuple):
+    """The largest eigenvalues of AᵀA and their vectors, about, for an operator A.
+
+    References
+    ----------
+    Frangella, Tropp and Udell (2023), SIAM J. Matrix Anal. Appl. 44, 718–752.
+    """
+
+    vectors: Tensor  # (features, rank), orthonormal
+    values: Tensor  # (rank,), the largest eigenvalues of AᵀA, falling
+
+    @classmethod
+    def of(cls, scores: Operator, like: Tensor) -> "_Nystrom":
+        """Sketch AᵀA by one pass over the examples with `RANK` random directions."""
+        count = scores.shape_in[-1]
+        noise = torch.randn(count, min(RANK, count), generator=torch.Generator().manual_seed(0))
+        probes = torch.linalg.qr(noise)[0].to(like)
+        sketch = scores.adjoint(scores(probes.mT)).mT.double()
+        probes = probes.double()
+        shift = 3e-6 * sketch.norm()  # above float32's rounding, or the next line finds no root
+        sketch += shift * probes
+        root = torch.linalg.cholesky(probes.mT @ sketch)
+        half = torch.linalg.solve_triangular(root, sketch.mT, upper=False).mT
+        vectors, singular, _ = torch.linalg.svd(half, full_matrices=False)
+        return cls(vectors.to(like), (singular**2 - shift).clamp(min=0).to(like))
+
+    def solve(self, residual: Tensor, weight: Tensor) -> Tensor:
+        """(I + weight · AᵀA)⁻¹ residual, about; beyond the known directions as for the last."""
+        known, rest = 1 / (1 + weight * self.values), 1 / (1 + weight * self.values[-1])
+        return rest * residual + ((known - rest) * (residual @ self.vectors)) @ self.vectors.mT
+
+
+def _newton_step(
+    scores: Operator, active: Tensor, weight: Tensor, gradient: Tensor, near: _Nystrom
+) -> Tensor:
+    """Solve (I + weight · Aᵀ·active·A) step = −gradient to a third, by conjugate gradients."""
+    shrunk = weight * active.to(weight).mean(-1, keepdim=True)
+    step, residual, small = torch.zeros_like(gradient), -gradient, gradient.norm(dim=-1) / 3
+    direction = near.solve(residual, shrunk)
+    squared = (residual * direction).sum(-1, keepdim=True)
+    on = torch.arange(len(gradient), device=gradient.device)
+    while len(on):
+        along = direction[on]
+        product = along + weight[on] * scores.adjoint(active[on] * scores(along))
+        length = squared[on] / (along * product).sum(-1, keepdim=True)
+        step[on] += length * along
+        residual[on] -= length * product
+        on = on[residual[on].norm(dim=-1) > small[on]]
+        solved = near.solve(residual[on], shrunk[on])
+        previous, squared[on] = squared[on], (residual[on] * solved).sum(-1, keepdim=True)
+        direction[on] = solved + squared[on] / previous * direction[on]
     return step
+
+
+def _best_length(
+    w: Tensor, step: Tensor, margins: Tensor, change: Tensor, weight: Tensor
+) -> Tensor:
+    """Of 1, 1/2, … 1/128, what lowers each row's objective most, (rows, 1): 1 may overshoot."""
+    lengths = 0.5 ** torch.arange(8.0).to(w)
+    values = [
+        (w + length * step).square().sum(-1)
+        + (weight * (1 - margins - length * change).clamp(min=0).square()).sum(-1)
+        for length in lengths
+    ]
+    return lengths[torch.stack(values).argmin(0)][:, None]
