@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
 from course_utils import datasets
-from course_utils.sensing.coates_ng import coates_ng
+from course_utils.sensing.coates_ng import CS, THRESHOLDS, coates_ng
 
 PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is given for R and SAE
     "RP/T": 79.1,
@@ -25,11 +27,9 @@ PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is g
     "OMP-1/SC": 78.8,
     "SC/SC": 78.8,
 }
-CHOSEN = {  # on training images held out; the paper takes patches at every place for both
-    "T": {"threshold": 0.5, "C": 3e-4, "stride": 1},
-    "SC": {"threshold": 0.5, "C": 3e-5, "stride": 2},
-}
-HEADS = "| row | atoms | test, % | training, % | paper, % | minutes | of CPU | peak, GB |"
+STRIDES = {"T": 1, "SC": 2}  # the paper takes patches at every place for both
+RESULTS = ("test, %", "training, %", "paper, %", "minutes", "of CPU", "peak, GB")
+HEADS = ("row", "atoms", "threshold", "C", *RESULTS)
 
 
 def peak_gigabytes() -> float:
@@ -42,6 +42,12 @@ def peak_gigabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
+def at_edge(value: float, grid: Sequence[float]) -> str:
+    """Return a value that was chosen, and say so where a wider grid might have a better one."""
+    edge = len(grid) > 1 and value in (min(grid), max(grid))
+    return f"{value:g} (edge)" if edge else f"{value:g}"
+
+
 def main(argv: list[str]) -> int:
     """Print one row after the other as a table beside the paper's."""
     parser = argparse.ArgumentParser(prog="course_utils bench coates_ng", description=__doc__)
@@ -49,9 +55,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--atoms", type=int, default=100, help="the paper has 1600 and 6000")
     parser.add_argument("--images", type=int, help="default: all training images")
     parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 2")
-    parser.add_argument("--threshold", type=float, help="of T, or λ of SC; default: 0.5")
+    choices = "to choose from, on training images held out"
+    parser.add_argument(
+        "--threshold", type=float, nargs="+", default=THRESHOLDS, help=f"of T, λ of SC, {choices}"
+    )
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
-    parser.add_argument("--C", type=float, help="the SVM's C; default: 3e-4, for SC 3e-5")
+    parser.add_argument("--C", type=float, nargs="+", default=CS, help=f"the SVM's, {choices}")
+    parser.add_argument("--cache", type=Path, help="a folder for features; a killed run goes on")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(argv)
@@ -61,11 +71,9 @@ def main(argv: list[str]) -> int:
     train = data.train_images[subset], data.train_labels[subset]
     test = data.test_images[subset], data.test_labels[subset]
     print(f"\n{data.source} {len(train[0])} to train, {len(test[0])} to test; {args.device}.\n")
-    print(HEADS, "|---" * 8 + "|", sep="\n", flush=True)
+    print(f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|", sep="\n", flush=True)
     for row in args.row or PAPER:
         dictionary, encoder = row.split("/")
-        options = {name: value for name, value in vars(args).items() if value is not None}
-        settings = {name: options.get(name, value) for name, value in CHOSEN[encoder].items()}
         start, cpu = time.perf_counter(), time.process_time()
         result = coates_ng(
             train,
@@ -74,12 +82,17 @@ def main(argv: list[str]) -> int:
             encoder,
             args.atoms,
             patches=args.patches or max(5000, 25 * args.atoms),
+            threshold=args.threshold,
+            stride=args.stride or STRIDES[encoder],
+            C=args.C,
             device=args.device,
-            **settings,
+            cache=args.cache,
         )
         cells = [
             row,
             args.atoms,
+            at_edge(result.threshold, args.threshold),
+            at_edge(result.C, args.C),
             f"{100 * result.test_accuracy:.1f}",
             f"{100 * result.train_accuracy:.1f}",
             PAPER[row] or "",

@@ -12,7 +12,11 @@ from sklearn.decomposition import sparse_encode
 from sklearn.svm import LinearSVC
 
 from course_utils import datasets
+from course_utils.sensing import coates_ng as whole
+from course_utils.sensing import svm
 from course_utils.sensing.coates_ng import (
+    CS,
+    THRESHOLDS,
     coates_ng,
     encode,
     normalize_patches,
@@ -165,7 +169,7 @@ def test_encode_sums_thresholded_products(data):
     expected = (-grid - 0.3).clamp(min=0).sum(1)
     features = encode(images, white, dictionary, "T", threshold=0.3).reshape(5, 4, 2, 10)
     assert torch.allclose(features[:, 2, 1].float(), expected, rtol=2e-3, atol=0.05)
-    assert encode(images, white, dictionary, "SC", stride=7).shape == (5, 80)
+    assert encode(images, white, dictionary, "SC", threshold=1.0, stride=7).shape == (5, 80)
 
 
 # The classifier
@@ -234,6 +238,39 @@ def test_l2_svm_equals_scikit_learn():
     assert np.allclose(ours[:, -1], theirs.intercept_, atol=1e-3)
 
 
+def test_l2_svm_path_equals_single_fits():
+    x, labels = features()
+    scores, path = StandardizedFeatures(x), [1e-3, 1e-2, 1e-1]
+    together = l2_svm(scores, labels, path, tolerance=1e-6)
+    assert together.shape == (3, 3, 31)
+    for C, weights in zip(path, together, strict=True):
+        assert torch.allclose(weights, l2_svm(scores, labels, C, tolerance=1e-6), atol=1e-3)
+
+
+def test_l2_svm_sketch_saves_passes(monkeypatch):
+    """On features of very unequal variance in common directions, as sums over quadrants are."""
+
+    class Counted(StandardizedFeatures):
+        passes = 0
+
+        def _forward(self, x):
+            self.passes += 1
+            return super()._forward(x)
+
+    generator = torch.Generator().manual_seed(0)
+    strong = torch.randn(1000, 8, generator=generator) @ torch.randn(8, 200, generator=generator)
+    x, labels = features(1000, 200)
+    x = x / x.std(0) + 10 * strong
+
+    def passes(rank):
+        monkeypatch.setattr(svm, "RANK", rank)
+        scores = Counted(x)
+        l2_svm(scores, labels, [1e-3, 1e-2])
+        return scores.passes
+
+    assert passes(50) < passes(1) / 2
+
+
 def test_l2_svm_tolerates_half_precision():
     x, labels = features()
     full, half = (
@@ -254,8 +291,64 @@ def test_coates_ng_classifies_shapes(data):
     assert result.atoms.shape == (108, 40)
     assert result.test_accuracy >= 0.2  # 0.1 by chance
     assert result.train_accuracy > result.test_accuracy
-    coded = coates_ng(train, test, "RP", "SC", atoms=40, patches=2000, stride=7)
+    assert result.threshold in THRESHOLDS
+    assert result.C in CS
+    coded = coates_ng(train, test, "RP", "SC", atoms=40, patches=2000, stride=7, threshold=[1.0])
     assert coded.test_accuracy >= 0.15
+
+
+def test_coates_ng_chooses_on_held_out_training_images(data, monkeypatch):
+    """Test images choose nothing, and of all pairs that were tried the best one is taken."""
+    train = data.train_images[:300], data.train_labels[:300]
+    judged = []
+    real = whole._held_out_accuracies
+
+    def spy(features, labels, Cs):
+        judged.append(real(features, labels, Cs))
+        return judged[-1]
+
+    monkeypatch.setattr(whole, "_held_out_accuracies", spy)
+    options = {
+        "atoms": 20,
+        "patches": 1000,
+        "stride": 4,
+        "threshold": (0.1, 8.0),
+        "C": (1e-9, 1e-3),
+    }
+    result, other = (
+        coates_ng(train, (data.test_images[some], data.test_labels[some]), "RP", **options)
+        for some in (slice(0, 50), slice(50, 100))
+    )
+    assert (result.threshold, result.C) == (other.threshold, other.C)
+    first, second, last = judged[:3]
+    assert result.threshold == (0.1 if first.max() >= second.max() else 8.0)
+    assert (1e-9, 1e-3)[last.argmax()] == result.C
+    assert result.C == 1e-3  # the other one hardly learns
+
+
+def test_coates_ng_resumes_from_its_features(data, tmp_path, monkeypatch):
+    train = data.train_images[:300], data.train_labels[:300]
+    test = data.test_images[:100], data.test_labels[:100]
+    monkeypatch.setattr(whole, "CHUNK", 50)
+    options = {"atoms": 10, "patches": 500, "stride": 7, "threshold": [0.5], "C": [1e-3]}
+    plain = coates_ng(train, test, "RP", **options)
+    encode, calls = whole.encode, []
+
+    def killed(*args, **keywords):
+        calls.append(len(args[0]))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return encode(*args, **keywords)
+
+    monkeypatch.setattr(whole, "encode", killed)
+    with pytest.raises(KeyboardInterrupt):
+        coates_ng(train, test, "RP", **options, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+    resumed = coates_ng(train, test, "RP", **options, cache=tmp_path)
+    assert resumed.test_accuracy == plain.test_accuracy
+    assert calls == [50] * (4 + 3 + 2)  # three of the six training chunks were there already
+    coates_ng(train, test, "RP", **{**options, "threshold": [0.6]}, cache=tmp_path)
+    assert len(calls) == 9 + 8  # other settings share nothing
 
 
 def test_coates_ng_classifies_small_grey_images():

@@ -4,7 +4,12 @@ Coates and Ng (2011), "The importance of encoding versus training with sparse co
 quantization", ICML.
 """
 
+import hashlib
+import io
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,16 +19,23 @@ from tqdm import tqdm
 
 from course_utils.sensing.dictionaries import DICTIONARIES, ROWS, sparse_codes
 from course_utils.sensing.svm import StandardizedFeatures, l2_svm
+from course_utils.workbooks import write_atomic
 
 PATCH = 6  # pixels a side
+THRESHOLDS = (0.25, 0.5, 1.0)
+CS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+FEW = 5000  # images that choose the threshold
+CHUNK = 1000  # images whose features make one file of the cache
 
 
 class Result(NamedTuple):
-    """Accuracies in [0, 1], and (36 C, atoms): the atoms as patches before whitening."""
+    """Accuracies in [0, 1]; (36 C, atoms), the atoms as patches before whitening; the choices."""
 
     test_accuracy: float
     train_accuracy: float
     atoms: Tensor
+    threshold: float
+    C: float
 
 
 def normalize_patches(images: Tensor, stride: int = 1) -> Tensor:
@@ -83,7 +95,7 @@ def encode(
     dictionary: Tensor,
     encoder: str,
     *,
-    threshold: float | None = None,
+    threshold: float,
     stride: int = 1,
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
@@ -94,11 +106,36 @@ def encode(
     for batch, out in tqdm(batches, "features", disable=None, leave=False):
         patches = (normalize_patches(batch.to(device), stride) - mean) @ matrix
         if encoder == "T":
-            codes = F.softshrink(patches @ dictionary, 0.25 if threshold is None else threshold)
+            codes = F.softshrink(patches @ dictionary, threshold)
         else:
-            codes = sparse_codes(dictionary, patches, 1.0 if threshold is None else threshold)
+            codes = sparse_codes(dictionary, patches, threshold)
         out[:] = quadrant_sums(codes)
     return features
+
+
+def _encode_cached(describe: partial[Tensor], images: Tensor, cache: Path) -> Tensor:
+    """What describe(images) gives, kept by thousands under names made of all that it depends on."""
+    settings = hashlib.sha256()
+    for name, value in describe.keywords.items():
+        tensors = value if isinstance(value, tuple) else (value,)
+        settings.update(name.encode())
+        for part in tensors:
+            settings.update(_bytes(part) if isinstance(part, Tensor) else repr(part).encode())
+    features: list[Tensor] = []
+    for some in images.split(CHUNK):
+        key = settings.copy()
+        key.update(_bytes(some))
+        file = cache / f"{key.hexdigest()}.pt"
+        if not file.is_file():
+            buffer = io.BytesIO()
+            torch.save(describe(some).cpu(), buffer)
+            write_atomic(file, buffer.getvalue())
+        features.append(torch.load(file, mmap=True))
+    return torch.cat(features)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().numpy().tobytes()
 
 
 def coates_ng(
@@ -109,13 +146,18 @@ def coates_ng(
     atoms: int = 1600,
     *,
     patches: int = 40_000,
-    threshold: float | None = None,
+    threshold: Sequence[float] = THRESHOLDS,
     stride: int = 1,
-    C: float = 3e-4,
+    C: Sequence[float] = CS,
     seed: int = 0,
     device: str = "cpu",
+    cache: Path | None = None,
 ) -> Result:
     """Learn a dictionary from patches, describe images by it, classify them.
+
+    Threshold and C are chosen as the paper does, on a fifth of the training images held out: the
+    threshold with up to 5,000 images, each time with the best C, then C with all. The classifier
+    then learns from all training images; test images choose nothing.
 
     Parameters
     ----------
@@ -130,21 +172,23 @@ def coates_ng(
         Columns of the dictionary.
     patches : int
         How many the dictionary is learned from.
-    threshold : float, optional
-        The threshold of T, by default 0.25, or λ of SC, by default 1.
+    threshold : sequence of floats
+        Thresholds of T, or values of λ of SC, to choose from; one is taken as it is.
     stride : int
         Pixels between two patches of an image that is described.
-    C : float
-        The SVM's: how much errors count.
+    C : sequence of floats
+        The SVM's, to choose from: how much errors count.
     seed : int
-        Decides the patches, the first atoms and random weights.
+        Decides the patches, the first atoms, random weights and which images are held out.
     device : str
         Where all of it is computed.
+    cache : Path, optional
+        A folder for features: a run that is started again reads what a killed one had finished.
 
     Returns
     -------
     Result
-        Test accuracy, training accuracy and the atoms.
+        Test accuracy, training accuracy, the atoms, and the threshold and C that were chosen.
 
     Raises
     ------
@@ -156,23 +200,63 @@ def coates_ng(
             f"dictionary must be one of {', '.join(DICTIONARIES)} and encoder T or SC, "
             f"got {dictionary!r} and {encoder!r}"
         )
+    order = torch.randperm(len(train[0]), generator=torch.Generator().manual_seed(seed))
+    images, labels = train[0][order], train[1][order].to(device)
     sample = sample_patches(train[0], patches, seed=seed).to(device)
     mean, matrix = zca(sample)
     learned = DICTIONARIES[dictionary]((sample - mean) @ matrix, atoms, seed=seed)
 
-    def describe(images: Tensor) -> Tensor:
-        return encode(images, (mean, matrix), learned, encoder, threshold=threshold, stride=stride)
+    def describe(images: Tensor, threshold: float) -> Tensor:
+        code = partial(
+            encode,
+            whitening=(mean, matrix),
+            dictionary=learned,
+            encoder=encoder,
+            threshold=threshold,
+            stride=stride,
+        )
+        return _encode_cached(code, images, cache).to(device) if cache else code(images)
 
-    train_features = StandardizedFeatures(describe(train[0]))
-    weights = l2_svm(train_features, train[1].to(device), C)
-    test_features = StandardizedFeatures(describe(test[0]), like=train_features)
+    chosen = _choose_threshold(describe, images[:FEW], labels[:FEW], threshold, C)
+    features = describe(images, chosen)
+    best_C = list(C)[_held_out_accuracies(features, labels, C).argmax()] if len(C) > 1 else C[0]
+    train_features = StandardizedFeatures(features)
+    weights = l2_svm(train_features, labels, best_C)
+    test_features = StandardizedFeatures(describe(test[0], chosen), like=train_features)
     return Result(
-        test_accuracy=_accuracy(test_features(weights), test[1]),
-        train_accuracy=_accuracy(train_features(weights), train[1]),
+        test_accuracy=_accuracy(test_features(weights), test[1].to(device)).item(),
+        train_accuracy=_accuracy(train_features(weights), labels).item(),
         atoms=torch.linalg.solve(matrix, learned),
+        threshold=chosen,
+        C=best_C,
     )
 
 
-def _accuracy(scores: Tensor, labels: Tensor) -> float:
-    """(classes, N) scores, (N,) labels -> share of labels with the largest score."""
-    return (scores.argmax(0).cpu() == labels).double().mean().item()
+def _choose_threshold(
+    describe: Callable[[Tensor, float], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    thresholds: Sequence[float],
+    Cs: Sequence[float],
+) -> float:
+    """Return the threshold whose features, with the best C, classify most images held out."""
+    if len(thresholds) == 1:
+        return thresholds[0]
+    accuracies = [
+        _held_out_accuracies(describe(images, threshold), labels, Cs).max()
+        for threshold in thresholds
+    ]
+    return thresholds[int(torch.stack(accuracies).argmax())]
+
+
+def _held_out_accuracies(features: Tensor, labels: Tensor, Cs: Sequence[float]) -> Tensor:
+    """(N, F) features, (N,) labels -> (len(Cs),): trained on four fifths, tested on the last."""
+    cut = len(features) * 4 // 5
+    known = StandardizedFeatures(features[:cut])
+    weights = l2_svm(known, labels[:cut], Cs)
+    return _accuracy(StandardizedFeatures(features[cut:], like=known)(weights), labels[cut:])
+
+
+def _accuracy(scores: Tensor, labels: Tensor) -> Tensor:
+    """(..., classes, N) scores, (N,) labels -> (...): share of labels with the largest score."""
+    return (scores.argmax(-2) == labels).double().mean(-1)
