@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 
 import numpy as np
 import pytest
@@ -283,6 +284,14 @@ def test_l2_svm_tolerates_half_precision():
 # The whole
 
 
+@pytest.fixture
+def table(root):
+    spec = importlib.util.spec_from_file_location("table", root / "benchmarks" / "coates_ng.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_coates_ng_classifies_shapes(data):
     few, some = slice(0, 500), slice(0, 200)
     train = data.train_images[few], data.train_labels[few]
@@ -326,10 +335,11 @@ def test_coates_ng_chooses_on_held_out_training_images(data, monkeypatch):
     assert result.C == 1e-3  # the other one hardly learns
 
 
-def test_coates_ng_resumes_from_its_features(data, tmp_path, monkeypatch):
+def test_coates_ng_resumes_from_its_features(data, tmp_path, monkeypatch, table):
     train = data.train_images[:300], data.train_labels[:300]
     test = data.test_images[:100], data.test_labels[:100]
-    monkeypatch.setattr(whole, "CHUNK", 50)
+    monkeypatch.setattr(table, "CHUNK", 50)
+    cached = partial(table.encode_cached, cache=tmp_path)
     options = {"atoms": 10, "patches": 500, "stride": 7, "threshold": [0.5], "C": [1e-3]}
     plain = coates_ng(train, test, "RP", **options)
     encode, calls = whole.encode, []
@@ -342,12 +352,12 @@ def test_coates_ng_resumes_from_its_features(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(whole, "encode", killed)
     with pytest.raises(KeyboardInterrupt):
-        coates_ng(train, test, "RP", **options, cache=tmp_path)
+        coates_ng(train, test, "RP", **options, run=cached)
     assert len(list(tmp_path.iterdir())) == 3
-    resumed = coates_ng(train, test, "RP", **options, cache=tmp_path)
+    resumed = coates_ng(train, test, "RP", **options, run=cached)
     assert resumed.test_accuracy == plain.test_accuracy
     assert calls == [50] * (4 + 3 + 2)  # three of the six training chunks were there already
-    coates_ng(train, test, "RP", **{**options, "threshold": [0.6]}, cache=tmp_path)
+    coates_ng(train, test, "RP", **{**options, "threshold": [0.6]}, run=cached)
     assert len(calls) == 9 + 8  # other settings share nothing
 
 
@@ -363,11 +373,8 @@ def test_coates_ng_classifies_small_grey_images():
     assert coates_ng(train, test, "OMP-1", atoms=20, patches=1000).test_accuracy >= 0.6
 
 
-def test_coates_ng_benchmark_prints_row(root, capsys, monkeypatch):
+def test_coates_ng_benchmark_prints_row(table, capsys, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", "shapes")
-    spec = importlib.util.spec_from_file_location("table", root / "benchmarks" / "coates_ng.py")
-    table = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(table)
     few = ["--images", "60", "--atoms", "8", "--stride", "7", "--patches", "300"]
     assert table.main([*few, "--threads", "1", "--device", "cpu", "--row", "OMP-1/T"]) == 0
     lines = capsys.readouterr().out.strip().splitlines()

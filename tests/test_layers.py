@@ -34,7 +34,7 @@ NOT_FOR_NOTEBOOKS = {"marking", "publishing", "student", "developer", "__main__"
 # judging is how, and not what, is checked; the others set up, start, mark and publish
 SET_UP = {"errors", "surroundings", "workbooks", "cells"}
 NOT_FOR_READING = NOT_FOR_NOTEBOOKS | SET_UP | {"exercises", "figures", "judging"}
-MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2400
+MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2500
 HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy")
 
 

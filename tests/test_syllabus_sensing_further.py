@@ -296,6 +296,6 @@ def test_coates_ng_equals_table_row():
     data = datasets.load("shapes")
     train = data.train_images[:1000], data.train_labels[:1000]
     test = data.test_images[:1000], data.test_labels[:1000]
-    options = {"atoms": 64, "patches": 2000, "stride": 4, "C": 3e-4}
-    result = coates_ng(train, test, "OMP-1", "T", **options)
+    options = {"atoms": 64, "patches": 2000, "stride": 4}
+    result = coates_ng(train, test, "OMP-1", "T", **options, threshold=[0.25], C=[3e-4])
     assert 0.34 < result.test_accuracy < 0.50

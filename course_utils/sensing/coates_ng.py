@@ -4,13 +4,10 @@ Coates and Ng (2011), "The importance of encoding versus training with sparse co
 quantization", ICML.
 """
 
-import hashlib
-import io
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +16,11 @@ from tqdm import tqdm
 
 from course_utils.sensing.dictionaries import DICTIONARIES, ROWS, sparse_codes
 from course_utils.sensing.svm import StandardizedFeatures, l2_svm
-from course_utils.workbooks import write_atomic
 
 PATCH = 6  # pixels a side
 THRESHOLDS = (0.25, 0.5, 1.0)
 CS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 FEW = 5000  # images that choose the threshold
-CHUNK = 1000  # images whose features make one file of the cache
 
 
 class Result(NamedTuple):
@@ -113,31 +108,6 @@ def encode(
     return features
 
 
-def _encode_cached(describe: partial[Tensor], images: Tensor, cache: Path) -> Tensor:
-    """What describe(images) gives, kept by thousands under names made of all that it depends on."""
-    settings = hashlib.sha256()
-    for name, value in describe.keywords.items():
-        tensors = value if isinstance(value, tuple) else (value,)
-        settings.update(name.encode())
-        for part in tensors:
-            settings.update(_bytes(part) if isinstance(part, Tensor) else repr(part).encode())
-    features: list[Tensor] = []
-    for some in images.split(CHUNK):
-        key = settings.copy()
-        key.update(_bytes(some))
-        file = cache / f"{key.hexdigest()}.pt"
-        if not file.is_file():
-            buffer = io.BytesIO()
-            torch.save(describe(some).cpu(), buffer)
-            write_atomic(file, buffer.getvalue())
-        features.append(torch.load(file, mmap=True))
-    return torch.cat(features)
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.cpu().contiguous().numpy().tobytes()
-
-
 def coates_ng(
     train: tuple[Tensor, Tensor],
     test: tuple[Tensor, Tensor],
@@ -151,7 +121,7 @@ def coates_ng(
     C: Sequence[float] = CS,
     seed: int = 0,
     device: str = "cpu",
-    cache: Path | None = None,
+    run: Callable[[partial[Tensor], Tensor], Tensor] = lambda code, images: code(images),
 ) -> Result:
     """Learn a dictionary from patches, describe images by it, classify them.
 
@@ -182,8 +152,8 @@ def coates_ng(
         Decides the patches, the first atoms, random weights and which images are held out.
     device : str
         Where all of it is computed.
-    cache : Path, optional
-        A folder for features: a run that is started again reads what a killed one had finished.
+    run : function of `encode` with all settings, and images
+        Gives features (N, 8 · atoms); may keep them for a run that is started again.
 
     Returns
     -------
@@ -203,19 +173,16 @@ def coates_ng(
     order = torch.randperm(len(train[0]), generator=torch.Generator().manual_seed(seed))
     images, labels = train[0][order], train[1][order].to(device)
     sample = sample_patches(train[0], patches, seed=seed).to(device)
-    mean, matrix = zca(sample)
+    mean, matrix = whitening = zca(sample)
     learned = DICTIONARIES[dictionary]((sample - mean) @ matrix, atoms, seed=seed)
 
     def describe(images: Tensor, threshold: float) -> Tensor:
-        code = partial(
-            encode,
-            whitening=(mean, matrix),
-            dictionary=learned,
-            encoder=encoder,
-            threshold=threshold,
-            stride=stride,
-        )
-        return _encode_cached(code, images, cache).to(device) if cache else code(images)
+        settings: dict[str, Any] = {
+            "whitening": whitening,
+            "dictionary": learned,
+            "encoder": encoder,
+        }
+        return run(partial(encode, **settings, threshold=threshold, stride=stride), images)
 
     chosen = _choose_threshold(describe, images[:FEW], labels[:FEW], threshold, C)
     features = describe(images, chosen)
