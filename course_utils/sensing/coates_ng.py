@@ -7,7 +7,7 @@ quantization", ICML.
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -177,12 +177,8 @@ def coates_ng(
     learned = DICTIONARIES[dictionary]((sample - mean) @ matrix, atoms, seed=seed)
 
     def describe(images: Tensor, threshold: float) -> Tensor:
-        settings: dict[str, Any] = {
-            "whitening": whitening,
-            "dictionary": learned,
-            "encoder": encoder,
-        }
-        return run(partial(encode, **settings, threshold=threshold, stride=stride), images)
+        code = partial(encode, whitening=whitening, dictionary=learned, encoder=encoder)
+        return run(partial(code, threshold=threshold, stride=stride), images)
 
     chosen = _choose_threshold(describe, images[:FEW], labels[:FEW], threshold, C)
     features = describe(images, chosen)
