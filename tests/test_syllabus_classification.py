@@ -51,8 +51,8 @@ def in_lecture_order(net):
     return models.named_sequential(**{name: net.get_submodule(name) for name in names})
 
 
-def dense(images):
-    layers = nn.Flatten(), nn.Linear(3072, 64), nn.ReLU(), nn.Linear(64, 10)
+def dense(images, hidden=64):
+    layers = nn.Flatten(), nn.Linear(3072, hidden), nn.ReLU(), nn.Linear(hidden, 10)
     return nn.Sequential(models.Standardize.like(images), *layers)
 
 
@@ -225,6 +225,14 @@ def test_cnn_test_accuracy_is_four_times_linear(contest):
     _, test, nets = contest
     assert accuracy(nets["linear"], test) <= 0.24
     assert accuracy(nets["cnn"], test) >= 0.70 >= 3.3 * accuracy(nets["linear"], test)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("rate", [0.001, 0.01])
+def test_matched_dense_network_stays_below_linear(contest, rate):
+    train, test, nets = contest
+    matched = trained(lambda images: dense(images, 3), train, rate, 64, 9)
+    assert accuracy(matched, test) < accuracy(nets["linear"], test)
 
 
 @pytest.mark.training

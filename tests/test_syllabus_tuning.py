@@ -12,6 +12,7 @@ from torch.func import grad, vmap
 
 from course_utils import datasets
 from course_utils.exercises import optimiser_tuning, optimisers
+from course_utils.figures import optimizer_race
 from course_utils.figures.optimizer_race import SURFACES
 
 DIGITS = datasets.load("digits")
@@ -198,6 +199,35 @@ def test_adagrad_is_not_first_from_every_start(name, wins):
     least = torch.stack([*best.values()]).amin(0)
     for rule, count in wins.items():
         assert abs((best[rule] == least).sum().item() - count) <= 1
+
+
+def gabor_ends(eta, alpha, starts):
+    """Losses of the Gabor model after 200 steps of momentum from all starts at once."""
+    inputs = torch.tensor(optimizer_race.INPUTS).double()
+    targets = torch.tensor(optimizer_race.TARGETS).double()
+
+    def loss(w):
+        u = w[:, :1] + w[:, 1:] * inputs
+        return (torch.sin(u) * torch.exp(-u * u / 32) - targets).square().sum(1) / 2
+
+    w, v = starts.clone(), torch.zeros_like(starts)
+    for _ in range(200):
+        gradient = torch.func.grad(lambda w: loss(w).sum())(w)
+        v = alpha * v - eta * gradient
+        w = w + v
+    return loss(w)
+
+
+def test_momentum_seldom_ends_higher_on_gabor_model():
+    w1, w2 = torch.linspace(-10, 10, 41).double(), torch.linspace(5, 20, 31).double()
+    rates = optimizer_race.BEST_RATES["Gabor model"]
+    starts = torch.cat([torch.cartesian_prod(w1, w2), torch.tensor([[2.1, 5.6], [-3.25, 8.5]])])
+    plain, rolling = gabor_ends(rates[0], 0.0, starts), gabor_ends(rates[1], 0.9, starts)
+    worse, better = rolling > plain + 0.05, plain > rolling + 0.05
+    assert 0.03 <= worse.double().mean() <= 0.05
+    assert 0.45 <= better.double().mean() <= 0.55
+    assert rolling[-2] < 1e-6 < 1 < plain[-2]
+    assert worse[-1]
 
 
 # A small network ----------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def _is_right(answer) -> bool:
 OF_THE_EPOCH = {
     "validation-reported": mistake(
         "The epoch is right. 61.2 is its validation accuracy: the highest of ten, so luck is in "
-        "it. Report images that chose nothing.",
+        "it. Report the accuracy on images that played no part in the choice.",
         (14, 61.2),
     ),
     "training-reported": mistake(

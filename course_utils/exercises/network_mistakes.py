@@ -14,10 +14,8 @@ class GivenCNN(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
-        self.pool1 = nn.MaxPool2d(4)
-        self.conv2 = nn.Conv2d(8, 32, 5, padding=2)
-        self.pool2 = nn.MaxPool2d(2)
+        self.conv1, self.pool1 = nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(4)
+        self.conv2, self.pool2 = nn.Conv2d(8, 32, 5, padding=2), nn.MaxPool2d(2)
         self.dense = nn.Linear(32 * 4 * 4, 10)
 
     def forward(self, x):
