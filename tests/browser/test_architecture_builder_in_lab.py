@@ -93,6 +93,8 @@ def test_largest_layers_are_marked(figure):  # noqa: F811
 
 
 BOARD = "half the course's CNN"
+CUT_CELLS = """(root) => [...root.querySelectorAll("td, th")]
+    .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"""
 
 
 @BUILDER
@@ -105,6 +107,7 @@ def test_board_trains_and_cancels(figure):  # noqa: F811
     assert root.get_by_role("button", name="Train").is_disabled()
     root.get_by_label("architecture", exact=True).select_option(BOARD)
     figure.press("ArrowDown")
+    assert root.evaluate(CUT_CELLS) == []
     for label, value in [("filters", 2), ("kernel", 8), ("stride", 8), ("padding", 0)]:
         fill(root, label, value)
     runs = figure.python(f"len({figure.name}.runs)")
