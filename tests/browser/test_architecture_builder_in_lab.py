@@ -93,8 +93,19 @@ def test_largest_layers_are_marked(figure):  # noqa: F811
 
 
 BOARD = "half the course's CNN"
-CUT_CELLS = """(root) => [...root.querySelectorAll("td, th")]
-    .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"""
+CUT_CELLS = """(root) => {
+    root.style.width = "976px";  // what a notebook has in a window of 1366
+    const cut = [...root.querySelectorAll("td, th")].filter((cell) => {
+        if (!cell.textContent.trim()) return false;
+        const words = document.createRange();
+        words.selectNodeContents(cell);
+        const { left, right } = cell.getBoundingClientRect();
+        const inside = words.getBoundingClientRect();
+        return inside.left < left || inside.right > right;
+    });
+    root.style.width = "";
+    return cut.map((cell) => cell.textContent);
+}"""
 
 
 @BUILDER
