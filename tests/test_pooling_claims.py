@@ -76,6 +76,16 @@ def test_window_figure_opens_without_tie_and_gradients():
     assert source(CORE["poolingwindow-b"]) == "PoolingWindow(B, size=3, row=2, gradients=False)"
 
 
+def test_maximum_and_mean_differ_most_at_one_zero():
+    names = after(CORE, "slide-max-of-x", "nbval-check-output-3")
+    difference = names["largest"] - names["mean"]
+    row, column = divmod(difference.argmax().item(), 3)
+    assert (difference == difference.max()).sum() == 1
+    text = f"At output ({row}, {column}): one 3 stands among small numbers, so the maximum is "
+    maximum, mean = names["largest"][row, column], names["mean"][row, column]
+    assert f"{text}{maximum} and the mean {mean:g}." in source(CORE["move-the-window"])
+
+
 def test_gradient_figure_opens_on_the_tie():
     names = after(CORE, "a-torch-tensor-2-3-5-0-1-5-7-9-5-2-1-1-2", PoolingWindow=PoolingWindow)
     figure = eval(source(CORE["poolingwindow-a-row-2"]), names)

@@ -68,6 +68,22 @@ def test_mlpnet_and_lenet_parameters():
     assert sum(parts) == 25_010
 
 
+def lenet_costs(first=6, second=16):
+    """(parameters, multiply-adds) of the LeNet variant with other numbers of filters."""
+    parameters = conv(1, first, 5) + conv(first, second, 5) + chain(16 * second, 84, 10)
+    work = first * 24**2 * 25 + second * 8**2 * first * 25 + 16 * second * 84 + 84 * 10
+    return parameters, work
+
+
+def test_two_changes_halve_lenets_costs():
+    parameters, work = lenet_costs()
+    assert (parameters, work) == (25_010, 262_344)
+    assert round(100 * lenet_costs(second=8)[0] / parameters) == 52
+    fewer = lenet_costs(first=3)
+    assert round(100 * fewer[1] / work) == 54
+    assert round(100 * fewer[0] / parameters) == 95
+
+
 def test_convolution_parameters_and_near_misses():
     layer = nn.Conv2d(6, 16, 5)
     assert held(layer) == conv(6, 16, 5) == 2_416
