@@ -9,6 +9,7 @@ has to be listed anywhere: `all_figures` finds the module.
 
 from __future__ import annotations
 
+import html
 import importlib
 import math
 import pkgutil
@@ -19,13 +20,25 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython.display import HTML, display, update_display
 
 from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "base.css").read_text(encoding="utf-8")
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?=(?:const|let|function|class)\b)", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|let|(?:async )?function|class)\b)", re.MULTILINE)
+
+# JupyterLab writes "model not found" where a figure's Python side is gone. A picture stands there
+# instead; it is hidden as long as the figure below it lives, and in every other program.
+STAND_IN = """<div class="course-stand-in"><style>
+.course-stand-in { display: none; }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child > .lm-Widget.jupyter-widgets) .course-stand-in {
+  display: block; }
+.jp-OutputArea-child:has(.course-stand-in)
+  + .jp-OutputArea-child:has(> .lm-Widget.jupyter-widgets) { display: none; }
+</style><p>Run this cell to bring the figure back.</p>%s</div>"""
+PICTURE = '<img style="max-width: 100%%" src="%s" alt="The figure as it opened. %s">'
 
 
 def join_modules(script: Path) -> str:
@@ -85,6 +98,22 @@ class Figure(anywidget.AnyWidget):
     def script_path(cls) -> Path:
         """NAME.mjs beside the module NAME.py of the class."""
         return Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".mjs")
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._picture = ""
+        self.on_msg(self._keep_picture)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Show the figure, and above it, hidden, what stands in for it when the kernel is gone."""
+        display(HTML(STAND_IN % self._picture), display_id=self.model_id)
+        return super()._repr_mimebundle_(**kwargs)
+
+    def _keep_picture(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        """Put the picture that the page sends into the figure's stand-in."""
+        if content.get("picture"):
+            self._picture = PICTURE % (content["picture"], html.escape(content["alt"]))
+            update_display(HTML(STAND_IN % self._picture), display_id=self.model_id)
 
     def set(self, **traits: Any) -> None:
         """Change several traits at once; they are checked together.

@@ -5,6 +5,7 @@
 // only: Python joins them into one script for anywidget, which loads a figure from a blob.
 
 import { clamp, createElement, formatNumber, setText } from "./drawing.mjs";
+import { pictureOf } from "./picture.mjs";
 
 /**
  * What anywidget hands over: the traits, shared with Python.
@@ -334,6 +335,18 @@ export class FigureView {
     });
   }
 
+  /** Once the page shows the figure, send Python the picture that stands in for it later. */
+  sendPicture() {
+    const observer = new ResizeObserver(async () => {
+      if (!this.root.clientWidth) return;
+      observer.disconnect();
+      const picture = await pictureOf(this.root, this.model.get("_css")).catch(() => "");
+      this.model.send({ picture, alt: this.statusLine.textContent ?? "" });
+    });
+    observer.observe(this.root);
+    this.closing.signal.addEventListener("abort", () => observer.disconnect());
+  }
+
   close() {
     this.closing.abort();
     for (const name of this.spec.traits) this.model.off(`change:${name}`, this.drawLater);
@@ -377,6 +390,7 @@ export function courseFigure(spec) {
     view.drawPicture = spec.build(view);
     for (const name of spec.traits) model.on(`change:${name}`, view.drawLater);
     view.draw();
+    view.sendPicture();
     return () => view.close();
   }
   return { render };

@@ -54,8 +54,10 @@ def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = NOTEBOOK_LINK.sub(r"\1.html", cell.source)
-        elif line := fold_line(cell):
+            continue
+        if line := fold_line(cell):
             cell.metadata["fold_line"] = line
+        cell.outputs = [output for output in cell.get("outputs", []) if not _is_stand_in(output)]
     resources |= {
         "table_frame": TABLE_FRAME,
         "forms_style": page_forms.STYLESHEET.read_text(encoding="utf-8"),
@@ -67,6 +69,11 @@ def render(exporter: HTMLExporter, notebook, path: Path, **resources) -> str:
     exporter.register_filter("frame_tables", frame_tables)
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     return EMPTY_HEADING.sub("<td></td>", html)
+
+
+def _is_stand_in(output) -> bool:
+    """Tell whether an output stands in for a figure without a kernel; on pages figures live."""
+    return "course-stand-in" in output.get("data", {}).get("text/html", "")
 
 
 def frame_tables(html: str) -> str:
