@@ -87,6 +87,13 @@ def axes_exchanged(image, weight, bias):
     return filtering()(image, weight.transpose(0, 1), bias)
 
 
+def padded(frame):
+    """Put zeros around the image first, as many as `frame` says for a kernel's width."""
+    return lambda image, weight, bias: F.conv2d(
+        image[None], weight, bias, padding=tuple(map(frame, weight.shape[2:]))
+    )[0]
+
+
 _EACH = "Filter o, weight[o] of shape (C, kH, kW), makes map o, and bias[o] is added to all of it."
 CONV_LAYER = {
     "bias-forgotten": mistake(
@@ -170,6 +177,15 @@ CONV_LAYER = {
     "negative-outputs-lost": mistake(
         "The negative outputs are 0 in yours, as after a ReLU. A convolution keeps them.",
         layout="relu",
+    ),
+    "padded-by-one": mistake(
+        "You padded the image by 1, so your maps are too large. No padding is wanted here.",
+        padded(lambda width: 1),
+    ),
+    "padded-to-same": mistake(
+        "You padded the image by half a kernel (as padding='same' does), so your maps are as large "
+        "as the image. No padding is wanted here.",
+        padded(lambda width: width // 2),
     ),
     "filter-axes-exchanged": mistake(
         "You took weight[:, o] for filter o. The first axis counts the filters: weight[o].",
