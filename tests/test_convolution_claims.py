@@ -265,6 +265,20 @@ def test_photograph_finds_kernel_later_than_noise():
     assert errors["photograph", 5000] < 1e-3
 
 
+def test_zeros_and_far_side_make_edges():
+    edges = further_part("J")["edges"]
+    for picture in ("china", "flower"):
+        photo = datasets.photograph(picture, size=(80, 120), gray=True).float() / 255
+        rims = {
+            mode: correlate(F.pad(photo[None], (1, 1, 1, 1), mode)[0, 0], SOBEL)[:, [0, -1]]
+            for mode in edges
+        }
+        strength = {mode: rim.abs().mean() for mode, rim in rims.items()}
+        inside = edges["reflect"][:, 1:-1].abs().mean()
+        assert min(strength["constant"], strength["circular"]) > 1.5 * inside
+        assert max(strength["replicate"], strength["reflect"]) < inside
+
+
 @pytest.mark.weekly
 @pytest.mark.training
 @pytest.mark.parametrize("seed", [0, 1])
