@@ -242,6 +242,11 @@ OF_THE_ENCODER = {
         "You added α to the products. Subtract it: what is small must vanish.",
         half=lambda p, threshold: (p + threshold).relu(),
     ),
+    "second-not-turned": mistake(
+        "Your second half is max(0, product + α): you turned the sign of α and not that of the "
+        "product. It is max(0, −product − α).",
+        second=lambda p, threshold: (p + threshold).relu(),
+    ),
     "second-is-first": mistake(
         "Both halves are the same: the second one belongs to the *negative* products, "
         "max(0, −product − α).",
