@@ -21,6 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from course_utils.legible import enlarge_text, smallest_text
+
 plt.style.use(["petroff6", Path(__file__).with_name("course.mplstyle")])
 
 __all__ = ["grid", "images", "show", "signed_map"]
@@ -51,8 +53,10 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
         raise ValueError("these axes were removed from their figure")
     # pages may darken what shows no image
     kind = "course-picture" + " course-plot" * (not any(ax.images for ax in whole.axes))
+    enlarge_text(whole)
     png = io.BytesIO()
     whole.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06)
+    text_size = smallest_text(whole)  # slides enlarge a picture until this can be read
     plt.close(whole)
     data = png.getvalue()
     width = int.from_bytes(data[16:20], "big")  # from the PNG's header, in its own fine pixels
@@ -61,6 +65,7 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
     picture = (
         f'<figure class="{kind}" style="margin:0.5em 0">'
         f'<img alt="{escaped_alt}" width="{css_width}" style="max-width:100%;height:auto" '
+        f'data-text="{text_size}" '
         f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></figure>'
     )
     display({"text/html": picture, "text/plain": f"[picture] {alt}"}, raw=True)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils import plotting
+from course_utils import legible, plotting
 
 
 @pytest.fixture
@@ -123,3 +124,36 @@ def test_signed_map_draws_zeros():
     ax = plotting.signed_map(torch.zeros(2, 2))
     assert ax.images[0].norm(0) == 0.5
     plt.close(ax.figure)
+
+
+def test_wide_picture_has_text_for_a_slide():
+    figure, ax = plt.subplots(figsize=(11, 3))
+    ax.plot([1, 3, 2])
+    ax.set_title("wide")
+    legible.enlarge_text(figure)
+    assert 22 <= legible.smallest_text(figure) * legible.SLIDE / 1100 <= 22.5
+    plt.close(figure)
+
+
+def test_text_grows_only_until_it_covers_another():
+    figure = plotting.images(torch.zeros(5, 8, 8), ["so long that it has no room"] * 5, size=2.2)
+    figure.draw_without_rendering()
+    before = legible.smallest_text(figure)
+    legible.enlarge_text(figure)
+    assert before < legible.smallest_text(figure) < 22 * 1100 / legible.SLIDE
+    boxes = sorted(
+        (title.x0, title.x1) for title in (ax.title.get_window_extent() for ax in figure.axes)
+    )
+    assert all(end < start for (_, end), (start, _) in itertools.pairwise(boxes))
+    plt.close(figure)
+
+
+def test_show_says_how_large_its_text_is(shown):
+    _, ax = plt.subplots(figsize=(4, 2))
+    ax.text(0.1, 0.5, "small", fontsize=7.2)
+    plotting.show(ax, alt="a word")
+    ax = plt.subplots(figsize=(4, 2))[1]
+    ax.axis("off")
+    plotting.show(ax, alt="nothing")
+    sizes = [bundle["text/html"].partition('data-text="')[2].partition('"')[0] for bundle in shown]
+    assert sizes == ["10.0", "0.0"]
