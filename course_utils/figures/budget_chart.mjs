@@ -16,8 +16,8 @@ import { clamp, createElement, createSvg, createTitle, setText } from "./drawing
 /** @typedef {import("./budget_goals.mjs").Run} Run */
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
-const [WIDTH, HEIGHT] = [380, 250];
-const [LEFT, RIGHT, TOP, BOTTOM] = [46, 12, 10, 40]; // margins
+const [WIDTH, HEIGHT] = [284, 205];
+const [LEFT, RIGHT, TOP, BOTTOM] = [54, 12, 10, 44]; // margins
 const [LOW, HIGH] = [2, 5.3]; // powers of ten of the parameters
 const PATIENCE = 6000; // ms for Python to answer
 const SILENT =
@@ -50,11 +50,11 @@ function frame() {
     createSvg("path", { d: `M${LEFT} ${TOP}V${bottom}H${right}`, class: "course-axis" }),
     text("parameters", (LEFT + right) / 2, HEIGHT - 6, "middle"),
   ];
-  for (const count of [100, 1000, PARAMETERS, 30_000, 100_000]) {
-    parts.push(text(formatWhole(count), xOf(count), bottom + 16, "middle"));
+  for (const count of [100, 1000, PARAMETERS, 100_000]) {
+    parts.push(text(formatWhole(count), xOf(count), bottom + 18, "middle"));
   }
   for (const percent of [10, 25, 50, ACCURACY, 100]) {
-    parts.push(text(`${percent} %`, LEFT - 5, yOf(percent) + 4, "end"));
+    parts.push(text(`${percent} %`, LEFT - 5, yOf(percent) + 5, "end"));
   }
   return parts;
 }
@@ -160,7 +160,7 @@ function trainButton(view) {
  * @param {View} view
  */
 function runButtons(view) {
-  const list = createElement("ol", { class: "course-runs" });
+  const list = createElement("ol", { class: "course-runs course-note" });
   /** @type {Run[]} */
   let shown = [];
   /** @param {Run[]} runs */
@@ -200,7 +200,7 @@ export function budgetBoard(view) {
   const box = createElement(
     "div",
     { class: "course-board" },
-    createTitle("Accuracy of trained networks (shapes, seed 0)"),
+    createTitle("Accuracy of trained networks"),
     svg,
     createElement("div", { class: "course-board-row" }, button, words),
     list,

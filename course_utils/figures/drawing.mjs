@@ -259,7 +259,7 @@ function tableCell(x, y, side) {
   const [text, over, under] = [0.52, 0.18, 0.84].map((part) =>
     createSvg("text", { x: x + side / 2, y: y + part * side }),
   );
-  over.style.fontSize = under.style.fontSize = `${side * 0.18}px`;
+  over.style.fontSize = under.style.fontSize = `${side * 0.19}px`;
   let content = "";
   /**
    * @param {string} words

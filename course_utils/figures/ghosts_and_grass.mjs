@@ -14,8 +14,9 @@ import { masksOf, numbers, runsOf, SAMPLES, SIZE, STEPS, spikesOf } from "./ghos
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
 const SIDES = ["equispaced", "at random"];
-const [WIDTH, HEIGHT, STRIP] = [520, 150, 10]; // of a panel, in CSS pixels
-const [WIDE, TALL] = [170, 330]; // of the chart of errors
+const [WIDTH, HEIGHT, STRIP] = [640, 150, 10]; // of a panel, in CSS pixels
+const [WIDE, TALL] = [190, 250]; // of the chart of errors
+const [LEFT, BOTTOM] = [50, 22]; // its margins
 const MOST = 1.1; // the highest bar that is drawn
 const MOST_OFF = 1.2;
 const JUMP = 10; // steps an arrow key goes
@@ -126,20 +127,19 @@ function panel(side) {
 
 /** How far both estimates are off, over the steps. */
 function errorChart() {
-  const [left, bottom] = [40, 20];
-  const svg = canvas(WIDE + left, TALL + bottom, "course-errors");
+  const svg = canvas(WIDE + LEFT, TALL + BOTTOM, "course-errors");
   /** @type {(step: number, off: number) => [number, number]} */
   const place = (step, off) => [
-    left + (step / STEPS) * (WIDE - 8),
+    LEFT + (step / STEPS) * (WIDE - 8),
     TALL - (Math.min(off, MOST_OFF) / MOST_OFF) * TALL,
   ];
-  svg.append(createSvg("path", { d: `M ${left} 0 V ${TALL} H ${left + WIDE}` }));
+  svg.append(createSvg("path", { d: `M ${LEFT} 0 V ${TALL} H ${LEFT + WIDE}` }));
   for (const off of [0, 0.5, 1]) {
     const [x, y] = place(0, off);
-    svg.append(createSvg("text", { x: x - 4, y: y + 4, "text-anchor": "end" }, `${100 * off} %`));
+    svg.append(createSvg("text", { x: x - 4, y: y + 5, "text-anchor": "end" }, `${100 * off} %`));
   }
   const [end] = place(STEPS, 0);
-  const below = { x: end, y: TALL + 15, "text-anchor": "end" };
+  const below = { x: end, y: TALL + 18, "text-anchor": "end" };
   svg.append(createSvg("text", below, `${STEPS} steps`));
   const curves = SIDES.map((_, i) => createSvg("polyline", { class: `course-side-${i}` }));
   const dots = SIDES.map((_, i) => createSvg("circle", { r: 5, class: `course-side-${i}` }));
@@ -176,7 +176,7 @@ function build(view) {
   view.stage.append(boxes, errors.box);
   view.root.prepend(controls(view));
   view.draggable(errors.svg, (_, x) => ({
-    steps: clamp(Math.round(((x * (WIDE + 40) - 40) / (WIDE - 8)) * STEPS), 0, STEPS),
+    steps: clamp(Math.round(((x * (WIDE + LEFT) - LEFT) / (WIDE - 8)) * STEPS), 0, STEPS),
   }));
   return (state, { bars, thresholds }) => {
     const masks = masksOf(state);

@@ -4,8 +4,8 @@ import { createElement, createSvg, setAttributes, setText } from "./drawing.mjs"
 
 /** @typedef {[number, number] | number[]} Pair */
 
-const CHART = { wide: 440, row: 62, left: 140, right: 88 }; // a bar of 100 % fills what is between
-const STEP = 34; // between two places of the drawing
+const CHART = { wide: 410, row: 62, left: 164, right: 104 }; // a bar of 100 % fills what is between
+const STEP = 32; // between two places of the drawing
 const HEIGHTS = [196, 104, 12]; // of the image, the first and the second layer, from the top
 const BOX = 22;
 const INKS = ["var(--mark)", "#d06400", "#8064c8"]; // of the three weights of a kernel
@@ -27,7 +27,7 @@ const text = (words, x, y, anchor, kind = "") =>
 // --------------------------------------------------------------------------------- links of a unit
 
 /** @param {number} place */
-const xOf = (place) => 92 + place * STEP;
+const xOf = (place) => 76 + place * STEP;
 
 /**
  * What a weight is called: the letters of a kernel, with the unit's number where it is its own.
@@ -60,7 +60,7 @@ function linksOf(layer, kind, unit, links) {
     const ink = kind === "dense" ? "var(--soft)" : INKS[weight % 3];
     const ends = { x1: xOf(place), y1: low, x2: xOf(unit), y2: high };
     const line = createSvg("line", { ...ends, class: "course-link", stroke: ink });
-    const [x, y] = [xOf(place) + 0.32 * (xOf(unit) - xOf(place)), low + 0.32 * (high - low)];
+    const [x, y] = [xOf(place) + 0.22 * (xOf(unit) - xOf(place)), low + 0.22 * (high - low)];
     const name = text(weightName(kind, unit, weight), x + 8, y + 4, "start", "course-weight");
     return [line, name];
   });

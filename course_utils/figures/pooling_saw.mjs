@@ -243,8 +243,8 @@ function pictures(view) {
     map.draw(filterMap(state, shift), 1, Number(size));
     pooled[size].draw(values, 1);
     if (last.firstChild !== pooled[size].frame) last.replaceChildren(pooled[size].frame);
-    setText(titles[0], `the digit, ${shift} px to the right`);
-    setText(titles[1], "one of its 32 maps, and where it is cut");
+    setText(titles[0], `the digit, ${shift} px right`);
+    setText(titles[1], "one of its 32 maps, and its cuts");
     setText(titles[2], `after the ${pool} pool: mean ${formatFixed(mean, 4)}`);
   };
 }

@@ -283,9 +283,7 @@ function layTables(view, panel, buttons, state) {
   const output = numberTable(rows, columns, side);
   view.draggable(input.svg, windowUnder);
   sendOnClick(view, output.svg);
-  const [what, how] = state.gradients
-    ? [", below each number its gradient", ", click one to send 1 back"]
-    : ["", ""];
+  const [what, how] = state.gradients ? [", gradients below", ", click to send 1"] : ["", ""];
   view.stage.replaceChildren(createTitle(`input ${height} × ${width}${what}`), input.svg);
   panel.replaceChildren(createTitle(`output ${rows} × ${columns}${how}`), output.svg, buttons);
   buttons.hidden = !state.gradients;

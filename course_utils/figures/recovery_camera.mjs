@@ -166,7 +166,7 @@ function picturesPanel(view) {
   const facts = createElement("div", { class: "course-facts" });
   view.stage.append(...screens.map(({ box }) => box), facts);
   /** @type {(value: string, words: string) => HTMLElement} */
-  const fact = (value, words) => createElement("p", {}, createElement("b", {}, value), words);
+  const fact = (value, words) => createElement("p", {}, createElement("b", {}, value), ` ${words}`);
   /** @type {number[][] | undefined} */
   let painted;
   /**

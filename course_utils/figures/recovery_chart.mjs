@@ -6,9 +6,9 @@ import { DCT, HAAR, NONE, VARIATION } from "./recovery_solvers.mjs";
 /** @typedef {[number, number]} Point  a place between 0 and 1, and dB there */
 /** @typedef {[string, Point[]]} Curve  a prior, and its points */
 
-const [WIDTH, HEIGHT] = [366, 216];
-const [LEFT, RIGHT, TOP, BOTTOM] = [30, 58, 24, 40]; // margins
-const NAME_HEIGHT = 13;
+const [WIDTH, HEIGHT] = [330, 190];
+const [LEFT, RIGHT, TOP, BOTTOM] = [30, 66, 26, 44]; // margins
+const NAME_HEIGHT = 15;
 const MARKS = { [NONE]: "", [DCT]: "●", [HAAR]: "■", [VARIATION]: "▲" };
 const SHORT = { [NONE]: "none", [DCT]: "DCT", [HAAR]: "Haar", [VARIATION]: "TV" };
 const INKS = {
@@ -129,7 +129,7 @@ function chartFrame(title, ticks, scale) {
   const bottom = scale.y(0);
   for (const [part, words] of ticks) {
     const tick = line("course-axis", xOf(part), bottom, xOf(part), bottom + 4);
-    svg.append(tick, text(words, xOf(part), bottom + 17, "middle"));
+    svg.append(tick, text(words, xOf(part), bottom + 19, "middle"));
   }
   svg.append(text("PSNR in dB", 2, 12, "start"), text(title, xOf(0.5), HEIGHT - 6, "middle"));
   return svg;
@@ -157,7 +157,7 @@ export function psnrChart(title, ticks, close = false) {
     const grid = scale.ticks().flatMap((level) => {
       const y = scale.y(level);
       const rule = line("course-axis", LEFT, y, WIDTH - RIGHT, y);
-      return [rule, text(`${level}`, LEFT - 6, y + 4, "end")];
+      return [rule, text(`${level}`, LEFT - 6, y + 5, "end")];
     });
     const now = line("course-now", xOf(here), scale.y(scale.low), xOf(here), TOP);
     const drawn = shown.flatMap((curve) => drawCurve(curve, scale, here, curve[0] === mine));

@@ -8,8 +8,8 @@ import { createSvg } from "./drawing.mjs";
 export const POOLS = ["max", "mean", "blur"];
 export const SIZES = ["2", "4"];
 export const HEADS = ["flatten", "global average"];
-const AREA = { wide: 430, tall: 300, left: 34, right: 116, top: 10, bottom: 40 }; // with margins
-const NAME_HEIGHT = 14;
+const AREA = { wide: 400, tall: 225, left: 38, right: 134, top: 10, bottom: 44 }; // with margins
+const NAME_HEIGHT = 16;
 const INKS = ["var(--mark)", "#d06400", "#8064c8"]; // of max, mean, blur
 const MARKS = ["●", "▲", "■"];
 
@@ -39,7 +39,7 @@ const yOf = (percent) => AREA.top + ((100 - percent) / 100) * (AREA.tall - AREA.
 /** @param {number} shifts */
 function chartFrame(shifts) {
   const svg = createSvg("svg", {
-    class: "course-chart",
+    class: "course-chart course-saw",
     viewBox: `0 0 ${AREA.wide} ${AREA.tall}`,
     "aria-hidden": "true",
   });
@@ -55,7 +55,7 @@ function chartFrame(shifts) {
         x2: AREA.wide - AREA.right,
         y2: y,
       }),
-      text(String(percent), AREA.left - 8, y + 4, "end"),
+      text(String(percent), AREA.left - 6, y + 5, "end"),
     );
   }
   for (let shift = 0; shift < shifts; shift++) {

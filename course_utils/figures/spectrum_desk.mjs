@@ -163,7 +163,7 @@ function controls(view) {
  * @param {string} name
  */
 function chart(width, height, name) {
-  const [left, bottom, top] = [34, 20, 8];
+  const [left, bottom, top] = [40, 22, 8];
   const viewBox = `${-left} ${-top} ${width + left + 4} ${height + top + bottom}`;
   const svg = createSvg("svg", { viewBox, class: `course-chart ${name}`, "aria-hidden": "true" });
   svg.style.width = `${width + left + 4}px`;
@@ -172,12 +172,12 @@ function chart(width, height, name) {
   const place = (x, y) => [x * width, (1 - y) * height];
   /** @type {(x: number, words: string, anchor?: string) => void} */
   const tickBelow = (x, words, anchor = "middle") => {
-    svg.append(createSvg("text", { x: x * width, y: height + 14, "text-anchor": anchor }, words));
+    svg.append(createSvg("text", { x: x * width, y: height + 17, "text-anchor": anchor }, words));
   };
   /** @type {(y: number, words: string) => void} */
   const tickLeft = (y, words) => {
     const [, at] = place(0, y);
-    svg.append(createSvg("text", { x: -5, y: at + 4, "text-anchor": "end" }, words));
+    svg.append(createSvg("text", { x: -5, y: at + 5, "text-anchor": "end" }, words));
   };
   return { svg, place, tickBelow, tickLeft, width, height };
 }
@@ -187,12 +187,12 @@ function chart(width, height, name) {
  * @param {number[]} curvatures
  */
 function barChart(curvatures) {
-  const { svg, place, tickBelow, tickLeft, width } = chart(320, 170, "course-bars");
+  const { svg, place, tickBelow, tickLeft, width } = chart(280, 170, "course-bars");
   const slot = width / curvatures.length;
   for (const y of [0, 0.5, 1, 1.5]) tickLeft(y / TALLEST, String(y));
   const [steep, flat] = [curvatures[0], curvatures[curvatures.length - 1]];
-  tickBelow(0, `steepest, a = ${formatNumber(steep)}`, "start");
-  tickBelow(1, `flattest, a = ${formatNumber(flat)}`, "end");
+  tickBelow(0, `a = ${formatNumber(steep)}`, "start");
+  tickBelow(1, `a = ${formatNumber(flat)}`, "end");
   const bars = curvatures.map(() => createSvg("path"));
   const [, one] = place(0, 1 / TALLEST);
   svg.append(...bars, createSvg("path", { d: `M 0 ${one} H ${width}`, class: "course-one" }));
@@ -212,7 +212,7 @@ function barChart(curvatures) {
 }
 
 function lossChart() {
-  const { svg, place, tickBelow, tickLeft } = chart(200, 170, "course-loss");
+  const { svg, place, tickBelow, tickLeft } = chart(165, 170, "course-loss");
   const [low, high] = POWERS;
   /** @param {number} value */
   const heightOf = (value) =>
@@ -226,7 +226,6 @@ function lossChart() {
     tickLeft(heightOf(10 ** power), words);
   }
   tickBelow(0, "0");
-  tickBelow(0.5, String(STEPS / 2));
   tickBelow(1, `${STEPS} steps`, "end");
   const [start, end] = [place(0, heightOf(1)), place(1, heightOf(1))];
   const d = `M ${start} L ${end}`;
@@ -248,7 +247,7 @@ function lossChart() {
  * @param {number} steepest  the largest curvature
  */
 function plane(view, steepest) {
-  const { svg, place, tickBelow, tickLeft, width, height } = chart(110, 170, "course-plane");
+  const { svg, place, tickBelow, tickLeft, width, height } = chart(105, 170, "course-plane");
   const [low, high] = ETAS;
   /** @param {number} eta */
   const across = (eta) => clamp((Math.log10(eta) - low) / (high - low), 0, 1);
@@ -287,8 +286,8 @@ function build(view) {
   const limit = createElement("div", { class: "course-formula" });
   view.stage.append(createTitle("η across, α up"), choice.svg);
   const panels = [
-    [`factor per step, ${curvatures.length} directions`, bars.svg],
-    ["loss left above the lowest", loss.svg],
+    ["factor per step, steepest first", bars.svg],
+    ["loss above the lowest", loss.svg],
   ].map(([title, svg]) =>
     createElement("div", { class: "course-panel" }, createTitle(String(title)), svg),
   );

@@ -4,25 +4,20 @@
  * pictures give way or grow, and a figure gets a slide of its own, as large as the slide.
  */
 
+import { readableZoom, SMALLEST_PICTURE } from "./slide_sizes.mjs";
+
 /**
  * @typedef {{ node: Element, begins: boolean }} Block
  * @typedef {{ nodes: Element[], begins: boolean }} Group
  * Nodes that stay together; whether a slide began here in the notebook.
  *
- * @typedef {Group & { height: number, least: number, figure: boolean }} Unit
- * Also its height in pixels, the least with its pictures made smaller, and whether it is a figure.
+ * @typedef {Group & { height: number, least: number, floor: number, figure: boolean }} Unit
+ * Also its height in pixels, where the text of its pictures can be read; the least, with pictures
+ * smaller that say nothing of their text; the same with all pictures smaller; whether it is a figure.
  */
 
 const PAGE_COST = 0.3; // a slide more must leave at least this much less emptiness, squared
 const NOTEBOOK_BREAK = 0.1; // what a cut saves where the notebook has one too
-const SMALLEST_PICTURE = 0.55; // of a picture's size, where a slide is crowded
-const LARGEST_PICTURE = 1.8;
-const LARGEST_TEXT = 1.3; // where a slide says little
-const LARGEST_FIGURE = 3;
-const SMALLEST_FIGURE = 0.7; // where it shows pictures; a figure of numbers only may shrink
-const SMALLEST_NUMBERS = 0.3; // for its drawings and its text do not
-const WIDEST_DRAWING = 0.55; // of a slide's width, where its text would make it larger
-const LEAST_TEXT = [22, 20, 18, 16, 14]; // in a figure, of 720 pixels: the first that fits
 
 /** @param {Element} node */
 const isFigure = (node) =>
@@ -34,9 +29,16 @@ const isChapter = (node) => node.matches("h1, h2");
 /** @param {Element} node */
 const isCode = (node) => node.querySelector(":scope > .input, :scope > details > .input") !== null;
 
-/** @param {Element} node What announces the next: a heading, or a paragraph with a colon. */
-const isLeadIn = (node) =>
-  node.tagName === "H3" || (node.tagName === "P" && (node.textContent ?? "").trim().endsWith(":"));
+/**
+ * Whether a node announces the next: a heading; a paragraph with a colon, or before a list.
+ *
+ * @param {Element} node
+ * @param {Element | undefined} next
+ */
+const isLeadIn = (node, next) =>
+  node.tagName === "H3" ||
+  (node.tagName === "P" &&
+    ((node.textContent ?? "").trim().endsWith(":") || next?.matches("ul, ol") === true));
 
 /** @param {Element} node The question of an exercise. */
 const isQuestion = (node) =>
@@ -57,7 +59,7 @@ const blocksOf = (content) =>
 
 /**
  * Put together what must stay together: a lead-in and what it announces, a question and its stub,
- * notes and what they are about.
+ * a figure and what can be unfolded below it, notes and what they are about.
  *
  * @param {Block[]} blocks
  * @returns {Group[]}
@@ -67,14 +69,16 @@ const group = (blocks) => {
   const groups = [];
   let open = false;
   let asked = false;
-  for (const { node, begins } of blocks) {
+  blocks.forEach(({ node, begins }, index) => {
     const isNote = node.matches("aside");
-    if (groups.length && (open || isNote)) groups[groups.length - 1].nodes.push(node);
+    const last = groups[groups.length - 1];
+    const isAnswer = node.matches("details") && last?.nodes.some(isFigure);
+    if (last && (open || isNote || isAnswer)) last.nodes.push(node);
     else groups.push({ nodes: [node], begins });
-    if (isNote) continue;
+    if (isNote) return;
     asked = isQuestion(node) || (asked && !isCode(node));
-    open = asked || isLeadIn(node);
-  }
+    open = asked || isLeadIn(node, blocks[index + 1]?.node);
+  });
   return groups;
 };
 
@@ -198,12 +202,16 @@ const joinTables = (page) => {
 const measure = (groups, place) =>
   groups.map(({ nodes, begins }) => {
     place.replaceChildren(...nodes);
+    let [pictures, unread] = [0, 0];
+    for (const picture of place.querySelectorAll("img")) {
+      picture.style.zoom = String(readableZoom(picture));
+      const tall = picture.getBoundingClientRect().height;
+      pictures += tall;
+      if (!Number(picture.dataset.text)) unread += tall;
+    }
     const height = place.getBoundingClientRect().height;
-    let pictures = 0;
-    for (const picture of place.querySelectorAll("img"))
-      pictures += picture.getBoundingClientRect().height;
-    const least = height - (1 - SMALLEST_PICTURE) * pictures;
-    return { nodes, height, least, figure: nodes.some(isFigure), begins };
+    const [least, floor] = [unread, pictures].map((tall) => height - (1 - SMALLEST_PICTURE) * tall);
+    return { nodes, height, least, floor, figure: nodes.some(isFigure), begins };
   });
 
 /**
@@ -216,7 +224,8 @@ const measure = (groups, place) =>
  */
 const unitsThatFit = (groups, place, room) =>
   measure(groups, place).flatMap((unit) => {
-    if (unit.least <= room || unit.figure) return [unit];
+    const least = unit.nodes.some(isQuestion) ? unit.floor : unit.least;
+    if (least <= room || unit.figure) return [unit];
     const isAlone = unit.nodes.length === 1;
     if (isAlone && foldCode(unit.nodes[0])) return unitsThatFit([unit], place, room);
     const parts = isAlone ? piecesOf(unit.nodes[0]) : unit.nodes;
@@ -294,94 +303,4 @@ export const cutIntoPages = (deck, room) => {
     stack.replaceChildren(...pages);
   }
   place.remove();
-};
-
-/** @param {SVGSVGElement} svg How many of a figure's pixels are one unit of a drawing. */
-const pixelsOfUnit = (svg) => {
-  const width = svg.viewBox.baseVal?.width;
-  return width ? svg.clientWidth / width : 1;
-};
-
-/**
- * Make a figure as large as fits, with no text smaller than `least` pixels.
- *
- * Text that is drawn grows with its drawing, the rest by a property that the figures' sheets read.
- *
- * @param {HTMLElement} figure
- * @param {number} size Of everything else.
- * @param {number} least
- * @param {number} width Of the slide, in pixels.
- */
-const sizeFigure = (figure, size, least, width) => {
-  figure.style.zoom = String(size);
-  figure.style.width = `${width / size}px`;
-  figure.style.setProperty("--least-text", `${least / size}px`);
-  for (const svg of figure.querySelectorAll("svg")) {
-    svg.style.zoom = "1";
-    const leastDrawn = least / size / pixelsOfUnit(svg);
-    svg.style.setProperty("--least-drawn", `${leastDrawn}px`); // read where text may grow by itself
-    const heights = [...svg.querySelectorAll("text")]
-      .filter((text) => /[\p{L}\p{N}]/u.test(text.textContent ?? "") && text.checkVisibility())
-      .map((text) => parseFloat(getComputedStyle(text).fontSize));
-    const wanted = leastDrawn / Math.min(Infinity, ...heights);
-    const widest = (WIDEST_DRAWING * width) / (svg.clientWidth * size);
-    svg.style.zoom = String(Math.max(1, Math.min(wanted, widest)));
-  }
-};
-
-/**
- * Make a figure as large as fits, with text as large as fits; at need without its small print.
- *
- * @param {HTMLElement} figure
- * @param {number} width Of the slide, in pixels.
- * @param {() => boolean} fits
- */
-const fillWithFigure = (figure, width, fits) => {
-  const smallest = figure.querySelector("canvas") ? SMALLEST_FIGURE : SMALLEST_NUMBERS;
-  for (const least of LEAST_TEXT)
-    for (const brief of [false, true]) {
-      figure.toggleAttribute("data-brief", brief);
-      for (let size = LARGEST_FIGURE; size > smallest - 0.01; size -= 0.05) {
-        sizeFigure(figure, size, least, width);
-        if (fits()) return;
-      }
-    }
-  for (let size = smallest; size > SMALLEST_NUMBERS; size -= 0.05) {
-    sizeFigure(figure, size, LEAST_TEXT[LEAST_TEXT.length - 1], width);
-    if (fits()) return;
-  }
-};
-
-/**
- * Let a figure fill its slide; let pictures give way or grow, and text grow where there is room.
- *
- * @param {HTMLElement} content
- * @param {number} width In pixels, as `room`.
- * @param {number} room
- * @param {number} scale Of the whole deck on this screen.
- */
-export const fillPage = (content, width, room, scale) => {
-  const figure = /** @type {HTMLElement | null} */ (content.querySelector(".course-figure"));
-  const pictures = [...content.querySelectorAll("img")];
-  content.style.zoom = "1";
-  const lines = [...content.querySelectorAll("pre")];
-  const unbroken = lines.map((line) => line.offsetHeight);
-  const fits = () =>
-    content.getBoundingClientRect().height / scale <= room &&
-    lines.every((line, index) => line.offsetHeight <= unbroken[index] + 1) &&
-    (!figure || figure.scrollWidth <= figure.clientWidth + 1);
-  /**
-   * @param {HTMLElement[]} parts
-   * @param {number} from
-   * @param {number} to
-   */
-  const shrink = (parts, from, to) => {
-    for (let size = from; size > to - 0.01; size -= 0.05) {
-      for (const part of parts) part.style.zoom = String(size);
-      if (fits()) return;
-    }
-  };
-  if (figure) return fillWithFigure(figure, width, fits);
-  shrink(pictures, LARGEST_PICTURE, SMALLEST_PICTURE);
-  shrink([content], LARGEST_TEXT, 1);
 };

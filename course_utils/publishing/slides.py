@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from course_utils.exercises import all_exercises
+from course_utils.figures import join_modules
 from course_utils.publishing import run_notebooks
 from course_utils.publishing.browser_scripts import (
     MODULES,
@@ -57,6 +58,7 @@ def prepare(notebook: NotebookNode) -> None:
             cell.source = cell.source[heading.start() :]
         notebook.cells.append(cell)
         if number := exercise_number(cell, "check"):
+            cell.metadata["slideshow"] = {"slide_type": "skip"}  # it has nothing to say yet
             exercise = exercises[number]
             answer = (
                 f"**Answer to {exercise.number}**\n\n```python\n{exercise.solution_source()}\n```"
@@ -93,7 +95,7 @@ def export(notebook_path: Path, out_dir: Path) -> Path:
     prepare(notebook)
     exporter = SlidesExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
     size = {"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "smallest": SMALLEST}
-    paging = PAGING.read_text(encoding="utf-8")
+    paging = join_modules(PAGING)
     html = render(exporter, notebook, notebook_path, paging=paging, **size)
     copy_scripts(SCRIPTS | REVEAL_SCRIPTS, out_dir)
     deck = out_dir / f"{notebook_path.stem}.slides.html"

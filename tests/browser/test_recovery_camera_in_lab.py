@@ -40,7 +40,7 @@ def test_controls_change_every_setting(figure):  # noqa: F811
 
 @ONLY
 def test_charts_choose_share_and_strength(figure):  # noqa: F811
-    for end, sampled in ((0.5, 55), (0, 1), (0.99, 99)):
+    for end, sampled in ((0.5, 58), (0, 1), (0.99, 99)):
         figure.drag((0.3, 0.5), (end, 0.5), surface=0)
         assert figure.read("state")["sampled"] == pytest.approx(sampled, abs=1)
     for end, strength in ((0.08, 0.5), (0.335, 2), (0.84, 50)):

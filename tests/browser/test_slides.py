@@ -15,7 +15,7 @@ WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover()]
 MEASURE = """() => {
     const slide = Reveal.getCurrentSlide(), content = slide.querySelector(":scope > .fit");
     const scale = Reveal.getScale(), height = content.getBoundingClientRect().height / scale;
-    const right = [...content.querySelectorAll("pre, table, img, .course-figure")]
+    const right = [...content.querySelectorAll("pre, table, img, svg, .course-figure")]
         .map((part) => part.getBoundingClientRect().right / scale);
     const zoomOf = (part) => part ? Number(part.style?.zoom || 1) * zoomOf(part.parentElement) : 1;
     const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT), small = [];
@@ -26,13 +26,17 @@ MEASURE = """() => {
         const svg = parent.closest(".course-figure svg"), view = svg?.viewBox.baseVal?.width;
         const unit = view ? svg.clientWidth / view : 1; // of a drawing, in pixels
         const size = parseFloat(getComputedStyle(parent).fontSize) * zoomOf(parent) * unit;
-        if (size < (parent.closest(".course-figure") ? 14 : 22) - 0.1) small.push([size, words]);
+        if (size < 22 - 0.1) small.push([size, words]);
     }
     return { height, right: Math.max(0, ...right), scroll: slide.scrollHeight, small,
         heading: content.querySelector(":scope > :is(h1, h2, h3)")?.innerText ?? "",
         figures: [...content.querySelectorAll(".course-figure")].map((figure) => {
             const { width, height } = figure.getBoundingClientRect();
             return Math.max(width / scale / 1184, height / scale / 560);
+        }),
+        pictures: [...content.querySelectorAll("img[data-text]")].map((picture) => {
+            const drawn = picture.getBoundingClientRect().width / scale;
+            return Number(picture.dataset.text) * drawn / Number(picture.getAttribute("width"));
         }),
         text: content.innerText.trim() };
 }"""
@@ -262,3 +266,40 @@ def test_slides_refuses_full_folder(tmp_path, capsys):
     assert "not an empty folder" in capsys.readouterr().err
     assert run_command(["slides", "97", "--out", str(tmp_path / "new")]) == 2
     assert "no workbook '97'" in capsys.readouterr().err
+
+
+def test_check_never_stands_on_a_slide(present, tmp_path):
+    output = new_output("stream", text="Not attempted yet.\n")
+    check = new_code_cell("check", outputs=[output], execution_count=1)
+    check.metadata["tags"] = ["check", "ex-1.2"]
+    (size,) = walk(present(deck(tmp_path, cell("# 1 · A"), check)))
+    assert "Not attempted" not in size["text"]
+
+
+def test_paragraph_stays_with_the_list_it_announces(present, tmp_path):
+    items = "\n".join(f"- thing {number}" for number in range(7))
+    words = "\n\n".join(["Some words before it. " * 8] * 2)
+    text = f"# 1 · A\n\n{words}\n\n**You will see**\n\n{items}"
+    sizes = list(walk(present(deck(tmp_path, cell(text)))))
+    (told,) = (size["text"] for size in sizes if "You will see" in size["text"])
+    assert "thing 6" in told
+
+
+def test_text_of_a_picture_can_be_read(present, tmp_path):
+    drawn = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"
+    picture = f'<img width="400" height="280" alt="white" data-text="11" src="{drawn}">'
+    outputs = [
+        new_output("stream", text="line\n" * 10),
+        new_output("display_data", data={"text/html": picture}),
+    ]
+    code = new_code_cell("x", outputs=outputs, execution_count=1)
+    page = present(deck(tmp_path, cell("# 1 · A"), code))
+    sizes = list(walk(page))
+    assert [faults(size) for size in sizes] == [[], []]
+    assert min(size for slide in sizes for size in slide["pictures"]) >= 22
+
+
+def test_wide_formula_is_not_cut_off(present, tmp_path):
+    formula = r"$$" + r"\text{a long word} \rightarrow " * 5 + "x$$"
+    (size,) = walk(present(deck(tmp_path, cell(f"# 1 · A\n\n{formula}"))))
+    assert faults(size) == []
