@@ -35,6 +35,7 @@ from course_utils.sensing.operators import (
 )
 from course_utils.sensing.phase import donoho_tanner, is_recovered, sparse_signals
 from course_utils.sensing.solvers import (
+    admm,
     basis_pursuit,
     cycle_spin,
     douglas_rachford,
@@ -305,7 +306,11 @@ def lasso(quick: bool) -> None:
         model = Lasso(alpha=lam / 100, fit_intercept=False)
         return torch.from_numpy(model.fit(a, y.double().numpy().T).coef_).float()
 
-    ways = {"FISTA, 300 iterations": lambda: fista(operator, y, lam, 300), "Lasso": coordinates}
+    ways = {
+        "ADMM, 100 iterations": lambda: admm(operator, y, lam, 100, rho=1 / 32),
+        "FISTA, 300 iterations": lambda: fista(operator, y, lam, 300),
+        "Lasso": coordinates,
+    }
     lassos(f"{count} Lassos, 100×400", operator, y, lam, ways)
 
 

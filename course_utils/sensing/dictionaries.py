@@ -45,7 +45,7 @@ def learn_dictionary(
     *,
     seed: int = 0,
 ) -> Tensor:
-    """Learn a dictionary by turns: encode the patches, then fit all atoms to the codes.
+    """Learn a dictionary by turns: encode the patches, then fit atom after atom to the codes.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def learn_dictionary(
 
     References
     ----------
-    Engan, Aase and Husøy (1999), ICASSP: the fit to the codes is their method of optimal
-    directions. An atom that no patch uses becomes a patch.
+    Mairal, Bach, Ponce and Sapiro (2010), JMLR 11, 19–60, algorithm 2. An atom that no patch uses
+    becomes a patch.
     """
     dictionary = initial = random_patches(patches, atoms, seed=seed)
     for _ in tqdm(range(rounds), desc="dictionary", disable=None, leave=False):
@@ -79,10 +79,11 @@ def learn_dictionary(
             codes = encode(dictionary, batch)
             gram += codes.mT @ codes
             target += codes.mT @ batch
-        energy = gram.diagonal().clone()
-        gram.diagonal().add_(1e-3 * energy.mean())  # atoms used alike make it nearly singular
-        fitted = torch.linalg.solve(gram, target).mT
-        dictionary = F.normalize(torch.where(energy > 0, fitted, initial), dim=0)
+        used = gram.diagonal() > 0
+        dictionary = torch.where(used, dictionary, initial)
+        for j in used.nonzero()[:, 0].tolist():  # each best while the others stay as they are
+            missing = target[j] - dictionary @ gram[j]
+            dictionary[:, j] = F.normalize(dictionary[:, j] + missing / gram[j, j], dim=0)
     return dictionary
 
 
