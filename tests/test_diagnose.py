@@ -397,8 +397,13 @@ def test_unnamed_argument_is_not_spoken_of():
 
 
 def test_printing_instead_of_returning_is_told():
-    verdict = make().judge(lambda *case: print(right(*case)))
-    assert "`return` hands it over" in verdict.message
+    def printed(image, factor, power=1):
+        print(right(image, factor, power))
+
+    words = make().judge(printed).message
+    assert "prints something and returns nothing" in words
+    assert words.count("`return` hands it over") == 1
+    assert "prints something and returns nothing" in make().judge(print).message
 
 
 def test_mistake_and_error_are_both_told():

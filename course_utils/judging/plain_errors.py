@@ -60,8 +60,9 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "dtype-in-place", "The result has decimals, and the tensor it is written into holds whole "
      "numbers."),
     ("RuntimeError", r"Boolean value of Tensor with more than one value is ambiguous",
-     "truth-of-tensor", "`if`, `while`, `and`, `or` need one yes or no, and a comparison of a "
-     "tensor gives one for each number. For a choice number by number there is `torch.where`."),
+     "truth-of-tensor", "`if`, `while`, `and`, `or` and Python's own `max` and `min` need one yes "
+     "or no, and a comparison of a tensor gives one for each number. For a choice number by number "
+     "there is `torch.where`, for the largest number the tensor's own `.max()`."),
     ("ValueError", r"truth value of an array with more than one element is ambiguous",
      "truth-of-tensor", "`if`, `while`, `and`, `or` need one yes or no, and a comparison of an "
      "array gives one for each number."),

@@ -46,12 +46,8 @@ def nothing(column: Column, evidence: Evidence) -> Iterator[Finding]:
             words = "It is `None`: the name was given to something that hands nothing over."
             yield Finding("part-missing", words)
             return
-        words = "Your code returns nothing (`None`). End it with `return` and the result."
-        if evidence.printed:
-            words = (
-                "Your code prints something and returns nothing (`None`). `print` only shows a "
-                "value; `return` hands it over."
-            )
+        does = "prints something and returns" if evidence.printed else "returns"
+        words = f"Your code {does} nothing (`None`). End it with `return` and the result."
         yield Finding("returns-nothing", words)
 
 
