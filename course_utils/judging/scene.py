@@ -18,7 +18,7 @@ import torch
 
 from course_utils.judging.observation import NOT_COMPARED, Stopped, close, numbers
 
-MOST_NUMBERS = 40  # of one value, before it is summed up
+MOST_NUMBERS = 30  # of one value, before it is summed up
 MOST_LINES = 12  # of one scene
 PICTURE_SIDE = 8  # pixels; smaller arrays are tables
 MOST_LETTERS = 70  # of a part's value in a table
