@@ -216,7 +216,8 @@ _DECISIONS: dict[str, tuple[str, dict]] = {
         {"axes": (0, 1)},
     ),
     "keepdim-missing": (
-        "The mean lost its axes, so it meets the wrong one: the last, the columns. See `keepdim`.",
+        "The mean lost its axes, so it meets the wrong one: the last, the columns. "
+        "Keep its axes with `keepdim=True`.",
         {"keep": False},
     ),
     "mean-over-all": (
