@@ -179,6 +179,19 @@ def test_four_trained_networks():
     assert abs(averaged[4] - averaged[0]) < 1
 
 
+@pytest.mark.weekly
+def test_mean_pool_stays_behind_after_four_times_the_training():
+    names = after(CORE)
+    names["digits"] = names["datasets"].load("digits")
+    for cell in ("def-network-halve-averaged", "four-networks"):
+        exec(source(CORE[cell]), names)
+    for name in ("strided convolution", "max pool, global average"):
+        del names["networks"][name]
+    exec(source(CORE["train-four-networks"]).replace('"epochs": 15', '"epochs": 60'), names)
+    largest, mean = (curve[0] for curve in names["curves"].values())
+    assert 2 <= round(largest - mean) <= 4
+
+
 def test_strided_convolution_learns_more_numbers():
     names = after(CORE, "def-network-halve-averaged")
     names["digits"] = names["datasets"].load("digits")
