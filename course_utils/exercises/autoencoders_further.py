@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises.autoencoders_further_mistakes import (
@@ -128,9 +127,13 @@ def times_smaller():
 
 
 # --- 7.10 ---------------------------------------------------------------------------------------
-def _auc_by_sklearn(inside, outside):
-    scores = torch.cat([inside, outside])
-    return float(roc_auc_score([0] * len(inside) + [1] * len(outside), scores))
+def _by_trapezoids(inside, outside):
+    """By the curve itself: the shares above every threshold, joined by straight lines."""
+    thresholds = torch.cat([inside, outside, torch.tensor([torch.inf])]).unique().flip(0)
+    alarms, hits = (
+        (errors >= thresholds[:, None]).double().mean(1) for errors in (inside, outside)
+    )
+    return torch.trapezoid(hits, alarms).item()
 
 
 def _scores(rng):
@@ -150,7 +153,7 @@ def _scores(rng):
     "7.10",
     "Write the area under the ROC curve",
     minutes=8,
-    oracle=_auc_by_sklearn,
+    oracle=_by_trapezoids,
     cases=_scores,
     switches=area_by,
     mistakes=OF_THE_AREA,
