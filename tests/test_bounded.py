@@ -131,6 +131,32 @@ def test_nothing_outlives_a_killed_marking():
     assert not left
 
 
+def test_limit_does_not_depend_on_signals_of_the_marking():
+    handler = signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGXCPU})
+    try:
+        with BoundedCalls(call, seconds=1) as calls, pytest.raises(LimitError, match="more than 1"):
+            calls("native")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGXCPU, handler)
+
+
+def test_messages_that_take_long_to_read_spoil_one_submission(monkeypatch):
+    def read_for_ever(_stream):
+        while True:
+            pass
+
+    monkeypatch.setattr(serialization, "unpack", read_for_ever)
+    monkeypatch.setattr(bounded.BoundedCalls.__init__, "__defaults__", (1,))
+    grader = SubmissionGrader([KNOWN["2.2"]], seed=5)
+    reading = Reading("", [], [], {"2.2": 0}, {"2.2": ""})
+    with grader.compare:
+        verdicts = grader.verdicts(Observed(jail.RunResult(b"x", ""), [], reading))
+    assert verdicts["2.2"].status == "error"
+    assert "spoiled" in verdicts["2.2"].message
+
+
 def test_nothing_is_judged_without_a_keeper():
     with BoundedCalls(call) as calls:
         os.kill(calls.keeper, signal.SIGKILL)

@@ -3,6 +3,7 @@
 import builtins
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -638,6 +639,29 @@ def test_random_state_and_default_dtype_survive():
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows blocks no signals")
+def test_limit_rings_although_its_signal_is_blocked():
+    """As in a process that another library has told to block it; some thread then gets the ring."""
+    is_cut = []
+
+    def sleep_long(image, factor):
+        started = time.monotonic()
+        try:
+            time.sleep(20)
+        finally:
+            is_cut.append(time.monotonic() - started < 19)
+
+    other = threading.Thread(target=time.sleep, args=(20,), daemon=True)
+    other.start()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        verdict = make_scale().check(sleep_long)
+        assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert (verdict.status, is_cut) == ("limit", [True])
 
 
 def test_lone_process_survives_worst(tmp_path):

@@ -162,6 +162,15 @@ ATTEMPTS = {
     "hold a semaphore": "call('semget', 0, 1, 0o1600)",
     "hold a POSIX queue": "call('mq_open', b'x', os.O_CREAT | os.O_RDWR, 0o600, 0)",
     "open a hundred files": "files = [open('/dev/null') for i in range(100)]",
+    # what is felt outside
+    "have a child beside itself": "number = {'x86_64': 56, 'aarch64': 220}[os.uname().machine]; "
+    "call(number, 0x8000 | 17, 0, 0, 0, 0) or os._exit(0)",
+    "lock parts of a file": "import fcntl; fcntl.lockf(open('/scratch/l', 'w'), fcntl.LOCK_EX)",
+    "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
+    "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "watch files": "call('inotify_init1', 0)",
+    "flush all disks": "call('sync')",
+    "hand a dump to the host": "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0))",
     # the kernel's less trodden parts
     "ask for io_uring": "call('io_uring_setup', 1, bytes(120))",
     "load a program": "call('bpf', 0, bytes(120), 120)",
@@ -296,6 +305,7 @@ def test_warm_python_is_as_confined_as_a_cold_one(input_dir, who):
     kept = "c0" if who == "own user" and os.geteuid() == 0 else "00"  # CAP_SETUID, CAP_SETGID
     assert warm.pop("CapBnd") == [kept.zfill(16)]
     assert warm == cold
+    assert warm["limits"].count("Max core file size        1                    1  ") == 1
     assert warm["CapPrm"] == ["0000000000000000"]
     assert warm["shared"] in ("closed", ["time", "time_for_children"])  # there is no clock to hide
 
@@ -439,6 +449,34 @@ def test_run_stops_at_limit(input_dir, why, code, limits):
     assert time.monotonic() - started < 25
 
 
+SIGNALS = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGXCPU):
+    signal.signal(number, signal.SIG_IGN)
+"""
+
+
+@pytest.mark.parametrize("way", ["", ", warm"])
+def test_limits_do_not_depend_on_signals_of_the_marking(input_dir, way, monkeypatch):
+    """Who marks may block and ignore what the limit of a cell works by."""
+    monkeypatch.setattr(sys.modules[__name__], "MARKER", SIGNALS + MARKER)
+    code = """
+        import signal, time
+        def ring(*_):
+            raise TimeoutError
+        print([s.name for s in signal.Signals if signal.getsignal(s) == signal.SIG_IGN])
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            time.sleep(50)
+        except TimeoutError:
+            print("it rang", signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)
+    """
+    result = run(input_dir, code, SMALL._replace(seconds=40), user=f"own user{way}")
+    assert result.output.decode().splitlines() == ["['SIGPIPE', 'SIGXFSZ']", "it rang set()"]
+
+
 def test_run_ends_when_it_is_told_to(input_dir):
     stop = threading.Event()
     threading.Timer(1, stop.set).start()
@@ -482,6 +520,12 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
     "    mmap.mmap(file.fileno(), 50 * 2**20)[:] = bytes(50 * 2**20)",
     "files without a name": "for place in ('/scratch', '/dev/shm'):\n"
     "    fd = os.open(place, os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(50 * 2**20))",
+    "pages that nobody may count": "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # not dumpable
+    "x = b'1' * 90 * 2**20",
+    "page tables of eight processes": "[os.fork() for i in range(3)]\n"
+    "m = mmap.mmap(-1, 5 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+    "m.madvise(15)\n"  # no huge pages
+    "for i in range(0, 5 * 2**30, 2**21): m[i]",
     "many empty files": "for i in range(200_000): os.close(os.open(f'/scratch/{i}', os.O_CREAT))",
 }
 
@@ -489,7 +533,7 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
 @pytest.mark.parametrize("groups", ["", None], ids=["watched", "as found"])
 @pytest.mark.parametrize("kind", HELD)
 def test_memory_counts_however_held(input_dir, user, kind, groups):
-    code = f"import mmap, os, time\n{HELD[kind]}\ntime.sleep(60)"
+    code = f"import ctypes, mmap, os, time\n{HELD[kind]}\ntime.sleep(60)"
     limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)
     result = run(input_dir, code, limits, user=user, groups=groups)
     assert result.stop_reason == "memory", result

@@ -26,7 +26,7 @@ from course_utils.marking import marks, submissions
 from course_utils.marking.marks import Mark
 
 MOST_MEMORY = 700_000  # kB
-FILE = "00_start_here.ipynb"
+FILE, STAMP = "00_start_here.ipynb", "timestamp.txt"
 ANSWER = ("code", "pixels = 28 * 28")
 GOOD = [ANSWER, ("code", "ex.pixels.check(pixels)")]
 MARKDOWN = "<img src=x onerror=alert(1)> [x](javascript:alert(2)) $$<svg onload=alert(3)>$$ \ud800"
@@ -47,6 +47,9 @@ REPEATED = SENDS + (
     'send({"number": "0.1", "status": "observed", "observations": ["list", *[["ndarray", "0"]] * '
     '250]}, **{"0": np.zeros(10**6)})'
 )
+HALF = SENDS + 'send({"number": "0.1", "status": "error", "message": "half a \ud800"})'
+TINY = SENDS + "for i in range(10**5): send({})"
+PARTS = SENDS + "send({}, **{str(i): np.zeros(0) for i in range(10**5)})"
 NESTS = SENDS + 'send({"number": "0.1", "status": "observed", "observations": [[]] * 600_000})'
 FLOOD = "import os\nfor place in range(3, 32):\n    try:\n        os.set_blocking(place, True)\n"
 FLOOD += "        while True: os.write(place, bytes(2**20))\n    except OSError: pass"
@@ -63,6 +66,11 @@ def notebook(*cells):
 
 def beside(kind, source):
     return {f"00/{FILE}": notebook((kind, source), *GOOD)}
+
+
+LABELS = json.loads(notebook(*GOOD))
+LABELS["cells"][0]["metadata"]["tags"] = ["exercise-0.1"] * 2
+LABELS = json.dumps(LABELS)
 
 
 class Planned(NamedTuple):
@@ -84,6 +92,12 @@ STUDENTS = {
     "李雷 \x1b[2J": HONEST,
     "renamed": Planned({"00_start_here (1).ipynb": notebook(*GOOD)}),
     "moved": Planned({"2/Lab 2 (final).ipynb": notebook(*GOOD)}),
+    "no text": Planned({os.fsdecode(b"caf\xe9.ipynb"): "{"}, marks.UNREADABLE, "caf\\xe9.ipynb is"),
+    "early": Planned({f"00/{FILE}": notebook(*GOOD), f"00/{STAMP}": "0001-01-01 00:00:00+14:00"}),
+    "links": HONEST,
+    "queue": HONEST,
+    "deep": HONEST,
+    "labels": Planned({f"00/{FILE}": LABELS}),
     "twice": Planned({f"00/{FILE}": notebook(GOOD[1]), "done.ipynb": notebook(*GOOD)}),
     "empty": Planned({}, marks.MISSING, "Nothing was handed in"),
     "picture": Planned({"x.png": "PNG"}, marks.MISSING, "Nothing was handed in"),
@@ -108,6 +122,9 @@ STUDENTS = {
     "array for status": Planned(beside("code", STATUS), "error", "cannot be read"),
     "one array often": Planned(beside("code", REPEATED), "error", "spoiled"),
     "many lists": Planned(beside("code", NESTS), "error", "spoiled"),
+    "half a message": Planned(beside("code", HALF), "error", "half a \\ud800"),
+    "many messages": Planned(beside("code", TINY), "error", "spoiled"),
+    "many parts": Planned(beside("code", PARTS), "error", "spoiled"),
     "flood": Planned(beside("code", FLOOD), "limit", "wrote too much"),
     # what an answer does
     "leaves": Planned(beside("code", "import os; os._exit(0)"), "error", "ended Python"),
@@ -134,11 +151,21 @@ def write_class(folder):
     with open(folder / "vast" / "00" / FILE, "r+b") as file:
         file.truncate(60 * 2**20)
     (folder / "link").symlink_to(folder / "ada")
+    (folder / "links" / "round").symlink_to("round")
+    (folder / "links" / "long.ipynb").symlink_to("x" * 300)
+    os.mkfifo(folder / "queue" / "00" / STAMP)
+    place = os.open(folder / "deep", os.O_RDONLY)
+    for _ in range(20):  # no path is as long as this
+        os.mkdir("x" * 250, dir_fd=place)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
     (folder / "pipe").mkdir()
     os.mkfifo(folder / "pipe" / FILE)
     os.utime(folder / "twice" / "done.ipynb", (10, 10))
-    for path in (folder, *folder.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
+    for path in (folder, *folder.glob("*"), *folder.glob("*/*")):
+        if os.path.isdir(path) and not os.path.islink(path):
             path.chmod(0o755)
 
 
@@ -212,6 +239,7 @@ def test_first_line_counts_students(batch):
 def test_last_line_says_whom_to_look_at(batch):
     *_, last, _ = batch.printed.splitlines()
     problems = [*("link", "pipe", "twice", "flood", "leaves", "one array often", "many lists")]
+    problems += ["many messages", "many parts"]
     problems += [n for n, planned in STUDENTS.items() if planned.status in marks.NOTHING_TO_JUDGE]
     assert last.startswith(f"{len(problems)} to look at: ")
     for student in problems:

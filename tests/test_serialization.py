@@ -122,6 +122,7 @@ HOSTILE = {
     ),
     "parts that overlap": overlapping(),
     "too many numbers": npz({"observations": 1}, a=np.ones(300_000, np.int8)),
+    "too many parts": npz({"observations": 1}, **{str(i): np.zeros(0) for i in range(2001)}),
     "too much text": npz({"observations": ["list", *[{}] * 40_000]}),
     "a huge shape": of_huge_shape(),
     "a deep nest": nested(100),
@@ -158,12 +159,19 @@ def test_damaged_stream_never_raises():
         assert len(unpacked(bytes(damaged))) <= 1
 
 
+def test_halves_of_characters_are_spelled_out():
+    (read,) = unpacked(npz({"message": "\ud800", "observations": ["Stopped", "\udfff", ""]}))
+    assert (read["message"], read["observations"].kind) == ("\\ud800", "\\udfff")
+
+
 def test_texts_of_stream_are_bounded():
     message = npz({"observations": "x" * 90_000})
     assert unpacked(message * 20)[11:] == [{"damaged": True}]
 
 
-@pytest.mark.parametrize("large", [[0.123456789] * 10**4, [torch.zeros(90_000)] * 3])
+@pytest.mark.parametrize(
+    "large", [[0.123456789] * 10**4, [torch.zeros(90_000)] * 3, [torch.zeros(1)] * 2001]
+)
 def test_too_large_observation_is_said(large):
     (read,) = unpacked(serialization.pack({"number": "2.1", "observations": large}))
     assert read == {"number": "2.1", "status": "error", "message": serialization.TOO_LARGE}

@@ -13,7 +13,8 @@ COLUMNS = {machine: column for column, machine in enumerate(AUDIT_ARCH)}
 ALLOW, EPERM, ENOSYS, NO_FAMILY = (
     0x7FFF0000, *(0x50000 | n for n in (errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT))
 )  # fmt: skip
-OTHERS = {"clone": "CLONE", "mmap": "MMAP", "socket": "SOCKET", "socketpair": "SOCKETPAIR"}
+OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socket": "SOCKET"}
+OTHERS |= {"socketpair": "SOCKETPAIR", "setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT"}
 NAMES = {**syscall_filter.DENIED, **{n: getattr(syscall_filter, v) for n, v in OTHERS.items()}}
 HONEST = ("read", "write", "openat", "mmap", "clone", "execve", "futex", "kill", "setresuid",
           "prctl", "ioctl", "socket", "getrandom", "statx", "rseq", "pidfd_open")  # fmt: skip
@@ -76,13 +77,30 @@ def test_filter_denies_listed_calls(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_reads_arguments(machine):
-    clone, mmap, socket, pair = (NAMES[name][COLUMNS[machine]] for name in OTHERS)
+    clone, mmap, fcntl, socket, pair, limit, prlimit = (
+        NAMES[name][COLUMNS[machine]] for name in OTHERS
+    )
     threads = 0x3D0F00  # what pthread_create asks for
     assert decide(machine, clone, threads) == ALLOW
-    for bit in (0x10000000, 0x20000000, 0x40000000, 0x20000, 0x2000000, 0x4000000, 0x8000000):
+    for bit in (
+        0x10000000,
+        0x20000000,
+        0x40000000,
+        0x20000,
+        0x2000000,
+        0x4000000,
+        0x8000000,
+        0x8000,
+    ):
         assert decide(machine, clone, threads | bit) == EPERM
     assert decide(machine, mmap, 0, 4096, 3, 0x01) == ALLOW  # a file, shared
     assert decide(machine, mmap, 0, 4096, 3, 0x21) == EPERM
+    assert decide(machine, mmap, 0, 4096, 3, 0x40022) == EPERM  # huge pages
+    assert {decide(machine, fcntl, 3, what) for what in (0, 2, 4, 5, 36, 1030, 1033)} == {ALLOW}
+    locks, leases = (6, 7, 37, 38), (1024, 1026, 1040)
+    assert {decide(machine, fcntl, 3, what) for what in locks + leases} == {EPERM}
+    assert [decide(machine, limit, which) for which in (4, 7)] == [EPERM, ALLOW]  # RLIMIT_CORE
+    assert [decide(machine, prlimit, 0, which) for which in (4, 7)] == [EPERM, ALLOW]
     for call in (socket, pair):
         assert decide(machine, call, 1) == ALLOW
         assert {decide(machine, call, family) for family in (2, 10, 16, 38, 40)} == {NO_FAMILY}

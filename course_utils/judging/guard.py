@@ -262,6 +262,7 @@ def _signal_alarm(seconds: float):
         raise TimeLimit
 
     handler = signal.signal(signal.SIGALRM, on_alarm)
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})  # whoever may block it
     started = time.monotonic()
     seconds_left, again = signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
     try:
@@ -270,6 +271,7 @@ def _signal_alarm(seconds: float):
         ended = True  # a ring under way must not wind the alarm again
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(trace)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGALRM, handler)
         if seconds_left:  # somebody else's alarm, such as a test runner's
             seconds_left = max(seconds_left - (time.monotonic() - started), 0.001)

@@ -22,6 +22,7 @@ import torch
 
 from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
 from course_utils.marking.jail import JailError
+from course_utils.marking.warm_start import reset_signals
 
 SECONDS = 5  # of the processor, for one call: forty times what the slowest honest one takes
 ENDED = "The process that compares answers has ended. Start the same command again: it goes on."
@@ -84,6 +85,7 @@ def _fork(run: Callable[..., None], kept: Connection, *args: Any) -> int:
     if process:
         return process
     try:
+        reset_signals()  # the limit of time is one
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the marking
         os.closerange(3, kept.fileno())
         os.closerange(kept.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
@@ -122,7 +124,6 @@ def _work(control: Connection, function: Callable[..., Any], seconds: int) -> No
     import resource  # here: not on Windows, where a gradebook can be read but nothing be marked
 
     torch.set_num_threads(1)  # threads of the marking's are not here, and would be waited for
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
     while True:

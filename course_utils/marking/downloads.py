@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -59,17 +60,18 @@ def folder_owner(folder: str) -> Owner | None:
 
 
 def file_owner(path: PurePath) -> Owner | None:
-    """Return whose file it is: by its own name or by a folder's; None where no platform named it.
+    """Return whose file it is: by a folder's name or by its own; None where no platform named it.
 
     Examples
     --------
     >>> file_owner(PurePath("lovelaceada_LATE_123_456_02_convolution-1.ipynb"))
     Owner(name='lovelaceada', number='123')
     """
-    if match := FILE.fullmatch(path.name):
-        return Owner(match["name"], match["number"])
-    owners = (folder_owner(folder.name) for folder in path.parents)
-    return next(filter(None, owners), None)
+    for folder in reversed(path.parents):  # what lies in a student's folder was named by them
+        if owner := folder_owner(folder.name):
+            return owner
+    match = FILE.fullmatch(path.name)
+    return Owner(match["name"], match["number"]) if match else None
 
 
 def original_name(name: str) -> str:
@@ -101,12 +103,12 @@ def places(folder: Path, skip: Path | None) -> dict[str, Place]:
     entries_of: dict[str, list[Path]] = {}
     for path in folders:
         owner = folder_owner(path.name)
-        entries_of.setdefault(str(owner) if owner else _readable_name(path), []).append(path)
+        entries_of.setdefault(str(owner) if owner else readable_name(path), []).append(path)
     for path in entries:
         if path not in folders and ".ipynb" in path.name and not path.name.startswith("."):
             owner = file_owner(PurePath(path.name))
             if owner or not folders:
-                name = str(owner) if owner else _readable_name(path).partition(".ipynb")[0]
+                name = str(owner) if owner else readable_name(path).partition(".ipynb")[0]
                 entries_of.setdefault(name, []).append(path)
     one_folder = [[path] for path in folders]
     return {
@@ -117,13 +119,27 @@ def places(folder: Path, skip: Path | None) -> dict[str, Place]:
 
 def _is_folder(path: Path) -> bool:
     """Whether a path may be a student's folder; also a link in place of one."""
-    is_folder = path.is_dir() or (path.is_symlink() and not path.exists())
+    is_folder = os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))
     return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
 
 
-def _readable_name(path: Path) -> str:
-    """Return a folder's name as text that every file can hold."""
+def readable_name(path: PurePath) -> str:
+    """Return a name as text that every file can hold."""
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """Return the beginning of a file; None where there is none, but a link, a pipe or a folder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return os.read(descriptor, most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def timestamp(notebook: Path, place: Place) -> str:
@@ -135,10 +151,8 @@ def timestamp(notebook: Path, place: Place) -> str:
     if file.parent.parent != place.base or folder_owner(place.base.name):
         return ""
     try:
-        if file.is_symlink() or file.stat().st_size > MAX_TIMESTAMP:
-            return ""
-        text = file.read_text("utf-8").strip().removesuffix(" UTC")
+        text = (read_regular(file, MAX_TIMESTAMP) or b"").decode().strip().removesuffix(" UTC")
         when = datetime.fromisoformat(text)
-    except (OSError, ValueError):
+        return when.astimezone(UTC).isoformat(" ") if when.tzinfo else f"{when.isoformat(' ')} UTC"
+    except (ValueError, OverflowError):
         return ""
-    return when.astimezone(UTC).isoformat(" ") if when.tzinfo else f"{when.isoformat(' ')} UTC"

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_utils.exercise import Exercise
 from course_utils.judging.observation import signature
@@ -55,6 +55,21 @@ class Observed(NamedTuple):
     reading: Reading
 
 
+class Sent(NamedTuple):
+    """What a jail has sent.
+
+    Attributes
+    ----------
+    messages : number of an exercise → the first message on it
+    step : the last that was begun, or -1
+    is_damaged : whether there was something else
+    """
+
+    messages: dict[str, dict]
+    step: int
+    is_damaged: bool
+
+
 class SubmissionGrader:
     """Grades notebooks on the inputs of one seed; a context manager.
 
@@ -83,7 +98,7 @@ class SubmissionGrader:
         self.exercises = {exercise.number: _with_more_time(exercise) for exercise in exercises}
         self.seed, self.jailed, self.limits, self.parent = seed, jailed, limits, folder
         self.stop = threading.Event()  # once it is set, whatever runs ends
-        self.compare = bounded.BoundedCalls(self._verdict)
+        self.compare = bounded.BoundedCalls(self._call)
 
     def __enter__(self) -> SubmissionGrader:
         if self.jailed:
@@ -146,34 +161,46 @@ class SubmissionGrader:
 
     def verdicts(self, observed: Observed) -> dict[str, Verdict]:
         """Compare the observations with what is right; number → verdict."""
-        reading, last_step = observed.reading, -1
+        reading = observed.reading
         limit = LIMIT_MESSAGES.get(observed.result.stop_reason)
-        words = (limit or DIED).format(seconds=self.limits.seconds)
-        messages: dict[str, dict] = {}
-        for message in serialization.unpack(observed.result.output):
-            if isinstance(message.get("step"), int):
-                last_step = message["step"]
-            elif str(message.get("number")) in reading.positions:
-                messages.setdefault(str(message["number"]), message)
-            elif message.get(serialization.DAMAGED) and not limit:
-                words = SPOILED
-        words += _quoted(observed.steps[last_step : last_step + 1] if last_step >= 0 else [])
+        try:
+            sent = self._apart("_sent", observed.result.output, {*reading.positions})
+        except bounded.LimitError:
+            sent = Sent({}, -1, True)
+        words = limit or (SPOILED if sent.is_damaged else DIED)
+        words = words.format(seconds=self.limits.seconds)
+        words += _quoted(observed.steps[sent.step : sent.step + 1] if sent.step >= 0 else [])
         status = Status.LIMIT if limit else Status.ERROR
         verdicts = {}
         for number in reading.positions:
-            if number in messages:
+            if number in sent.messages:
                 remark = reading.remarks[number]
-                verdicts[number] = self._compared(number, messages[number], remark)
+                verdicts[number] = self._compared(number, sent.messages[number], remark)
             else:
                 verdicts[number] = Verdict(status, self.exercises[number].heading, words)
         return verdicts
 
+    def _apart(self, method: str, *args: Any) -> Any:
+        """Call a method on what a jail has sent, which may be made to take long."""
+        return self.compare(method, *args) if self.jailed else self._call(method, *args)
+
+    def _call(self, method: str, *args: Any) -> Any:
+        return getattr(self, method)(*args)
+
+    def _sent(self, stream: bytes, numbers: set[str]) -> Sent:
+        messages: dict[str, dict] = {}
+        step, is_damaged = -1, False
+        for message in serialization.unpack(stream):
+            if isinstance(message.get("step"), int):
+                step = message["step"]
+            elif str(message.get("number")) in numbers:
+                messages.setdefault(str(message["number"]), message)
+            is_damaged |= serialization.DAMAGED in message
+        return Sent(messages, step, is_damaged)
+
     def _compared(self, number: str, message: dict, remark: str) -> Verdict:
-        """Return the verdict on what a jail has sent, which may be made to take long."""
-        if not self.jailed:
-            return self._verdict(number, message, remark)
         try:
-            return self.compare(number, message, remark)
+            return self._apart("_verdict", number, message, remark)
         except bounded.LimitError as error:
             heading, words = self.exercises[number].heading, TOO_LONG.format(error)
             return Verdict(Status.LIMIT, heading, words)

@@ -26,6 +26,7 @@ from course_utils.errors import UserError
 from course_utils.marking import control_groups, syscall_filter
 from course_utils.marking.control_groups import ControlGroup
 from course_utils.marking.warm_python import Entered, WarmPython
+from course_utils.marking.warm_start import reset_signals
 from course_utils.marking.watch import (
     SCRATCH_SIZE,
     SCRATCHES,
@@ -118,6 +119,17 @@ def check() -> None:
         raise JailError(VISIBLE.format(visible[0]))
     if missing := [place for place in needed if place not in lines]:
         raise JailError(MISSING.format(missing[0]))
+
+
+def leave_no_dumps() -> None:
+    """Let no process started from here on leave its memory when it crashes.
+
+    With a limit of 0 bytes, Linux still hands it to a program of the host's, which may write it to
+    the disk; not so with 1. Inside, the filter keeps the limit.
+    """
+    import resource  # here: not on Windows, where a gradebook can be read but nothing be marked
+
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 def limits_in_force(limits: Limits) -> str:
@@ -234,6 +246,7 @@ def run(
     Once `stop` is set, the run ends for the reason "interrupted". `warm` is a Python that need not
     import anything any more, from `warm_python`.
     """
+    leave_no_dumps()
     with ExitStack() as stack:
         scratch = str(input_dir)  # without a jail, a folder to write in; with one it has its own
         if not jailed:
@@ -283,6 +296,7 @@ def warm_python(input_dir: Path, modules: Iterable[str]) -> WarmPython:
 
     Where systemd makes the control groups it stays cold: another process cannot join these.
     """
+    leave_no_dumps()
     environment = _environment(INPUT_DIR, SCRATCH_DIR) | {"PWD": SCRATCH_DIR}
     possible = control_groups.available() != "systemd"
     return WarmPython(input_dir, INPUT_DIR, environment, [*modules] if possible else [])
@@ -328,7 +342,8 @@ def confine(limits: Limits, jailed: bool) -> None:
     """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
     import resource
 
-    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS, "CORE": 0}
+    reset_signals()
+    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
     values |= {"MSGQUEUE": 0, "SIGPENDING": 256} if sys.platform == "linux" else {}
     if jailed:  # outside, all processes of the user count
         values["NPROC"] = limits.processes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Container, Iterable
 from contextlib import ExitStack
@@ -113,13 +114,14 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
             args.submissions, reader, names, jobs=args.jobs, skip=marking.folder
         )
     print(collection.summary())
+    notes = [*map(_printable, collection.notes)]
     if args.ask and collection.notes:
-        raise UserError("\n".join(["Several notebooks of one student:", *collection.notes]))
-    for note in collection.notes:
-        print(_printable(note))
+        raise UserError("\n".join(["Several notebooks of one student:", *notes]))
+    for note in notes:
+        print(note)
     known_students = {submission.student for submission in collection.submissions}
     if strangers := {*(args.student or ())} - known_students:
-        listed = ", ".join(sorted(known_students))
+        listed = _printable(", ".join(sorted(known_students)))
         raise UserError(f"There is no student {strangers.pop()!r}; there are {listed}.")
     return collection.submissions
 
@@ -146,6 +148,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Mark a class."""
     args = parse(argv)
+    if sys.platform == "linux":  # if it is ignored, nobody hears how a process has ended
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if args.unsafe:
         print(UNSAFE_WARNING, file=sys.stderr)
     marking = Marking(args.out, args.seed)

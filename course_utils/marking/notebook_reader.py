@@ -92,7 +92,9 @@ def _cell(cell: dict) -> Cell:
     if kind != "code":
         kind = "raw" if kind == "raw" else "markdown"
         source = source[:MAX_TEXT] + " …" * (len(source) > MAX_TEXT)
-    labels: dict[str, Any] = {"tags": [*filter(_is_label, metadata.get("tags") or [])][:50]}
+    labels: dict[str, Any] = {
+        "tags": [*dict.fromkeys(filter(_is_label, metadata.get("tags") or []))][:50]
+    }
     nbgrader = metadata.get("nbgrader")
     if isinstance(nbgrader, dict) and _is_label(nbgrader.get("grade_id")):
         labels["nbgrader"] = {"grade_id": nbgrader["grade_id"]}

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
 from course_utils.errors import UserError
-from course_utils.marking import assignment, jail, notebook_reader, redacted_package
+from course_utils.marking import assignment, downloads, jail, notebook_reader, redacted_package
 from course_utils.marking.notebook_reader import LIMITS, MAX_BYTES, MEGABYTE
 
 START_READER = "from course_utils.marking import notebook_reader; notebook_reader.main({!r}, {!r})"
@@ -156,24 +156,24 @@ def lessons_of(names: Iterable[str]) -> dict[str, dict]:
 
 
 def _name(source: Path | bytes) -> str:
-    return source.name if isinstance(source, Path) else "The notebook"
+    return downloads.readable_name(source) if isinstance(source, Path) else "The notebook"
 
 
 def _open_regular(path: Path) -> int:
     """Open a file that is what it seems to be: no link, no pipe, not too large."""
-    if path.is_symlink():
-        raise UnreadableError(f"{path.name} is a link to another place, not a notebook.")
+    if os.path.islink(path):
+        raise UnreadableError(f"{_name(path)} is a link to another place, not a notebook.")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise UnreadableError(f"{path.name} cannot be opened ({error.strerror}).") from None
+        raise UnreadableError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
     status = os.fstat(descriptor)
     why = "is not a file" if not stat.S_ISREG(status.st_mode) else ""
     if status.st_size > MAX_BYTES:
         why = f"is larger than {MAX_BYTES // MEGABYTE} MB"
     if why:
         os.close(descriptor)
-        raise UnreadableError(f"{path.name} {why}.")
+        raise UnreadableError(f"{_name(path)} {why}.")
     return descriptor
 
 

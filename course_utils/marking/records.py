@@ -83,7 +83,8 @@ class Marking:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file of the marking, whole or not at all."""
-        write_atomic(path, text, work=self.work)
+        # half a character, which a student may have put anywhere, cannot be written
+        write_atomic(path, text.encode("utf-8", "backslashreplace"), work=self.work)
 
     def _path(self, student: str, name: str) -> Path:
         return self.folder / JUDGED / nbgrader_id(student) / f"{name}.json"

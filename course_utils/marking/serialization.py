@@ -20,6 +20,7 @@ LENGTH_BYTES = 8  # bytes that tell a message's length
 # No right answer has more than 30,000 numbers. What is compared outside takes time for each.
 MAX_ELEMENTS = 100_000  # of one array; larger ones only leave their shape
 MAX_NUMBERS = 200_000  # in all arrays of a message
+MAX_ARRAYS = 2000  # in a message: each takes time to read, however small it is
 MAX_TEXT = 100_000  # bytes of JSON in one message: a hundred times what any right answer takes
 MAX_TEXTS = 1_000_000  # bytes of JSON in all messages of a stream
 DAMAGED = "damaged"  # the one field of what stands for a damaged message
@@ -31,7 +32,8 @@ def pack(fields: dict) -> bytes:
     """Turn a dictionary of observations (frozen), numbers and text into a message."""
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps(_to_json(fields, arrays))
-    if len(text) > MAX_TEXT or _count(arrays) > MAX_NUMBERS:  # such as a list of a million numbers
+    sizes = len(text) > MAX_TEXT, _count(arrays) > MAX_NUMBERS, len(arrays) > MAX_ARRAYS
+    if any(sizes):  # such as a list of a million numbers
         arrays, known = {}, {key: fields[key] for key in fields.keys() & {"number"}}
         text = json.dumps(known | {"status": "error", "message": TOO_LARGE})
     arrays["text"] = np.frombuffer(text.encode(), np.uint8)
@@ -98,6 +100,8 @@ def _read(message: bytes, max_text: int) -> tuple[dict, int]:
         sizes = [member.file_size for member in archive.infolist()]
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
+    if len(sizes) > MAX_ARRAYS + 1:
+        raise ValueError("too many parts")
     if sum(sizes) > len(message):
         raise ValueError("parts that overlap")
     with np.load(io.BytesIO(message), allow_pickle=False) as arrays:
@@ -120,6 +124,8 @@ def _from_json(part: object, arrays, unread: set[str], depth: int) -> object:
         raise ValueError("nested too deeply")
     if isinstance(part, dict):
         return {key: _from_json(entry, arrays, unread, depth - 1) for key, entry in part.items()}
+    if isinstance(part, str):
+        return _plain(part)
     if not isinstance(part, list):
         return part
     kind, *rest = part
@@ -127,11 +133,16 @@ def _from_json(part: object, arrays, unread: set[str], depth: int) -> object:
         values = [_from_json(entry, arrays, unread, depth - 1) for entry in rest]
         return tuple(values) if kind == "tuple" else values
     if kind == "Stopped":
-        return Stopped(*(str(words)[:500] for words in rest))
+        return Stopped(*(_plain(str(words)[:500]) for words in rest))
     if kind == "Other":
-        return Other(str(rest[0])[:100])
+        return Other(_plain(str(rest[0])[:100]))
     unread.remove(rest[0])  # one that is named many times would take its memory as often
     return _unpack_array(kind, arrays[rest[0]])
+
+
+def _plain(text: str) -> str:
+    """Spell out halves of characters, which no file can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _unpack_array(kind: str, array: np.ndarray) -> object:

@@ -6,12 +6,12 @@ import copy
 import itertools
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from nbformat import NotebookNode
@@ -138,7 +138,7 @@ def find(
 
 
 def _relative(path: Path, place: Path) -> str:
-    return path.relative_to(place).as_posix()
+    return "/".join(downloads.readable_name(PurePath(p)) for p in path.relative_to(place).parts)
 
 
 def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
@@ -151,52 +151,56 @@ def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
         try:
             candidates.append(Candidate(path, modified, reader.recognize(path)))
         except UnreadableError as error:
-            if ".ipynb" in path.name or path.is_dir() or path.is_symlink():
+            if ".ipynb" in path.name or os.path.isdir(path) or os.path.islink(path):
                 candidates.append(Candidate(path, modified, None, str(error)))
     return candidates
 
 
 def _files(start: Path) -> Iterable[tuple[Path, float]]:
     """Yield (path, time of its last change) of what may be a notebook; no link is followed."""
-    if start.is_file() and not start.is_symlink():
-        yield start, start.stat().st_mtime
+    if os.path.isfile(start) and not os.path.islink(start):
+        yield start, _modified(start)
         return
-    number, places = 0, [start]
+    number, places = 0, deque([start])  # what lies deep is looked at last
     while places:
-        place = places.pop()
-        entries = [] if place.is_symlink() else _entries(place)
-        if entries is None or place.is_symlink():
+        place = places.popleft()
+        entries = [] if os.path.islink(place) else _entries(place)
+        if entries is None or os.path.islink(place):
             yield place, 0.0
-        for entry in entries or []:
+        for path in entries or []:
             number += 1
             if number > MOST_FILES:
                 return
-            if entry.name in downloads.SKIPPED or entry.name.startswith("."):
+            if path.name in downloads.SKIPPED or path.name.startswith("."):
                 continue
-            if entry.is_dir():
-                places.append(Path(entry.path))
-            elif ".ipynb" in entry.name or _looks_like_json(entry):
-                yield Path(entry.path), entry.stat(follow_symlinks=False).st_mtime
+            if os.path.isdir(path):
+                places.append(path)
+            elif ".ipynb" in path.name or _looks_like_json(path):
+                yield path, _modified(path)
 
 
-def _entries(place: Path) -> list[os.DirEntry] | None:
+def _modified(path: Path) -> float:
+    """Return when a file, or a link itself, was changed; 0 once it is gone."""
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _entries(place: Path) -> list[Path] | None:
     """List what is in a folder; None where it cannot be opened."""
     try:
         with os.scandir(place) as entries:
-            return sorted(itertools.islice(entries, MOST_FILES + 1), key=lambda entry: entry.name)
+            paths = [Path(entry.path) for entry in itertools.islice(entries, MOST_FILES + 1)]
     except OSError:
         return None
+    return sorted(paths, key=lambda path: path.name)
 
 
-def _looks_like_json(entry: os.DirEntry) -> bool:
+def _looks_like_json(path: Path) -> bool:
     """Whether a file without a notebook's name may hold one: it was renamed, or saved as text."""
-    if not entry.is_file(follow_symlinks=False):
-        return False
-    try:
-        with open(entry.path, "rb") as file:
-            return file.read(SNIFFED).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-    except OSError:
-        return False
+    head = downloads.read_regular(path, SNIFFED) or b""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _choose(candidates: list[Candidate], lessons: dict[str, dict]) -> dict[str, list[Candidate]]:
@@ -233,9 +237,8 @@ def _class_assignments(
     for student, place in students.items():
         names = {*choices[student]}
         for folder in place.entries:
-            if folder.is_dir() and not folder.is_symlink():  # one named so tells what was set
-                inside = [Path(entry) for entry in _entries(folder) or []]
-                names |= {_named_after(path, place.base) for path in inside}
+            if os.path.isdir(folder) and not os.path.islink(folder):  # its name tells what was set
+                names |= {_named_after(path, place.base) for path in _entries(folder) or []}
         names |= {_named_after(candidate.path, place.base) for candidate in candidates[student]}
         times.update(names - {""})
     most = max(times.values(), default=0)
@@ -277,7 +280,7 @@ def _submission(
     may_be = (c for c in candidates if _may_be(c.path, place.base, name))
     problems = [candidate.problem for candidate in may_be if candidate.problem]
     if not chosen:  # nothing of this student's is known, so anything may have been meant
-        strange = [c.path.name for c in candidates if c.contents]
+        strange = [downloads.readable_name(c.path) for c in candidates if c.contents]
         problems += [f"{file} holds none of the exercises." for file in strange]
     if problems:
         return Submission(student, name, None, " ".join(problems[:3]), marks.UNREADABLE)

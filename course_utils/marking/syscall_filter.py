@@ -37,6 +37,9 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_timedsend": (242, 182),
     "mq_timedreceive": (243, 183), "mq_notify": (244, 184), "mq_getsetattr": (245, 185),
     "migrate_pages": (256, 238), "move_pages": (279, 239),
+    # what is felt outside the jail: watches of files count for their owner, disks are shared
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
+    "sync": (162, 81), "syncfs": (306, 267),
     # the machine
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
     "finit_module": (313, 273), "delete_module": (176, 106), "reboot": (169, 142),
@@ -47,12 +50,21 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
 }  # fmt: skip
 CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
+FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
 CLONE3 = 435
 FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
-NEW_NAMESPACES = 0x7E020000  # CLONE_NEW* for user, pid, net, mount, cgroup, uts and ipc
+# CLONE_NEW* for user, pid, net, mount, cgroup, uts and ipc; CLONE_PARENT, as a sibling of the
+# jail's first process is a child of one outside, where the watch does not look for it
+NOT_CLONED = 0x7E020000 | 0x8000
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
+MAP_HUGETLB = 0x40000
+# F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW: locks of parts of files are memory of the
+# kernel's, as much as one likes; F_SETLEASE, F_NOTIFY and F_SETDELEG: with a lease on a file that
+# all jails read, each of them waits at it
+DENIED_FCNTL = (6, 7, 37, 38, 1024, 1026, 1040)
 AF_UNIX = 1
+RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
 LOAD, AND, RETURN = 0x20, 0x54, 0x06  # BPF_LD|W|ABS, BPF_ALU|AND|K, BPF_RET|K
@@ -88,8 +100,12 @@ def seccomp_program(machine: str | None = None) -> bytes:
     for numbers in DENIED.values():
         if (number := numbers[column]) is not None:
             program += [(IF_EQUAL, 0, 1, number), _fail(errno.EPERM)]
-    program += _if_called(CLONE[column], _fail_on_any(0, NEW_NAMESPACES))
-    program += _if_called(MMAP[column], _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS))
+    program += _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
+    flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
+    program += _if_called(MMAP[column], flags)
+    program += _if_called(FCNTL[column], _fail_if_among(1, DENIED_FCNTL))
+    program += _if_called(SETRLIMIT[column], _fail_if_among(0, (RLIMIT_CORE,)))
+    program += _if_called(PRLIMIT[column], _fail_if_among(1, (RLIMIT_CORE,)))
     for call in (SOCKET, SOCKETPAIR):
         program += _if_called(call[column], _fail_unless_equal(0, AF_UNIX))
     program.append((RETURN, 0, 0, ALLOW))
@@ -116,6 +132,11 @@ def _fail_on_any(argument: int, flags: int) -> list[Instruction]:
 
 def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
     return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 0, 1, flags), _fail(errno.EPERM)]
+
+
+def _fail_if_among(argument: int, values: tuple[int, ...]) -> list[Instruction]:
+    tests = [part for value in values for part in ((IF_EQUAL, 0, 1, value), _fail(errno.EPERM))]
+    return [_load(argument), *tests]
 
 
 def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:

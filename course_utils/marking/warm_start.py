@@ -89,11 +89,20 @@ class InputLoader(importlib.machinery.SourceFileLoader):
         return compile(source, self.path, "exec", dont_inherit=True)
 
 
+def reset_signals() -> None:
+    """Block and ignore no signal: limits work by some, and whoever started this may do without."""
+    kept = {signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ}
+    for number in signal.valid_signals() - kept:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
 def main(control: socket.socket, modules: list[str], fonts: str) -> None:
     """Import modules, then serve requests until the marking ends.
 
     `fonts` holds Matplotlib's list of fonts, which takes long to make.
     """
+    reset_signals()
     place = os.environ["MPLCONFIGDIR"]
     if os.path.isdir(fonts):
         os.environ["MPLCONFIGDIR"] = fonts

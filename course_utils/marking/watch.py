@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
+HELD = ("VmRSS", "VmPTE", "VmSwap", "HugetlbPages")  # of /proc/PID/status, in kB
 Running = subprocess.Popen | Entered
 
 
@@ -90,9 +91,10 @@ def _memory(roots: list[int], limit: int) -> int:
     """Bytes that processes, their descendants and the scratch hold."""
     processes = _all_processes(roots)
     files = _scratch_memory(processes)
-    total = files + sum(read_memory(process, "memory_info", "rss") for process in processes)
+    held = {process: _held(process) for process in processes}
+    total = files + sum(map(sum, held.values()))
     if total > limit:  # the proportional shares take long to read: only where they decide
-        total = sum(read_memory(process, "memory_full_info", "pss") for process in processes)
+        total = sum(_share(p, resident) + beside for p, (resident, beside) in held.items())
         # what is mapped of the scratch's files is in the shares, too
         total += max(0, files - sum(map(_mapped_files, processes)))
     return total
@@ -131,9 +133,27 @@ def _mapped_files(process: psutil.Process) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Shmem:"))
 
 
-def read_memory(process: psutil.Process, method: str, field: str) -> int:
-    """Return bytes that a process holds, by one of psutil's measures; 0 once it has ended."""
+def _held(process: psutil.Process) -> tuple[int, int]:
+    """Bytes in pages that a process has mapped, and in what it holds beside; 0 once it has ended.
+
+    Beside are page tables, what was swapped out, as a process may ask for itself, and huge pages.
+    """
     try:
-        return getattr(getattr(process, method)(), field)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        if not os.path.exists("/proc/self/status"):
+            return process.memory_info().rss, 0
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    except (psutil.Error, OSError):
+        return 0, 0
+    sizes = {line.partition(":")[0]: line.split()[1] for line in lines if line.endswith(" kB")}
+    resident, *beside = (1024 * int(sizes.get(name, 0)) for name in HELD)
+    return resident, sum(beside)
+
+
+def _share(process: psutil.Process, resident: int) -> int:
+    """A process's share of its pages; all of them where it keeps that secret, as it may."""
+    try:
+        return process.memory_full_info().pss
+    except psutil.NoSuchProcess:
         return 0
+    except psutil.AccessDenied:
+        return resident
