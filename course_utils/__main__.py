@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.errors import UserError, suggest
+from course_utils.errors import UserError, printable, suggest
 from course_utils.workbooks import ROOT
 
 
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
             raise UserError(unknown_command(argv[0], "python -m course_utils"))
         return load(COMMANDS[argv[0]])(argv[1:])
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise

@@ -6,11 +6,19 @@ Only the standard library is needed here: start.py asks ``suggest`` before anyth
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
 class UserError(Exception):
     """Something that whoever typed the command can put right, in their words."""
+
+
+def printable(words: str) -> str:
+    """Replace what a terminal would obey, or its encoding does not have; lines stay."""
+    encoding = sys.stdout.encoding or "utf-8"
+    kept = (c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in words)
+    return "".join(kept).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

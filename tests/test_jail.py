@@ -277,6 +277,8 @@ seen = {name: lines[name].split() for name in names.split()}
 seen["Uid"] = seen["Gid"] = len({*seen["Uid"]} | {*seen["Gid"]})  # root's jail draws a user
 seen["mounts"] = [line.split()[3:5] + line.split()[5:6] for line in open("/proc/self/mountinfo")]
 seen["limits"] = open("/proc/self/limits").read()
+everybody = [f"/proc/{p}/limits" for p in os.listdir("/proc") if p.isdigit() and p != "1"]
+seen["equal limits"] = {open(path).read() for path in everybody} == {seen["limits"]}
 seen["places"] = os.getcwd(), os.listdir("/"), os.listdir("/scratch")
 seen["environment"] = dict(os.environ)
 seen["paths"] = sys.path, sys.argv, [type(finder).__name__ for finder in sys.meta_path]
@@ -306,6 +308,7 @@ def test_warm_python_is_as_confined_as_a_cold_one(input_dir, who):
     assert warm.pop("CapBnd") == [kept.zfill(16)]
     assert warm == cold
     assert warm["limits"].count("Max core file size        1                    1  ") == 1
+    assert warm["equal limits"], "what waits in the jail, whose memory may be written, has others"
     assert warm["CapPrm"] == ["0000000000000000"]
     assert warm["shared"] in ("closed", ["time", "time_for_children"])  # there is no clock to hide
 

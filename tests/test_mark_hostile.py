@@ -47,7 +47,7 @@ REPEATED = SENDS + (
     'send({"number": "0.1", "status": "observed", "observations": ["list", *[["ndarray", "0"]] * '
     '250]}, **{"0": np.zeros(10**6)})'
 )
-HALF = SENDS + 'send({"number": "0.1", "status": "error", "message": "half a \ud800"})'
+HALF = SENDS + 'send({"number": "0.1", "status": "error", "message": "half a \\ud800"})'
 TINY = SENDS + "for i in range(10**5): send({})"
 PARTS = SENDS + "send({}, **{str(i): np.zeros(0) for i in range(10**5)})"
 NESTS = SENDS + 'send({"number": "0.1", "status": "observed", "observations": [[]] * 600_000})'

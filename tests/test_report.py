@@ -1,9 +1,11 @@
 """What the class got wrong: counted as planted, nobody named, and files of every kind of bad."""
 
 import json
+import os
 import random
 import re
 from dataclasses import replace
+from pathlib import Path, PurePath
 
 import nbformat
 import pytest
@@ -14,7 +16,15 @@ from course_utils import progress
 from course_utils.__main__ import COMMANDS, load
 from course_utils.__main__ import main as run_command
 from course_utils.exercises import all_exercises, convolution, tensors
-from course_utils.marking import answer_samples, class_results, class_summary, marks, report, roster
+from course_utils.marking import (
+    answer_samples,
+    class_results,
+    class_summary,
+    downloads,
+    marks,
+    report,
+    roster,
+)
 
 KNOWN_WORDS = {mistake.words: name for name, mistake in convolution.conv2d.mistakes.items()}
 FLIPPED, SWAPPED = list(KNOWN_WORDS)[:2]
@@ -503,3 +513,53 @@ def test_table_counts_tries(tmp_path):
         rows = page.select(".scroll tbody tr")
         assert [row.th.text for row in rows] == heads
         assert [{cell.text for cell in row("td")} for row in rows] == [{"○", "✓ 2"}, {"○", "✗ 1"}]
+
+
+PROGRESS = "exercise,name,passed,verdict,distinct_tries,misconceptions\n0.1,pixels,True,ok,0,\n"
+TRIES = {
+    "name": "pixels",
+    "verdict": ["x"],
+    "passed": False,
+    "tries": [{"verdict": {"a": 1}, "digest": ""}],
+}
+OF_OTHERS = "student,assignment,exercise,points,maximum,status,misconception\nzoe,00,0.1,1,1,ok,\n"
+HOSTILE = {  # what a student's folder holds; the line that leaves it out, if any does
+    "a verdict that is a list": ({"p.json": json.dumps({"0.1": TRIES})}, None),
+    "a name that is no text": ({os.fsdecode(b"caf\xe9.csv"): PROGRESS}, None),
+    "a name that a terminal obeys": ({"\x1b[2J.csv": "x"}, "neither a progress file"),
+    "a table of others' marks": ({"p.csv": OF_OTHERS}, "tells of others"),
+    "another one": ({"marks.csv": OF_OTHERS}, "tells of others"),
+    "a link": ({"p.csv": Path("../ada/progress.csv")}, "a link to another place"),
+    "a link that is too long": ({"p.csv": Path("x" * 300)}, None),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other names and links")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_file_of_one_student_spoils_no_report(name, tmp_path, capsys):
+    files, left_out = HOSTILE[name]
+    for student in ("ada", "eve"):
+        (tmp_path / student).mkdir()
+    (tmp_path / "ada/progress.csv").write_text(PROGRESS)
+    for file, content in files.items():
+        path = tmp_path / "eve" / file
+        if isinstance(content, Path):
+            path.symlink_to(content)
+        else:
+            path.write_text(content)
+    page = tmp_path / "report.html"
+    arguments = ["report", str(tmp_path), "--out", str(page), "--names"]
+    assert run_command(arguments) == (1 if left_out else 0)
+    text, said = page.read_text("utf-8"), capsys.readouterr().err
+    assert "ada" in text
+    assert "zoe" not in text
+    assert (left_out or "") in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    "path", ["eve_5_assignsubmission_file_/ada_123_456_p.csv",
+             "eve_5_assignsubmission_file_/ada_123_assignsubmission_file_/p.csv"],
+)  # fmt: skip
+def test_student_cannot_name_a_file_after_another(path):
+    assert str(downloads.file_owner(PurePath(path))) == "eve (5)"

@@ -10,6 +10,7 @@ import builtins
 import csv
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -90,10 +91,10 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     """
     students: ClassResults = {}
     origins: dict[tuple[str, str], Path] = {}
-    left_out = []
+    left_out, tables = [], {source / marks.FILENAME for source in sources}
     for path, is_explicit in _files(sources):
         try:
-            outcomes = _read_file(path)
+            outcomes = _read_file(path, is_explicit or path in tables)
         except ReportError as error:
             if is_explicit:
                 raise
@@ -147,14 +148,18 @@ def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
 
 def _progress_files(folder: Path) -> list[Path]:
     """List what may be progress below a folder; of progress.csv and progress.json the latter."""
-    files = sorted([*folder.rglob("*.csv"), *folder.rglob("*.json")])
-    by_stem = {path.with_suffix(""): path for path in files if path.is_file()}
+    places = os.walk(folder)  # which follows no link, and goes on where a path is too long
+    files = sorted(Path(place, name) for place, _, names in places for name in names)
+    files = [path for path in files if path.suffix in (".csv", ".json") and os.path.isfile(path)]
+    by_stem = {path.with_suffix(""): path for path in files}
     names = {path.relative_to(folder): path for path in by_stem.values()}
     return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
 
 
-def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
+def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
     """Read a file of any of the three forms: (student, number of the exercise, what became of it).
+
+    One that is not a tutor's own tells of nobody but the student whose it is.
 
     Raises
     ------
@@ -162,6 +167,8 @@ def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
         If it has none of them.
     """
     try:
+        if path.is_symlink() and not is_tutors:
+            raise ReportError(f"{path} is a link to another place.")
         if path.stat().st_size > MAX_BYTES:
             raise ReportError(f"{path} is too large for a progress file.")
         text = path.read_text(encoding="utf-8-sig")
@@ -169,6 +176,8 @@ def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
             rows = list(_from_json(json.loads(text), _student(path)))
         else:
             rows = list(_from_table(text, _student(path)))
+        if not is_tutors and {student for student, *_ in rows} - {_student(path)}:
+            raise ReportError(f"{path} tells of others: name a table of marks itself.")
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
     # a student's file may hold anything at any place: whatever its reader stumbles over
@@ -184,6 +193,11 @@ def _read_file(path: Path) -> list[tuple[str, str, Outcome]]:
 
 
 def _student(path: Path) -> str:
+    """The student whose file this is, as text that can be written."""
+    return downloads.readable(_owner(path))
+
+
+def _owner(path: Path) -> str:
     """The student whose file this is: by its name or, if that is "progress", by its folder's."""
     if owner := downloads.file_owner(path.resolve()):
         return str(owner)
@@ -199,9 +213,9 @@ def _student(path: Path) -> str:
 def _from_json(progress: dict, student: str) -> Iterator[tuple[str, str, Outcome]]:
     """Read `my_work/progress.json` as it is."""
     for number, entry in progress.items():
-        status, tries = entry["verdict"], entry["tries"]
+        status, tries = str(entry["verdict"]), entry["tries"]
         if status == "todo" and tries:
-            status = tries[-1]["verdict"]  # tried, then emptied again
+            status = str(tries[-1]["verdict"])  # tried, then emptied again
         if exercise := _find_exercise(number, entry["name"]):
             known = [attempt for attempt in tries if attempt["verdict"] == "mistake"]
             findings = tuple(id_ for attempt in known for id_ in exercise.findings_of(attempt))

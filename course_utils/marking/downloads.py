@@ -103,12 +103,12 @@ def places(folder: Path, skip: Path | None) -> dict[str, Place]:
     entries_of: dict[str, list[Path]] = {}
     for path in folders:
         owner = folder_owner(path.name)
-        entries_of.setdefault(str(owner) if owner else readable_name(path), []).append(path)
+        entries_of.setdefault(str(owner) if owner else readable(path.name), []).append(path)
     for path in entries:
         if path not in folders and ".ipynb" in path.name and not path.name.startswith("."):
             owner = file_owner(PurePath(path.name))
             if owner or not folders:
-                name = str(owner) if owner else readable_name(path).partition(".ipynb")[0]
+                name = str(owner) if owner else readable(path.name).partition(".ipynb")[0]
                 entries_of.setdefault(name, []).append(path)
     one_folder = [[path] for path in folders]
     return {
@@ -123,9 +123,9 @@ def _is_folder(path: Path) -> bool:
     return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
 
 
-def readable_name(path: PurePath) -> str:
-    """Return a name as text that every file can hold."""
-    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+def readable(name: str) -> str:
+    """Return a file's name as text that every file can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def read_regular(path: Path, most: int) -> bytes | None:

@@ -279,7 +279,7 @@ def run(
             running: Running = program
             if is_warm:
                 assert warm is not None
-                entered = _enter(program, warm, group, code, (stdin, stderr), stack)
+                entered = _enter(program, warm, group, code, (stdin, stderr), limits, stack)
                 if entered is None:  # then as if there were none
                     warm.is_ready = False
                     stdin.seek(0)
@@ -308,12 +308,21 @@ def _enter(
     group: ControlGroup,
     code: str,
     files: tuple[BinaryIO, BinaryIO],
+    limits: Limits,
     stack: ExitStack,
 ) -> Entered | None:
-    """Let a warm Python run the code in the jail that a waiting shell has made, if it can."""
+    """Let a warm Python run the code in the jail that a waiting shell has made, if it can.
+
+    What waits is limited as the code will be, which may be able to write into its memory.
+    """
+    import resource
+
     assert holder.stdout is not None  # `run` has asked for a pipe
     holder.stdout.readline()  # it says when the jail is complete
     tree = process_tree(psutil.Process(holder.pid))
+    for process in tree[1:]:
+        for kind, value in _rlimits(limits, jailed=True).items():
+            resource.prlimit(process.pid, kind, (value, value))
     source = stack.enter_context(_as_file(code.encode()))
     entered = warm.start(tree[1].pid, group.folders, source, *files) if tree[1:] else None
     if entered is not None:
@@ -338,17 +347,24 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
     }
 
 
+def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
+    """What a process may take, by the numbers of setrlimit(2)."""
+    import resource
+
+    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
+    values |= {"MSGQUEUE": 0, "SIGPENDING": 256} if sys.platform == "linux" else {}
+    if jailed:  # outside, all processes of the user count
+        values["NPROC"] = limits.processes
+    return {getattr(resource, f"RLIMIT_{name}"): value for name, value in values.items()}
+
+
 def confine(limits: Limits, jailed: bool) -> None:
     """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
     import resource
 
     reset_signals()
-    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
-    values |= {"MSGQUEUE": 0, "SIGPENDING": 256} if sys.platform == "linux" else {}
-    if jailed:  # outside, all processes of the user count
-        values["NPROC"] = limits.processes
-    for name, value in values.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    for kind, value in _rlimits(limits, jailed).items():
+        resource.setrlimit(kind, (value, value))
     if jailed and os.geteuid() == 0:
         user = FIRST_UID + int.from_bytes(os.urandom(2), "big") % 4000  # one for each run
         os.setgroups([])

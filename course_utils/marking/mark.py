@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_utils.errors import UserError
+from course_utils.errors import UserError, printable
 from course_utils.marking import assignment, cluster, gradebook, jail, marks, submissions
 from course_utils.marking.marker import Assignments, JudgedSubmission, judge_here, open_marker
 from course_utils.marking.reading import NotebookReader, lessons_of
@@ -78,7 +78,7 @@ def mark(
     dues = gradebook.read_dues(course) if course else {}
     config = course / "nbgrader_config.py" if course else None
     for record in gradebook.fill(marking, dues, config):
-        print(f"{_printable(record.student)}, {record.assignment}: not in nbgrader's gradebook")
+        print(f"{printable(record.student)}, {record.assignment}: not in nbgrader's gradebook")
     return records
 
 
@@ -89,14 +89,8 @@ def look_line(records: list[Record]) -> str:
         for record in records
         if record.look
     ]
-    return _printable(f"{len(lines)} to look at{': ' if lines else '.'}{'; '.join(lines)}")
-
-
-def _printable(words: str) -> str:
-    """Replace what a terminal would obey, or its encoding does not have."""
-    encoding = sys.stdout.encoding or "utf-8"
-    plain = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in words)
-    return plain.encode(encoding, "backslashreplace").decode(encoding)
+    line = f"{len(lines)} to look at{': ' if lines else '.'}{'; '.join(lines)}"
+    return printable(" ".join(line.split("\n")))
 
 
 def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
@@ -114,14 +108,13 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
             args.submissions, reader, names, jobs=args.jobs, skip=marking.folder
         )
     print(collection.summary())
-    notes = [*map(_printable, collection.notes)]
     if args.ask and collection.notes:
-        raise UserError("\n".join(["Several notebooks of one student:", *notes]))
-    for note in notes:
-        print(note)
+        raise UserError("\n".join(["Several notebooks of one student:", *collection.notes]))
+    for note in collection.notes:
+        print(printable(note))
     known_students = {submission.student for submission in collection.submissions}
     if strangers := {*(args.student or ())} - known_students:
-        listed = _printable(", ".join(sorted(known_students)))
+        listed = ", ".join(sorted(known_students))
         raise UserError(f"There is no student {strangers.pop()!r}; there are {listed}.")
     return collection.submissions
 

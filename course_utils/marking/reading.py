@@ -156,7 +156,7 @@ def lessons_of(names: Iterable[str]) -> dict[str, dict]:
 
 
 def _name(source: Path | bytes) -> str:
-    return downloads.readable_name(source) if isinstance(source, Path) else "The notebook"
+    return downloads.readable(source.name) if isinstance(source, Path) else "The notebook"
 
 
 def _open_regular(path: Path) -> int:

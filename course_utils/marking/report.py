@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from course_utils.errors import printable
 from course_utils.exercise import Exercise
 from course_utils.judging import feedback
 from course_utils.marking import answer_samples, class_results, class_summary, marks, roster
@@ -154,12 +155,12 @@ def main(argv: list[str]) -> int:  # long: all options of the command
     if args.roster:
         students, strangers = class_results.add_missing(students, roster.read(args.roster))
         if strangers:
-            print(f"Not on the class list: {', '.join(strangers)}", file=sys.stderr)
+            print(printable(f"Not on the class list: {', '.join(strangers)}"), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
     example = partial(example_from, folders, list(students))
     write_report(args.out, render(students, args.names, example))
     for line in left_out:
-        print(f"Left out: {line}", file=sys.stderr)
+        print(printable(f"Left out: {line}"), file=sys.stderr)
     print(f"{len(students)} students: {args.out}")
     if args.new_mistakes:
         write_report(args.new_mistakes, new_mistakes(students, example))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
@@ -138,7 +138,7 @@ def find(
 
 
 def _relative(path: Path, place: Path) -> str:
-    return "/".join(downloads.readable_name(PurePath(p)) for p in path.relative_to(place).parts)
+    return downloads.readable(path.relative_to(place).as_posix())
 
 
 def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
@@ -280,7 +280,7 @@ def _submission(
     may_be = (c for c in candidates if _may_be(c.path, place.base, name))
     problems = [candidate.problem for candidate in may_be if candidate.problem]
     if not chosen:  # nothing of this student's is known, so anything may have been meant
-        strange = [downloads.readable_name(c.path) for c in candidates if c.contents]
+        strange = [downloads.readable(c.path.name) for c in candidates if c.contents]
         problems += [f"{file} holds none of the exercises." for file in strange]
     if problems:
         return Submission(student, name, None, " ".join(problems[:3]), marks.UNREADABLE)
