@@ -19,7 +19,7 @@ import pytest
 import users
 
 from course_utils.__main__ import main as run_command
-from course_utils.marking import jail, redacted_package
+from course_utils.marking import control_groups, jail, redacted_package
 from course_utils.marking.jail import Limits
 from course_utils.workbooks import ROOT
 
@@ -349,6 +349,24 @@ def test_fork_that_cannot_enter_runs_nothing(input_dir, monkeypatch):
     with jail.warm_python(input_dir, ["json"]) as warm:
         result = jail.run("print(7)", b"", input_dir, SMALL, warm=warm)
     assert (result.output, warm.is_ready) == (b"7\n", False)
+
+
+def test_fork_joins_every_control_group(input_dir, monkeypatch):
+    if control_groups.available() not in ("v1", "v2"):
+        pytest.skip("there are no control groups that a fork can join")
+    watch, is_member = jail.watch, []
+
+    def look(running, limits, group, *rest):
+        lists = [(folder / "cgroup.procs").read_text() for folder in group.folders]
+        is_member.extend(str(running.pid) in members.split() for members in lists)
+        return watch(running, limits, group, *rest)
+
+    monkeypatch.setattr(jail, "watch", look)
+    with jail.warm_python(input_dir, ["json"]) as warm:
+        jail.run("import time; time.sleep(2)", b"", input_dir, SMALL, warm=warm)
+        assert warm.is_ready
+    assert is_member
+    assert all(is_member)
 
 
 def test_warm_python_tells_no_path_of_the_host(input_dir):
