@@ -37,7 +37,8 @@ STAND_IN = """<div class="course-stand-in"><style>
   display: block; }
 .jp-OutputArea-child:has(.course-stand-in)
   + .jp-OutputArea-child:has(> .lm-Widget.jupyter-widgets) { display: none; }
-</style><p>Run this cell to bring the figure back.</p>%s</div>"""
+</style><p>Run this cell to bring the figure back
+(after a restart, <em>Run → Run All Above Selected Cell</em> first).</p>%s</div>"""
 PICTURE = '<img style="max-width: 100%%" src="%s" alt="The figure as it opened. %s">'
 
 

@@ -4,6 +4,9 @@
 import { createElement, createSvg } from "./drawing.mjs";
 
 const COLOURS = ["--ink", "--soft", "--paper", "--line", "--mark"];
+// an image shows no canvas, and the rules for canvases do not hold for what replaces it
+const CANVAS_STYLE =
+  "width height display position inset opacity margin border image-rendering box-sizing".split(" ");
 
 /**
  * A picture of an element, as the address of a PNG.
@@ -44,7 +47,8 @@ function copyOf(root) {
       copies[position].toggleAttribute("selected", field.selected);
     } else if (field instanceof HTMLCanvasElement) {
       const drawn = createElement("img", { src: field.toDataURL() });
-      for (const { name, value } of field.attributes) drawn.setAttribute(name, value);
+      const own = getComputedStyle(field);
+      for (const name of CANVAS_STYLE) drawn.style.setProperty(name, own.getPropertyValue(name));
       copies[position].replaceWith(drawn);
     }
   }

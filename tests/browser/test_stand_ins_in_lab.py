@@ -1,8 +1,13 @@
 """A notebook without the kernel that made its figures: a picture stands in the place of each."""
 
+import base64
+import io
+
 import nbformat
+import numpy as np
 import pytest
 from conftest import gallery
+from PIL import Image
 
 from course_utils.figures import all_figures
 
@@ -35,7 +40,7 @@ def saved(open_workbook, lab, request):
 
 def check_pictures_stand_in(page):
     """Check that each figure's place holds a picture in words and what to do, and nothing else."""
-    page.get_by_text("Run this cell to bring the figure back.").last.wait_for(timeout=WAIT)
+    page.get_by_text("Run this cell to bring the figure back").last.wait_for(timeout=WAIT)
     pictures = page.locator(".course-stand-in img:visible")
     assert pictures.count() == FIGURES
     for picture in pictures.all():
@@ -54,7 +59,26 @@ def check_pictures_stand_in(page):
     assert not page.get_by_text("model not found").first.is_visible()
 
 
+def pixels(png):
+    """Return a picture as grey numbers, too small for text a little aside to count."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("L").resize((160, 120)), dtype=float)
+
+
+def differences(page):
+    """Return, for each figure, how far its picture is from what the page shows, in greys."""
+    apart = {}
+    for cell in page.locator(".jp-Cell:has(.course-figure)").all():
+        figure = cell.locator(".course-figure")
+        picture = cell.locator(".course-stand-in img").get_attribute("src").partition(",")[2]
+        difference = pixels(figure.screenshot()) - pixels(base64.b64decode(picture))
+        apart[figure.get_attribute("data-figure")] = abs(difference).mean()
+    return apart
+
+
 def test_pictures_follow_restart_and_reload(saved):
+    apart = differences(saved.page)
+    assert len(apart) == FIGURES
+    assert {name: value for name, value in apart.items() if value > 4} == {}
     saved.page.evaluate(RESTART)
     saved.page.reload()
     check_pictures_stand_in(saved.page)
