@@ -262,3 +262,40 @@ def test_each_regulariser_helps(seed):
     assert nothing < 0.75
     for remedy in ({"patience": 8}, {"strength": 0.005}, {"p": 0.5}):
         assert held_back(seed, **remedy) > nothing + 0.05
+
+
+def moved(images, pixels):
+    return images[..., (torch.arange(16) - pixels).clamp(0, 15)]
+
+
+def small_convnet(images):
+    layers = [models.Standardize.like(images)]
+    for inputs, filters in ((3, 12), (12, 24)):
+        conv = nn.Conv2d(inputs, filters, 3, padding=1)
+        layers += [conv, nn.BatchNorm2d(filters), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(24 * 4 * 4, 10))
+
+
+@pytest.mark.training
+def test_moved_training_images_teach_shifts():
+    data = datasets.load("shapes")
+    small = datasets.resize(data.train_images[:1600], 16)
+    test = datasets.resize(data.test_images[:1000], 16)
+    labels, answers = data.train_labels[:1600], data.test_labels[:1000]
+    lost = {}
+    for places, epochs in ((range(1), 14), (range(-3, 4), 2)):
+        train = torch.cat([moved(small, p) for p in places]), labels.repeat(len(places))
+        ((model, _),) = training.repeat(
+            lambda: small_convnet(small),
+            train,
+            seeds=[0],
+            epochs=epochs,
+            batch_size=64,
+            schedule="one-cycle",
+            optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=0.015),
+        )
+        shares = [training.evaluate(model, (moved(test, p), answers)).accuracy for p in (0, 3, 6)]
+        assert 0.6 <= shares[0] <= 0.82
+        lost[len(places)] = [shares[0] - share for share in shares[1:]]
+    assert lost[7][0] < 0.75 * lost[1][0]
+    assert lost[7][1] > 0.25

@@ -17,6 +17,7 @@ from course_utils.datasets import Dataset
 
 SHAPES = ((8, 1, 3, 3), (8,), (16, 8, 3, 3), (16,), (10, 64), (10,))
 SIZES = [torch.Size(shape).numel() for shape in SHAPES]
+IMAGES_AT_ONCE = 8192  # over all networks of a chunk: more take memory and save no time
 
 
 def row_logits(row: Tensor, images: Tensor) -> Tensor:
@@ -82,12 +83,13 @@ def accuracy_by_rate(
     def loss(row: Tensor, batch: Tensor) -> Tensor:
         return F.cross_entropy(row_logits(row, images[batch]), labels[batch])
 
-    gradient = vmap(grad(loss), in_dims=(0, None))
+    gradient = vmap(grad(loss), in_dims=(0, None), chunk_size=-(-IMAGES_AT_ONCE // batch_size))
     w = torch.stack([initial_row(seed) for _ in rates[0] for seed in seeds])
     v = torch.zeros_like(w)
     for eta in rates.repeat_interleave(len(seeds), 1)[:, :, None]:
         v = alpha * v - eta * gradient(w, torch.randperm(len(labels))[:batch_size])
         w = w + v
     tests = data.test_images.float() / 127.5 - 1
-    right = vmap(row_logits, in_dims=(0, None))(w, tests).argmax(2) == data.test_labels
+    logits = vmap(row_logits, in_dims=(0, None), chunk_size=-(-IMAGES_AT_ONCE // len(tests)))
+    right = logits(w, tests).argmax(2) == data.test_labels
     return right.float().mean(1).view(-1, len(seeds)) * 100
