@@ -473,7 +473,8 @@ def test_dataset_repr_is_one_line(folder):
 
 def test_importing_datasets_stays_light():
     code = (
-        "import sys, course_utils.datasets as d; d.load('shapes'), d.load('digits')\n"
+        "import sys, course_utils.datasets as d\n"
+        "d.load('shapes'), d.load('digits'), d.photograph('china')\n"
         "print([m for m in ('sklearn', 'scipy', 'matplotlib', 'torchvision') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -32,10 +32,13 @@ DOWNLOADS = {  # what `python -m course_utils data` fetches, and the sentence it
 }
 
 
+def _of_scikit_learn(name: str) -> str:
+    """Path of a data file of its: to import sklearn.datasets takes 45 MB and most of a second."""
+    return str(distribution("scikit-learn").locate_file(f"sklearn/datasets/{name}"))
+
+
 def _digits() -> Dataset:
-    # Scikit-learn's own file: to import sklearn.datasets for it takes 45 MB and most of a second.
-    file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
-    table = torch.from_numpy(np.loadtxt(str(file), delimiter=","))
+    table = torch.from_numpy(np.loadtxt(_of_scikit_learn("data/digits.csv.gz"), delimiter=","))
     # the scans run from 0 to 16
     images = (table[:, :-1].reshape(-1, 1, 8, 8) * (255 / 16)).round().to(torch.uint8)
     labels = table[:, -1].long()
@@ -153,9 +156,10 @@ def photograph(
     """
     if name not in ("china", "flower"):
         raise DataError(f"There is no photograph {name!r}. Take 'china' or 'flower'.")
-    from sklearn.datasets import load_sample_image
+    from PIL import Image
 
-    picture = torch.tensor(load_sample_image(f"{name}.jpg")).permute(2, 0, 1).contiguous()
+    with Image.open(_of_scikit_learn(f"images/{name}.jpg")) as file:
+        picture = torch.from_numpy(np.array(file)).permute(2, 0, 1).contiguous()
     if size is not None:
         height, width = (size, size) if isinstance(size, int) else size
         rows = min(picture.shape[1], round(picture.shape[2] * height / width))
