@@ -116,8 +116,8 @@ def _card(name: Path, notebook: NotebookNode, names: list[Path], static: Path) -
 
 
 def _plain(words: str) -> str:
-    """Markdown's links as their words."""
-    return LINK.sub(r"\1", words).replace("*", "")
+    """Markdown as its words: links, emphasis and letters of formulas without their signs."""
+    return re.sub(r"[*$]", "", LINK.sub(r"\1", words))
 
 
 def _picture(name: Path, notebook: NotebookNode, static: Path) -> str:

@@ -69,6 +69,7 @@ def test_index_links_every_workbook(visit):
         assert page.evaluate("() => document.documentElement.scrollWidth") == width
     assert page.locator(".course-cards img").count() == page.locator(".course-cards li").count()
     assert page.locator(".course-cards li").filter(has_text="minutes").count() == 9
+    assert "$" not in page.locator(".course-cards").first.inner_text()
 
 
 def test_index_answers_and_moves(visit):
