@@ -97,7 +97,7 @@ class Exercise:
     hints : from gentle to plain; one unlocks per distinct wrong answer
     observe : (answer, case) → what is compared; by default the answer called on the case
     accept : (observation, *case) → True, where many answers are right
-    weights : of a grid, where its weighted sum decides what is said of it; pages ask for it
+    weights : of numbers that are judged together, by their weighted sum; of a grid it decides alone
     start : a function or class given to be completed or repaired
     choices : letter → text, for kind "choice"
     parts : names of the parts of a result that is a tuple

@@ -256,6 +256,7 @@ def _touch_by_programme():
     kind="value",
     oracle=_touch_by_programme,
     parts=("h₁", "h₂"),
+    weights=torch.tensor(ROW),
     mistakes=OF_THE_TOUCH,
     hints=[
         "A growing ℓ₁ ball is a square on its corner: a corner reaches a slanted line first.",

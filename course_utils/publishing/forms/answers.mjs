@@ -29,7 +29,7 @@ const MOST_PLACES = 3; // named in one sentence
  *   masks: Record<string, number>, causes: Record<string, [string, string]>[],
  *   listed: [number[], string, string][], sighted: number[][],
  *   sum: string, sorted: string, changed: Ranked[], moved: Ranked[],
- *   weights: number[], exact: Record<string, number>, general: number,
+ *   weights: number[], together: Record<string, Record<number, number>>, exact: Record<string, number>, general: number,
  * }} Table
  */
 
@@ -65,8 +65,13 @@ export function decide(table, numbers) {
   const classes = numbers.map((number, place) => classOf(table, number, place));
   const right = classes.map((known) => known === RIGHT);
   if (right.every(Boolean)) return { status: "ok", message: "", findings: [], right };
+  const known =
+    table.whole[classes.join()] ??
+    table.whole[seenByPredicates(table, classes)] ??
+    saidTogether(table, numbers, right);
+  if (known === UNKNOWN) return { ...toldByParts(table, right), right };
   const outcome =
-    table.outcomes[table.whole[classes.join()] ?? table.whole[seenByPredicates(table, classes)]] ??
+    table.outcomes[known] ??
     (table.kind === "grid" ? placesOf(table, numbers, right) : partsOf(table, classes, right));
   return { ...outcome, right };
 }
@@ -106,19 +111,51 @@ function seenByPredicates({ sighted }, classes) {
 }
 
 /**
+ * What the weighted sum of the numbers says, where they are judged together.
+ *
+ * @param {Table} table
+ * @param {number[]} numbers
+ * @param {boolean[]} right
+ */
+function saidTogether(table, numbers, right) {
+  const bySum = table.together?.[maskOf(right)];
+  return bySum?.[classOf(table, weightedSum(table, numbers), numbers.length)];
+}
+
+/**
+ * @param {Table} table
+ * @param {number[]} numbers
+ */
+const weightedSum = ({ weights }, numbers) =>
+  normalForm(numbers.reduce((sum, x, k) => sum + x * weights[k], 0));
+
+/** @param {boolean[]} right Which numbers are right, as text. */
+const maskOf = (right) => right.map((each) => (each ? "1" : "0")).join("");
+
+/**
  * @param {Table} table
  * @param {number[]} classes
  * @param {boolean[]} right
  * @returns {Outcome}
  */
 function partsOf(table, classes, right) {
-  const mask = right.map((each) => (each ? "1" : "0")).join("");
-  const general = table.outcomes[table.masks[mask]];
+  const general = table.outcomes[table.masks[maskOf(right)]];
   if (general?.findings.length > 0) return general;
   const causes = right.map((isRight, part) => (isRight ? null : causeOf(table, classes, part)));
   if (causes.some(Boolean)) return together(table, right, causes);
-  return general ?? { status: "wrong", message: plainWords(table, right), findings: [] };
+  return general ?? toldByParts(table, right);
 }
+
+/**
+ * @param {Table} table
+ * @param {boolean[]} right
+ * @returns {Outcome}
+ */
+const toldByParts = (table, right) => ({
+  status: "wrong",
+  message: plainWords(table, right),
+  findings: [],
+});
 
 /**
  * @param {Table} table
@@ -218,7 +255,7 @@ function placesInWords(table, right) {
  * @returns {Verdict}
  */
 function decideWeighted(table, numbers) {
-  const score = normalForm(numbers.reduce((sum, x, k) => sum + x * table.weights[k], 0));
+  const score = weightedSum(table, numbers);
   const known =
     table.exact[digest(table.salt, "exact", ...numbers)] ??
     table.whole[classOf(table, score, 0)] ??

@@ -76,10 +76,6 @@ class WeightedTable(Table):
         values[place] = score / self.weights[place]
         return tuple(map(normal, values))
 
-    def score(self, values: Values) -> float:
-        """The weighted sum of a grid."""
-        return normal(sum(w * x for w, x in zip(self.weights, values, strict=True)))
-
     def _add_scores(self) -> None:
         other = self.judged.verdict(self._with_score(0.37))
         self.general = self.outcomes.number(other)
@@ -92,7 +88,8 @@ class WeightedTable(Table):
     def _exact(self) -> dict[str, int]:
         exact = {}
         for values in self.judged.wholes():
-            said, general = map(self.judged.verdict, (values, self._with_score(self.score(values))))
+            same_score = self._with_score(self.judged.weighted_sum(values))
+            said, general = map(self.judged.verdict, (values, same_score))
             if said.message != general.message or said.status != general.status:
                 mark = digest(self.lexicon.salt, "exact", *values)
                 exact[mark] = self.outcomes.number(said)

@@ -21,7 +21,6 @@ from course_utils.judging.verdict import Verdict
 from course_utils.publishing.forms.cells import normal
 
 Values = tuple[float, ...]  # the numbers of an answer, in the order of a page's boxes
-TIED = {"8.12"}  # numbers that are judged together: whether they lie on a line
 MOST_ORDERED = 5  # parts whose every order is tried
 
 
@@ -31,7 +30,6 @@ def has_form(exercise: Exercise) -> bool:
         return exercise.is_choice
     array = numbers(judge.expected(exercise, 0)[0])
     decided = exercise.accept is None or exercise.weights is not None
-    decided = decided and exercise.number not in TIED
     return array is not None and array.ndim <= 2 and decided
 
 
@@ -72,9 +70,13 @@ class Judged:
 
     @cached_property
     def weights(self) -> Values:
-        """Where the answer's weighted sum decides: the weights, else none."""
+        """Where the answer's numbers are judged together, by a weighted sum: the weights."""
         weights = self.exercise.weights
         return () if weights is None else self._flat(weights.numpy())
+
+    def weighted_sum(self, values: Values) -> float:
+        """The numbers of an answer, weighted and added."""
+        return normal(sum(w * x for w, x in zip(self.weights, values, strict=True)))
 
     def answer(self, values: Values) -> object:
         """The answer as a notebook would hold it."""

@@ -32,6 +32,7 @@ from course_utils.publishing.forms.candidates import (
 from course_utils.publishing.forms.cells import normal, real, whole, within
 from course_utils.publishing.forms.grids import GridTable, WeightedTable
 from course_utils.publishing.forms.judged import Judged, Values
+from course_utils.publishing.forms.sums import SumTable
 
 STRANGERS = (-7, 4321, 61.83)  # numbers that no exercise knows, nor a sum of them
 FORMULA = 1e-4  # how near a variant of the right formula has to come, relatively
@@ -49,7 +50,7 @@ def table_of(exercise: Exercise) -> dict:
     if exercise.is_choice:
         return choice_table(exercise)
     judged = Judged(exercise)
-    if exercise.weights is not None:
+    if judged.is_grid and judged.weights:
         return WeightedTable(judged).as_plain()
     return (GridTable if judged.is_grid else PartsTable)(judged).as_plain()
 
@@ -82,6 +83,7 @@ class PartsTable(Table):
                 self.add_whole((number,), (example,))
         elif self.judged.predicates:
             self._add_combinations()
+        self.together = SumTable(self).outcomes if judged.weights else {}
 
     # Classes --------------------------------------------------------------------------------------
 
@@ -240,6 +242,8 @@ class PartsTable(Table):
             "causes": self.causes,
             "listed": listed,
             "sighted": self.sighted,
+            "weights": self.judged.weights,
+            "together": self.together,
         }
 
 
