@@ -259,7 +259,8 @@ function tableCell(x, y, side) {
   const [text, over, under] = [0.52, 0.18, 0.84].map((part) =>
     createSvg("text", { x: x + side / 2, y: y + part * side }),
   );
-  over.style.fontSize = under.style.fontSize = `${side * 0.19}px`;
+  /** @param {string} note */
+  const noteSize = ({ length }) => `${side * (length > 6 ? 0.19 : length > 4 ? 0.21 : 0.26)}px`;
   let content = "";
   /**
    * @param {string} words
@@ -274,6 +275,8 @@ function tableCell(x, y, side) {
     text.textContent = words;
     over.textContent = above;
     under.textContent = below;
+    over.style.fontSize = noteSize(above);
+    under.style.fontSize = noteSize(below);
     box.setAttribute("class", kind);
     text.setAttribute("class", kind);
     box.style.fill = fill;
