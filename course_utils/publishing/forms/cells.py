@@ -61,10 +61,11 @@ def near(number: float, tolerance: float) -> Iterator[Cell]:
         yield "w", 0, round(number)
 
 
-def within(number: float, reach: float) -> Iterator[Cell]:
-    """Cells of all numbers, whole or not, that are no farther from a number."""
+def rounded(number: float, reach: float, tolerance: float) -> Iterator[Cell]:
+    """Cells of the numbers that may be a number rounded: whole ones, only if they equal it."""
+    reach += tolerance
     yield from real(number - reach, number + reach)
-    yield from whole(math.ceil(number - reach), math.floor(number + reach))
+    yield from whole(math.ceil(number - tolerance), math.floor(number + tolerance))
 
 
 @dataclass

@@ -29,7 +29,7 @@ from course_utils.publishing.forms.candidates import (
     runs,
     trials,
 )
-from course_utils.publishing.forms.cells import normal, real, whole, within
+from course_utils.publishing.forms.cells import normal, real, rounded, whole
 from course_utils.publishing.forms.grids import GridTable, WeightedTable
 from course_utils.publishing.forms.judged import Judged, Values
 from course_utils.publishing.forms.sums import SumTable
@@ -124,8 +124,8 @@ class PartsTable(Table):
                     continue
                 number = self.class_of(part, value)
                 if finding.id == "formula":  # known to a ten-thousandth
-                    reach = FORMULA * abs(value) + self.exercise.tolerance
-                    around = self.add_class(part, value, within(value, reach))
+                    cells = rounded(value, FORMULA * abs(value), self.exercise.tolerance)
+                    around = self.add_class(part, value, cells)
                     self._note_cause(part, around, finding)
                 self._note_cause(part, number, finding)
 
