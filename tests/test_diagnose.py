@@ -1,5 +1,6 @@
 """What is said of an answer that nobody listed: probes, edits, formulas, errors, and facts."""
 
+import ast
 import math
 import textwrap
 
@@ -274,6 +275,43 @@ def test_parts_have_separate_near_misses():
     words = pair.judge((35, 16)).message
     assert "sum: Your number comes out if `s` is left out." in words
     assert "product: Your number comes out if `k` is subtracted." in words
+
+
+def make_pair(formulas=("n * k + 2 * p", "n * s + 2 * p"), **quantities):
+    numbers = {"n": 7, "k": 5, "s": 3, "p": 2} | quantities
+
+    @exercise("99.4", "Pair", kind="value", minutes=1, parts=("wide", "high"), hints=["", ""],
+              formula=formulas, quantities=numbers)  # fmt: skip
+    def pair():
+        """Two numbers."""
+        return tuple(formula.evaluate(ast.parse(text, mode="eval").body, numbers)
+                     for text in formulas)  # fmt: skip
+
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((35, 21), "wide, high: Your numbers come out if `2 * p` is left out."),
+        ((31, 17), "wide, high: Your numbers come out if `2 * p` is subtracted."),
+        ((3900, 2500), "wide, high: The digits are right, but the number is 100 times too large"),
+        ((35, 32), "high: Your number comes out if `s` is taken one larger."),
+        ((35, 77), "wide: Your number comes out if `2 * p` is left out. That does not explain"),
+    ],
+)
+def test_shared_slip_is_told_once(answer, words):
+    message = make_pair().judge(answer).message
+    assert words in message
+    assert message.count("wide") == 1
+
+
+def test_slip_goes_where_it_could_be_made():
+    """Only one formula holds the padding, but the quantity stands in both."""
+    pair = make_pair(("n * k + p", "n + k"))
+    words = "wide, high: Your numbers come out if `k` is taken one larger."
+    assert words in pair.judge((44, 13)).message
+    assert "Right: high. wide: " in pair.judge((44, 12)).message
 
 
 def test_unpacking_in_a_loop_is_told_without_an_equals_sign():

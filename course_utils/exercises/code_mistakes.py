@@ -100,9 +100,15 @@ OF_THE_JUMP = {
         differences=lambda codes: codes.roll(-2) - codes,
     ),
     "sorted-first": mistake(
-        "You sorted the codes first, so pictures that are no neighbours stand side by side. Keep "
-        "the order of turning.",
+        "Your result is the last place, whatever the codes are. Either they are sorted first, and "
+        "the step back to the first is then the largest: keep the order of turning. Or the record "
+        "starts anew inside the loop, so that only the last step counts: start it before the loop.",
         differences=lambda codes: codes.sort().values.roll(-1) - codes.sort().values,
+    ),
+    "farthest-from-mean": mistake(
+        "You look for the code that is farthest from the mean. Compare each code with the next one "
+        "instead.",
+        differences=lambda codes: codes - codes.mean(),
     ),
     "ratio": mistake(
         "You divide one code by the other. How far they are apart is their difference.",
@@ -158,6 +164,40 @@ OF_THE_LINE = {
     ),
     "one-pixel": mistake(
         "That is for one pixel of the line. The line has ten.", (2 * _OFF**2, _OFF**2)
+    ),
+    "mean-of-wrong-pixels": mistake(
+        "That is the squared error of each wrong pixel, or their mean. The sum over all pixels "
+        "that differ is wanted.",
+        (_OFF**2, _OFF**2),
+    ),
+    "signed": mistake(
+        "You added differences without squaring them, so too dark and too bright cancel. Square "
+        "each one first.",
+        (0, -LENGTH * _OFF),
+    ),
+    "ends-only": mistake(
+        "You moved the line along itself, so only its two ends change. A vertical line that moves "
+        "to the right leaves its whole column.",
+        (2 * _OFF**2, LENGTH * _OFF**2),
+    ),
+    "whole-column": mistake(
+        "You counted all 32 pixels of a column. The line is 10 pixels long.",
+        (2 * 32 * _OFF**2, 32 * _OFF**2),
+    ),
+    "whole-picture": mistake(
+        "You counted every pixel of the picture. Only those that differ from the picture add an "
+        "error; the background is the same.",
+        (32**2 * _OFF**2, 32**2 * _OFF**2),
+    ),
+    "of-255": mistake(
+        "You turned the brightness into grey levels up to 255. It is given from 0 to 1: each wrong "
+        "pixel is off by 0.5 − 0.2.",
+        (2 * LENGTH * (255 * _OFF) ** 2, LENGTH * (255 * _OFF) ** 2),
+    ),
+    "filled-with-black": mistake(
+        "You filled the erased line with 0. It is filled with the background, 0.2, so each pixel "
+        "is off by 0.3.",
+        (2 * LENGTH * _OFF**2, LENGTH * LINE**2),
     ),
     "mean": mistake(
         "You divided by the number of pixels, which gives the mean. The sum is wanted.",

@@ -304,10 +304,11 @@ def ghosts():
 def _tables(rng):
     """λs, what a recovery predicts with each, the measurements, and which of them are kept.
 
-    Drawn until all rules that one may choose by tell themselves apart.
+    Drawn until all rules that one may choose by tell themselves apart. There are that many cases
+    because any rule hits on the right one of a few λs by chance.
     """
     while True:
-        cases = [_table(rng, *sizes) for sizes in ((4, 2), (6, 3), (7, 4))]
+        cases = [_table(rng, *sizes) for sizes in ((4, 2), (5, 3), (6, 3), (7, 4), (8, 4), (9, 5))]
         if _tell_rules_apart(cases):
             return cases
 
@@ -327,7 +328,8 @@ def _table(rng, count, held):
     y = torch.randint(0, 9, (m,), generator=rng).double()
     kept = torch.ones(m, dtype=torch.bool)
     kept[torch.randperm(m, generator=rng)[:held]] = False
-    guesses = y + torch.randint(-4, 5, (count, m), generator=rng)
+    noise = torch.randint(-4, 5, (count, m), generator=rng)
+    guesses = y + noise * torch.randint(1, 4, (count, m), generator=rng)
     lams = [round(0.1 * 2**i, 1) for i in torch.randperm(count, generator=rng).tolist()]
     return lams, guesses, y, kept
 
@@ -337,10 +339,16 @@ def _choose(answer, case):
     lams, guesses, y, kept = case
 
     def recover(seen, places, lam):
+        if torch.is_tensor(lam) and lam.ndim:
+            told = f"not a tensor of shape {tuple(lam.shape)} ({lam.dtype})"
+            raise TypeError(f"recover takes y[kept], kept and one λ, in this order; {told}")
+        if lam not in lams:
+            raise ValueError(f"recover takes one of the λs last, in place of {lam}")
         row = list(lams).index(lam)
         right = seen.shape == y[kept].shape and torch.equal(seen, y[kept])
         right = right and torch.is_tensor(places) and places.tolist() == kept.tolist()
-        return guesses[row] if right else guesses[row].flip(0) + seen.sum()
+        other = guesses[(row + len(seen)) % len(lams)].flip(0) + seen.sum()
+        return guesses[row] if right else other
 
     return call_unchanged(answer, (list(lams), recover, y, kept), ("lams", "recover", "y", "kept"))
 

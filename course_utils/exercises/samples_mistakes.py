@@ -74,7 +74,7 @@ OF_THE_TOUCH = {
 # --- 8.13: 240 places, every sixth sample ---------------------------------------------------------
 OF_THE_GHOSTS = {
     "spike-not-counted": mistake(
-        "The distance is right. You counted the ghosts without the spike itself: the question "
+        "You counted the ghosts without the spike itself: the question "
         "asks how often the spike *stands* there.",
         (5, 40),
     ),
@@ -83,13 +83,12 @@ OF_THE_GHOSTS = {
         (40, 6),
     ),
     "gap-for-distance": mistake(
-        "How often is right. The distance is not the gap between samples: so many equal "
+        "The distance is not the gap between samples: so many equal "
         "distances go once round all 240 places.",
         (6, 6),
     ),
     "samples-for-copies": mistake(
-        "The distance is right. 40 is also the number of samples; how many such distances fit "
-        "into the 240 places?",
+        "40 is also the number of samples; how many such distances fit into the 240 places?",
         (40, 40),
     ),
     "figure-numbers": mistake(
@@ -97,8 +96,28 @@ OF_THE_GHOSTS = {
         "and every sixth sample.",
         (4, 64),
     ),
+    "figure-spikes": mistake(
+        "You counted the figure's four spikes as well. Here there is one spike: how often does it "
+        "stand in the zero-filled signal?",
+        (24, 10),
+    ),
+    "coefficients-left-out": mistake(
+        "You counted the coefficients that are not taken. The question asks for the spikes in the "
+        "zero-filled signal.",
+        (200, 40),
+    ),
+    "one-spike": mistake(
+        "You kept a single spike. Coefficients that are left out make ghosts of it: how many equal "
+        "spikes are there, and how far apart?",
+        (1, 0),
+    ),
+    "mirror-image": mistake(
+        "You counted one mirror image. Every sixth coefficient makes more than one ghost, and all "
+        "of them stand at equal distances round the ring.",
+        (2, 120),
+    ),
     "figure-length": mistake(
-        "How often is right, but the distance was reckoned with 256 places. Here there are 240.",
+        "The distance was reckoned with 256 places. Here there are 240.",
         (6, 256 / 6),
     ),
     "ghosts-share-the-ring": mistake(
@@ -112,16 +131,13 @@ OF_THE_GHOSTS = {
         (5, 48),
     ),
     "places-between": mistake(
-        "How often is right. You counted the places *between* two of them; the distance from one "
+        "You counted the places *between* two of them; the distance from one "
         "to the next is one more.",
         (6, 39),
     ),
-    "copies-only": mistake(
-        "How often is right. The question asks for a second number: how far apart they stand.", 6
-    ),
+    "copies-only": mistake("The question asks for a second number: how far apart they stand.", 6),
     "distance-only": mistake(
-        "The distance is right. The question asks for how often the spike stands there, too, as "
-        "the first of two numbers.",
+        "The question asks for how often the spike stands there, too, as the first of two numbers.",
         40,
     ),
 }
@@ -196,6 +212,26 @@ OF_LAMBDA = {
         "mean of the squares.",
         error=lambda off: off.abs().max(),
     ),
+    "absolute": mistake(
+        "You compared mean *absolute* differences. The mean of the squares decides here, which "
+        "counts large differences more.",
+        error=lambda off: off.abs().mean(),
+    ),
+    "median": mistake(
+        "You compared medians of the squared differences, so that half of the numbers do not "
+        "matter. Compare their means.",
+        error=lambda off: (off**2).median(),
+    ),
+    "first-held-out": mistake(
+        "You compared only the first of the numbers that were held out. Take the mean over all of "
+        "them.",
+        error=lambda off: off[0] ** 2,
+    ),
+    "mask-as-index": mistake(
+        "You turned the mask into numbers, so that 0 and 1 are taken as places and the first two "
+        "numbers come again and again. Index with the mask itself: y[~kept].",
+        scored=lambda kept: (~kept).long(),
+    ),
     "both": mistake(
         "You returned the λ with its error. Return the λ alone.",
         gives=lambda lams, errors, at: (lams[at], errors[at]),
@@ -220,8 +256,12 @@ OF_LAMBDA = {
 # first, so that cases of no use are soon known.
 RULES = (
     choose_by(),
+    choose_by(error=lambda off: off.abs().mean()),
+    choose_by(error=lambda off: (off**2).median()),
     choose_by(error=lambda off: off.abs().max()),
     choose_by(scored=lambda kept: torch.ones_like(kept)),
+    choose_by(error=lambda off: off[0] ** 2),
+    choose_by(scored=lambda kept: (~kept).long()),
     choose_by(error=lambda off: off.mean() ** 2),
     choose_by(error=lambda off: off.mean()),
     choose_by(scored=lambda kept: kept),

@@ -189,7 +189,8 @@ _NAMES = {
 def name_of(value: object) -> str:
     """An observation's type in words, with its article."""
     if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
+        kind = "a tensor of truth values" if value.dtype == torch.bool else "a tensor"
+        return f"{kind} of shape {tuple(value.shape)}"
     if isinstance(value, Other):
         if value.type_name == "...":
             return "an unfinished answer (it still holds ...)"

@@ -23,7 +23,7 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import NOT_COMPARED, Other, Stopped, numbers, same
+from course_utils.judging.observation import NOT_COMPARED, Other, Stopped, numbers, rank, same
 from course_utils.judging.pairs import mistakes_together
 from course_utils.judging.verdict import Status
 
@@ -101,7 +101,9 @@ def _wrong_type(evidence: Evidence) -> str:
     """What is off where the numbers are right, or where there are none to look at."""
     exercise = evidence.exercise
     if exercise.accept:
-        return _texts_for_numbers(evidence)
+        few = exercise.is_value and rank(evidence.expected[0]) == 1
+        counted = _wrong_count(evidence.expected[0], evidence.observed[0]) if few else ""
+        return _texts_for_numbers(evidence) or counted
     if exercise.is_choice:
         *others, last = map(repr, exercise.choices)
         return f"Answer with one letter in quotes: {', '.join(others)} or {last}."
@@ -152,7 +154,7 @@ def _wrong_count(expected: object, observed: object) -> str:
     many = IN_WORDS.get(wanted.size, wanted.size)
     if got.size == 1:
         return f"This is one number; {many} are wanted."
-    if wanted.ndim == got.ndim == 1:
+    if wanted.ndim == 1:
         return f"These are {IN_WORDS.get(got.size, got.size)} numbers; {many} are wanted."
     return ""
 
@@ -218,32 +220,43 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     columns = evidence.columns
     if len(columns) < 2:
         return []
-    causes: list[tuple[list[str], Finding]] = []
+    wrong = [
+        (i, column)
+        for i, column in enumerate(columns)
+        if not (column.is_right or column.observed[evidence.first_wrong] == NOT_COMPARED)
+    ]
+    shared = _shared_cause([column for _, column in wrong], evidence)
+    causes: dict[Finding, list[str]] = {}
     unexplained: list[str] = []
-    for i, column in enumerate(columns):
-        if column.is_right or column.observed[evidence.first_wrong] == NOT_COMPARED:
-            continue
-        finding = _cause_of_part(i, column, evidence)
-        if finding is None:
-            unexplained.append(column.name)
-            continue
-        for names, known in causes:
-            if known.words == finding.words:
-                names.append(column.name)
-                break
+    for i, column in wrong:
+        if finding := shared or _cause_of_part(i, column, evidence):
+            causes.setdefault(finding, []).append(column.name)
         else:
-            causes.append(([column.name], finding))
+            unexplained.append(column.name)
     if not causes:
         return []
     right = [column.name for column in columns if column.is_right]
     lead = f"Right: {', '.join(right)}. " if right else ""
-    words = [f"{', '.join(names)}: {finding.words}" for names, finding in causes]
+    words = [f"{', '.join(names)}: {finding.words}" for finding, names in causes.items()]
     if unexplained:
-        words.append(f"Not right either, for another reason: {', '.join(unexplained)}.")
-    return [Finding("+".join(f.id for _, f in causes), lead + " ".join(words))]
+        lead += "A part of it looks like a usual slip. "
+        words.append(f"That does not explain {', '.join(unexplained)}, wrong as well.")
+    return [Finding("+".join(finding.id for finding in causes), lead + " ".join(words))]
+
+
+def _shared_cause(wrong: list[Column], evidence: Evidence) -> Finding | None:
+    """The one cause that explains all of several wrong parts: simpler than one for each."""
+    if len(wrong) < 2:
+        return None
+    if finding := formula.shared_near_miss(evidence):
+        return finding
+    first, *others = (probes.first_findings(column, evidence) for column in wrong)
+    shared = [finding for finding in first if all(finding in each for each in others)]
+    return shared[0] if len(shared) == 1 else formula.changed_quantity(evidence)
 
 
 def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | None:
+    """The cause of one wrong part by itself."""
     exercise = evidence.exercise
     for name, mistake in exercise.mistakes.items():
         if mistake.when is not None or not _part_may_be(index, name, evidence):

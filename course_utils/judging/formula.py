@@ -49,24 +49,83 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
         answer = answer[part]
     if not isinstance(answer, int | float):
         return None
-    rounding = 0 if isinstance(answer, int) else 1e-4  # who gives decimals may have rounded
-    text = formulas[part or 0]
-    quantities = tuple(exercise.quantities.items())
     for depth in (1, 2) if abs(answer) >= TELLING else (1,):
-        words = {
-            words
-            for value, words in variants(text, quantities, depth)
-            if math.isclose(value, answer, rel_tol=rounding, abs_tol=exercise.tolerance)
-        }
-        likely = sorted(w for w in words if LIKELY.search(w))
-        ordered = likely or sorted(words)
+        ordered = _likeliest(_words_for(answer, exercise, part or 0, depth))
         if depth == 2:  # thousands of variants: only plain slips say something
-            ordered = [w for w in likely if all(map(PLAIN.search, w.split(" and ")))]
+            plain = [w for w in ordered if all(map(PLAIN.search, w.split(" and ")))]
+            ordered = [w for w in plain if LIKELY.search(w)]
         if 1 <= len(ordered) <= 2:
             return Finding("formula", f"Your number comes out if {', and also if '.join(ordered)}.")
         if ordered:
             return None
     return None
+
+
+def shared_near_miss(evidence: Evidence) -> Finding | None:
+    """The one edit, made in every formula that allows it, that gives every number of an answer."""
+    exercise, answers = evidence.exercise, _answers(evidence)
+    pairs = zip(evidence.expected[0], answers, strict=True) if answers else ()
+    wrong = [i for i, pair in enumerate(pairs) if not _fits(*pair, exercise)]
+    if len(wrong) < 2:
+        return None
+    words = set.intersection(*(_words_for(answers[i], exercise, i, 1) for i in wrong))
+    quantities = tuple(exercise.quantities.items())
+    for i in set(range(len(answers))) - set(wrong):  # there it would have done harm as well
+        words -= {more for _, more in variants(exercise.formula[i], quantities, 1)}
+    return _numbers_come_out(_likeliest(words))
+
+
+def changed_quantity(evidence: Evidence) -> Finding | None:
+    """The one quantity that, changed wherever it stands, gives every number of an answer."""
+    exercise, answers = evidence.exercise, _answers(evidence)
+    trees = [ast.parse(text, mode="eval").body for text in exercise.formula if answers]
+    words = []
+    for name, value in exercise.quantities.items() if trees else ():
+        for changed, how in (
+            (1, "is taken to be 1"), (value + 1, "is taken one larger"), (2 * value, "is doubled"),
+            (value - 1, "is taken one smaller"), (value / 2, "is halved"),
+            (value**2, "is squared"),
+        ):  # fmt: skip
+            values = exercise.quantities | {name: changed}
+            try:
+                numbers = [evaluate(tree, values) for tree in trees]
+            except (ArithmeticError, ValueError):
+                continue
+            if all(_fits(*pair, exercise) for pair in zip(numbers, answers, strict=True)):
+                words.append(f"`{name}` {how}")
+    return _numbers_come_out(words)
+
+
+def _answers(evidence: Evidence) -> tuple:
+    """The numbers of an answer to several formulas; empty where they are not all there."""
+    answers = align(evidence.expected[0], evidence.observed[0])
+    count = len(evidence.exercise.formula)
+    if count < 2 or not isinstance(answers, tuple | list) or len(answers) != count:
+        return ()
+    return tuple(answers) if all(isinstance(each, int | float) for each in answers) else ()
+
+
+def _numbers_come_out(words: list[str]) -> Finding | None:
+    if not 1 <= len(words) <= 2:
+        return None
+    return Finding("formula", f"Your numbers come out if {', and also if '.join(words)}.")
+
+
+def _words_for(answer: float, exercise, part: int, depth: int) -> set[str]:
+    """Words of every variant of a part's formula that gives this number."""
+    quantities = tuple(exercise.quantities.items())
+    near = variants(exercise.formula[part], quantities, depth)
+    return {words for value, words in near if _fits(value, answer, exercise)}
+
+
+def _fits(value: float, answer: float, exercise) -> bool:
+    """Whether a student's number is this value; who gives decimals may have rounded them."""
+    rounding = 0 if isinstance(answer, int) else 1e-4
+    return math.isclose(value, answer, rel_tol=rounding, abs_tol=exercise.tolerance)
+
+
+def _likeliest(words: set[str]) -> list[str]:
+    return sorted(w for w in words if LIKELY.search(w)) or sorted(words)
 
 
 @cache
