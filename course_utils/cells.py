@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import symtable
 import sys
 import time
@@ -210,10 +211,12 @@ def stale_answer(name: str, tag: str) -> str:
     """
     run = LOG.last_attempt(name)
     if run is not None and run.error:
+        unknown = re.search(r"name '(\w+)' is not defined", run.error)
         return (
             f"The cell of your answer stopped with an error ({run.error}), so `{name}` is still "
-            "what it was before. Mend that cell and run it again."
-        )
+            "what it was before. Mend that cell and run it again. "
+            + explain_name(unknown[1] if unknown else "")
+        ).strip()
     if run is not None and _saved_at() < run.ended - CLOCK:
         return ""  # the notebook on disk is older than the answer: what it holds says nothing
     cell = _exercise_cell(tag)

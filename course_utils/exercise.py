@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import torch
 from course_utils import cells, progress
 from course_utils.judging import feedback, guard, source
 from course_utils.judging import judge as judging
+from course_utils.judging.evidence import Demand, meets_all
 from course_utils.judging.observation import digest
 from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
 from course_utils.judging.verdict import Status, Verdict, of_former_answer, own_fault
@@ -97,6 +98,7 @@ class Exercise:
     hints : from gentle to plain; one unlocks per distinct wrong answer
     observe : (answer, case) → what is compared; by default the answer called on the case
     accept : (observation, *case) → True, where many answers are right
+    demands : (observation, *case) → name → `Demand`: in place of `accept`, and shown as a table
     weights : of numbers that are judged together, by their weighted sum; of a grid it decides alone
     start : a function or class given to be completed or repaired
     choices : letter → text, for kind "choice"
@@ -121,6 +123,7 @@ class Exercise:
     hints: Sequence[str] = ()
     observe: Callable[[Any, Any], object] = _call
     accept: Callable[..., bool] | None = None
+    demands: Callable[..., dict[str, Demand]] | None = None
     weights: torch.Tensor | None = None
     start: object = None
     choices: dict[str, str] = field(default_factory=dict)
@@ -138,6 +141,8 @@ class Exercise:
         self.formula = (self.formula,) if isinstance(self.formula, str) else tuple(self.formula)
         if self.is_value and self.observe is _call:
             self.observe = _take
+        if self.demands is not None:
+            self.accept = partial(meets_all, self.demands)
         self.mistakes = {name: self._complete(mistake) for name, mistake in self.mistakes.items()}
         self._mistaken: dict[tuple, object] = {}
         if problem := self._problem():
@@ -201,9 +206,7 @@ class Exercise:
         if self.is_value:
             return "Write down each step of your way to it, and check them one by one."
         if self.accept:
-            return (
-                "Read the task once more, point by point, and try your answer on a small example."
-            )
+            return "Read the task once more, point by point, and try your answer on an example."
         return "Work through the small case below by hand, line by line, and compare."
 
     def __call__(self, *args, **kwargs):
@@ -232,9 +235,7 @@ class Exercise:
             return own_fault(self.heading, fault)
         if wanted := os.environ.get("COURSE_EXPECT"):
             if verdict.status != wanted:
-                raise AssertionError(
-                    f"COURSE_EXPECT is {wanted}, but this is the verdict:\n{verdict}"
-                )
+                raise AssertionError(f"COURSE_EXPECT is {wanted}, but the verdict is:\n{verdict}")
             return verdict
         if verdict.status is Status.OWN:
             return verdict

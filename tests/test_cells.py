@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils import cells, student
+from course_utils.judging.verdict import Status, Verdict, of_former_answer
 
 SETUP = "from course_utils.exercises import tensors as ex"
 
@@ -147,3 +148,10 @@ def test_kernel_explains_first_minute(tmp_path, monkeypatch):
     assert "stopped with an error" not in texts[3]
     assert "stopped with an error (ZeroDivisionError: division by zero)" in texts[5]
     assert "Is `flat_index` meant?" in texts[6]
+
+
+def test_failed_cell_leaves_nothing_general_to_say():
+    general = Verdict(Status.WRONG, "1.1", "Write down each step.")
+    named = Verdict(Status.MISTAKE, "1.1", "You exchanged them.")
+    assert of_former_answer(general, "The cell stopped.").message == "The cell stopped."
+    assert of_former_answer(named, "It changed.").message == "It changed. You exchanged them."

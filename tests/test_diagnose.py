@@ -10,7 +10,7 @@ from cell_runner import run_cell
 
 from course_utils.exercise import exercise, mistake
 from course_utils.judging import edits, formula, guard, pairs, plain_errors, source_notes
-from course_utils.judging.evidence import Evidence, explains
+from course_utils.judging.evidence import Demand, Evidence, explains
 from course_utils.judging.observation import Stopped
 
 
@@ -312,6 +312,20 @@ def test_slip_goes_where_it_could_be_made():
     words = "wide, high: Your numbers come out if `k` is taken one larger."
     assert words in pair.judge((44, 13)).message
     assert "Right: high. wide: " in pair.judge((44, 12)).message
+
+
+def test_mistake_of_a_part_says_nothing_of_others():
+    @exercise("99.5", "Pair", kind="value", minutes=1, parts=("wide", "high"), hints=["", ""],
+              mistakes={"doubled": mistake("The height is right. You doubled it.", (62, 41))},
+              )  # fmt: skip
+    def pair():
+        """Two numbers."""
+        return 31, 41
+
+    assert pair.judge((62, 41)).message == "The height is right. You doubled it."
+    message = pair.judge((62, 17)).message
+    assert "wide: You doubled it. That does not explain high, wrong as well." in message
+    assert "is right" not in message
 
 
 def test_unpacking_in_a_loop_is_told_without_an_equals_sign():
@@ -704,6 +718,13 @@ def test_errors_say_what_they_mean(line, finding, words):
         assert "` has shape" in verdict.message or finding == "name-unknown"
 
 
+def test_near_name_is_offered():
+    code = "def scale(image, factor, power=1):\n    return imgae * factor"
+    message = make().judge(typed(code)).message
+    assert "`imgae` is not known here" in message
+    assert "`imgae` is not there, but `image` is" in message
+
+
 def test_missing_self_is_told():
     class Net(torch.nn.Module):
         def __init__(self):
@@ -801,6 +822,40 @@ def test_one_number_for_several_is_told():
 def test_wrong_table_entries_are_located():
     message = make_table().judge([[1, 2, 3], [4, -5, 6]]).message
     assert message.startswith("5 of 6 numbers are right; compute again: row 2, column 2.")
+
+
+def test_pairs_for_numbers_are_counted():
+    @exercise("99.9", "Point", minutes=1, kind="value", hints=["", ""],
+              accept=lambda point: sum(point) == 5)  # fmt: skip
+    def point():
+        """Two numbers with the sum 5."""
+        return 2, 3
+
+    assert "These are four numbers; two are wanted." in point.judge(((0, 5), (5, 0))).message
+
+
+def test_demands_are_marked_one_by_one():
+    def demands(numbers, image, *_rest):
+        most, wanted = max(numbers), len(image)
+        return {
+            "largest": Demand(f"{most:g}", "below 10", most < 10),
+            "how many": Demand(len(numbers), str(wanted), len(numbers) == wanted),
+            "later": Demand(None, "yes", None if most >= 10 else True),
+        }
+
+    @exercise("99.8", "Small numbers", minutes=1, cases=images, demands=demands, hints=["", ""])
+    def small_numbers(image, factor, power=1):
+        """(C, H, W), number -> C numbers below 10."""
+        return [1.0] * len(image)
+
+    assert small_numbers.judge(lambda image, *_: [2.0] * len(image)).status == "ok"
+    verdict = small_numbers.judge(lambda image, *_: [12.0] * len(image))
+    assert verdict.parts == {"largest": False, "how many": True, "later": False}
+    words = str(verdict)
+    assert "✗ largest: yours 12, expected below 10" in words
+    assert "✓ how many" in words
+    assert "– later: yours not compared" in words
+    assert small_numbers.judge(lambda *_: 0).status == "wrong"
 
 
 def test_shape_of_a_table_is_told():

@@ -25,6 +25,7 @@ from course_utils.exercises.code_mistakes import (
     jump_by,
 )
 from course_utils.exercises.denoising_mistakes import OF_THE_DENOISER, denoiser
+from course_utils.judging.evidence import Demand
 
 CODE = (32, 4, 4)
 
@@ -128,16 +129,27 @@ def _observe_decoder(build, case):
         return *facts, huge.min().item(), huge.max().item(), is_share, bends
 
 
-def _rebuilds(observation, wanted):
-    facts = facts_of_a_decoder(observation)
-    return (
-        facts["shape"] == (wanted[0], 3, 32, 32)
-        and not facts["shrinks"]
-        and 0 <= facts["smallest"] < 0.25
-        and 0.75 < facts["largest"] <= 1
-        and not facts["adds up to 1"]
-        and facts["bends"] is True
-    )
+def _demands_of_a_decoder(observation, code):
+    facts, wanted = facts_of_a_decoder(observation), (code[0], 3, 32, 32)
+
+    if not 0 <= facts.get("smallest", -1) <= facts.get("largest", 2) <= 1:
+        facts.pop("bends", None)  # told only of what a sigmoid gave
+
+    def demand(name, words, is_met):
+        value = facts.get(name)
+        told = (
+            value if isinstance(value, float) else {True: "yes", False: "no"}.get(value, str(value))
+        )
+        return Demand(told, words, None if value is None else is_met(value))
+
+    return {
+        "shape of the images": demand("shape", str(wanted), lambda shape: shape == wanted),
+        "layers that shrink maps": demand("shrinks", "no", lambda value: not value),
+        "smallest pixel": demand("smallest", "0 or a little more", lambda low: 0 <= low < 0.25),
+        "largest pixel": demand("largest", "1 or a little less", lambda high: 0.75 < high <= 1),
+        "pixels that add up to 1": demand("adds up to 1", "no", lambda value: not value),
+        "more than one linear map": demand("bends", "yes", lambda value: value),
+    }
 
 
 @exercise(
@@ -147,7 +159,7 @@ def _rebuilds(observation, wanted):
     cases=lambda rng: [((2, *CODE),), ((3, *CODE),)],
     argument_names=("shape of the codes",),
     observe=_observe_decoder,
-    accept=_rebuilds,
+    demands=_demands_of_a_decoder,
     mistakes=OF_THE_DECODER,
     hints=[
         "Three layers, each the mirror of one in the encoder: the same k, s and p double the side.",

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from course_utils.exercise import mistake
+from course_utils.judging.evidence import Demand
 
 FEATURES = 2_469_696  # parameters of AlexNet's convolutions in torchvision
 LIMIT = 3_000_000
@@ -53,9 +54,16 @@ def observe_head(build, case):
     return seen
 
 
-def is_a_small_head(seen, *case):
-    fits = seen["parameters in all"] < LIMIT and seen["shape of the scores"] == (case[0], 1000)
-    return fits and seen["tells maps apart"] is True
+def demands_of_a_head(seen, *case):
+    """How large a head may be, and what its scores have to be."""
+    total, shape = seen["parameters in all"], seen.get("shape of the scores")
+    apart, wanted = seen.get("tells maps apart"), (case[0], 1000)
+    fits = None if shape is None else shape == wanted
+    return {
+        "parameters in all": Demand(f"{total:,}", f"fewer than {LIMIT:,}", total < LIMIT),
+        "shape of the scores": Demand(str(shape), str(wanted), fits),
+        "scores of other maps": Demand("others" if apart else "the same", "others", apart),
+    }
 
 
 def _too_large(seen, layer):

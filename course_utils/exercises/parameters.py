@@ -5,7 +5,7 @@ from torch import nn
 
 from course_utils.exercise import exercise
 from course_utils.exercises import budget_runs
-from course_utils.exercises.head_mistakes import HEAD, is_a_small_head, observe_head
+from course_utils.exercises.head_mistakes import HEAD, demands_of_a_head, observe_head
 from course_utils.exercises.parameters_counting import COUNT_PARAMETERS, count_parameters_with
 from course_utils.exercises.parameters_mistakes import CONV_AND_POOL, FIRST_DENSE, FLAT_SIZE
 from course_utils.exercises.without_pool_mistakes import THREE_LAYERS, WITHOUT_POOL, three_with
@@ -185,7 +185,7 @@ def count_parameters(layers):
     minutes=6,
     cases=lambda rng: [(1, 256, 6, 6), (2, 256, 6, 6), (3, 256, 6, 6)],
     observe=observe_head,
-    accept=is_a_small_head,
+    demands=demands_of_a_head,
     argument_names=("images", "maps", "rows", "columns"),
     mistakes=HEAD,
     hints=[

@@ -27,6 +27,7 @@ def periods_by_torch():
     return period([4]), period([2, 2, 2])
 
 
+_FIRST = "Your first number is right."
 _THREE = (
     "Behind the first pool one step is 2 pixels of the picture, and the second pool cuts those "
     "steps in pairs again. Go on to the third."
@@ -43,28 +44,30 @@ PERIODS = {
         (2, 2),
     ),
     "first-of-two": mistake(
-        "After 2 pixels the cuts of a pool of 4 fall elsewhere in "
+        "Your second number is right. After 2 pixels the cuts of a pool of 4 fall elsewhere in "
         "the digit: how far until they fall as before?",
         (2, 8),
     ),
-    "as-after-one-pool": mistake(f"2 is the period of a single pool of 2. {_THREE}", (4, 2)),
-    "added": mistake(f"You added the pools' strides up; they multiply. {_THREE}", (4, 6)),
+    "as-after-one-pool": mistake(
+        f"{_FIRST} 2 is the period of a single pool of 2. {_THREE}", (4, 2)
+    ),
+    "added": mistake(f"{_FIRST} You added the pools' strides up; they multiply. {_THREE}", (4, 6)),
     "two-pools": mistake(
-        "4 is the period of two pools of 2. There is a third behind them.", (4, 4)
+        f"{_FIRST} 4 is the period of two pools of 2. There is a third behind them.", (4, 4)
     ),
-    "four-pools": mistake("16 takes four pools of 2. There are three.", (4, 16)),
+    "four-pools": mistake(f"{_FIRST} 16 takes four pools of 2. There are three.", (4, 16)),
     "two-to-the-wrong-power": mistake(
-        f"9 is 3 · 3: base and exponent are exchanged. {_THREE}", (4, 9)
+        f"{_FIRST} 9 is 3 · 3: base and exponent are exchanged. {_THREE}", (4, 9)
     ),
-    "counts-pools": mistake(f"3 is the number of pools, not a shift. {_THREE}", (4, 3)),
-    "strides-plus-one": mistake(f"Nothing has to be added to a shift. {_THREE}", (4, 7)),
+    "counts-pools": mistake(f"{_FIRST} 3 is the number of pools, not a shift. {_THREE}", (4, 3)),
+    "strides-plus-one": mistake(f"{_FIRST} Nothing has to be added to a shift. {_THREE}", (4, 7)),
     "pixels-in-windows": mistake(
         "You counted the pixels of a window, rows times columns. "
         "The digit moves along one axis only.",
         (16, 64),
     ),
     "second-by-area": mistake(
-        "64 counts the pixels behind one output, rows times columns. "
+        f"{_FIRST} 64 counts the pixels behind one output, rows times columns. "
         "The digit moves along one axis only.",
         (4, 64),
     ),
@@ -82,7 +85,7 @@ PERIODS = {
         (1 / 4, 1 / 8),
     ),
     "receptive-field": mistake(
-        "22 pixels is what one place sees behind three 3×3 convolutions with pools of 2, "
+        f"{_FIRST} 22 pixels is what one place sees behind three 3×3 convolutions with pools of 2, "
         "its receptive field. The period is how far apart neighbouring places look: only strides "
         "count.",
         (4, 22),
@@ -101,7 +104,7 @@ PERIODS = {
         (8, 16),
     ),
     "first-twice": mistake(
-        "With a pool of 4 the accuracy is back for the second time "
+        "Your second number is right. With a pool of 4 the accuracy is back for the second time "
         "after 8 pixels; the period is the smallest such shift.",
         (8, 8),
     ),

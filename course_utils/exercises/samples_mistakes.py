@@ -212,16 +212,6 @@ OF_LAMBDA = {
         "mean of the squares.",
         error=lambda off: off.abs().max(),
     ),
-    "absolute": mistake(
-        "You compared mean *absolute* differences. The mean of the squares decides here, which "
-        "counts large differences more.",
-        error=lambda off: off.abs().mean(),
-    ),
-    "median": mistake(
-        "You compared medians of the squared differences, so that half of the numbers do not "
-        "matter. Compare their means.",
-        error=lambda off: (off**2).median(),
-    ),
     "first-held-out": mistake(
         "You compared only the first of the numbers that were held out. Take the mean over all of "
         "them.",

@@ -8,6 +8,7 @@ two explain it equally, both are offered.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,8 @@ from course_utils.judging.observation import NOT_COMPARED, Other, Stopped, numbe
 from course_utils.judging.pairs import mistakes_together
 from course_utils.judging.verdict import Status
 
+# What a mistake's words say of the other parts holds only where it explains the whole answer.
+OTHERS_RIGHT = re.compile(r"^[\w' ]+ (is|are) right([;,] [\w' ]+ is not)?\. ")
 IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -267,7 +270,7 @@ def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | 
         if column.explained_by([w[index] for w in whole]) and _others_follow(
             index, whole, evidence
         ):
-            return Finding(name, mistake.words)
+            return Finding(name, OTHERS_RIGHT.sub("", mistake.words))
     if finding := formula.near_miss(evidence, index):
         return finding
     findings = probes.first_findings(column, evidence)

@@ -24,6 +24,7 @@ class JudgedExercise(ExerciseSpec, Protocol):
 
     oracle: Callable | None
     accept: Callable[..., bool] | None
+    demands: Callable[..., dict[str, Demand]] | None
     mistakes: Mapping[str, Any]
     switches: Callable[..., object] | None
     choices: dict[str, str]
@@ -54,6 +55,22 @@ class Finding(NamedTuple):
     id: str
     words: str
     fix: str = ""
+
+
+class Demand(NamedTuple):
+    """What an answer has to fulfil where many do: what was seen, what is wanted, and whether it is.
+
+    `is_met` is None where it could not be seen.
+    """
+
+    yours: object
+    wanted: str
+    is_met: bool | None
+
+
+def meets_all(demands: Callable[..., dict[str, Demand]], observation: object, *case) -> bool:
+    """Whether an observation fulfils every demand."""
+    return all(demand.is_met for demand in demands(observation, *case).values())
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def _edits_of_operation(node: ast.BinOp) -> Iterator[Variant]:
         yield from _edits_of_quotient(node, a, b)
     elif isinstance(node.op, ast.Pow):
         yield node.left, f"the power of {b} is left out"
-        words = f"`{a}` is multiplied by {b} instead of raised to it"
+        words = f"`{a}` is multiplied by {b} instead of raised to that power"
         yield ast.BinOp(node.left, ast.Mult(), node.right), words
     yield from _edits_of_brackets(node, a, b)
 

@@ -12,6 +12,7 @@ only. Hard limits need a process of their own, as in marking.
 import builtins
 import contextlib
 import ctypes
+import difflib
 import io
 import itertools
 import linecache
@@ -34,6 +35,8 @@ import torch
 from course_utils.judging.observation import Stopped, freeze
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
+NEAR_NAME = 0.75  # how alike a misspelt name and the one that is meant are, from 0 to 1
+MOST_NAMES = 500  # that it is compared with
 ALARM_INTERVAL = 0.02  # seconds between two alarms, for code that swallows the first
 # Seconds to a ring that falls into the handlers of such code. It rings once, not again and again:
 # rings that come faster than they are handled would pile up on the stack until it overflows.
@@ -115,8 +118,19 @@ def _stopped(error: BaseException) -> Stopped:
         name = frame.f_code.co_filename
         if "ipykernel" in name or name.startswith("<"):
             line = linecache.getline(name, number).strip()
-            return Stopped(kind, text, line, _values_in(line, frame))
+            values = _name_meant(error, frame) or _values_in(line, frame)
+            return Stopped(kind, text, line, values)
     return Stopped(kind, text)
+
+
+def _name_meant(error: BaseException, frame) -> str:
+    """Of a name that is not known: a known one that differs in a letter or two."""
+    if not isinstance(error, NameError) or type(error.name) is not str:
+        return ""
+    names = (name for name in {**frame.f_globals, **frame.f_locals} if type(name) is str)
+    known = [name for name in names if not name.startswith("_")][-MOST_NAMES:]
+    near = difflib.get_close_matches(error.name, known, n=1, cutoff=NEAR_NAME)
+    return f"`{error.name}` is not there, but `{near[0]}` is" if near else ""
 
 
 def _values_in(line: str, frame) -> str:

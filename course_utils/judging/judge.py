@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from course_utils.judging.diagnose import diagnose
-from course_utils.judging.evidence import Evidence
-from course_utils.judging.observation import freeze
+from course_utils.judging.evidence import Demand, Evidence
+from course_utils.judging.observation import NOT_COMPARED, freeze
 from course_utils.judging.observe import default_seed, make_cases, observe_trusted
 from course_utils.judging.verdict import Status, Verdict
 
@@ -67,6 +67,17 @@ def passes(exercise, observations: list, right: list, seed: int | None) -> bool:
     return all(Evidence(exercise, cases, observations, right).correct)
 
 
+def _demands(evidence: Evidence) -> dict[str, Demand]:
+    """What the smallest failing case has to fulfil, by name; empty where nothing is to be told."""
+    exercise, first = evidence.exercise, evidence.first_wrong
+    if exercise.demands is None:
+        return {}
+    try:
+        return exercise.demands(evidence.observed[first], *evidence.cases[first])
+    except Exception:  # nothing came, or something of another form
+        return {}
+
+
 def _failing_case(evidence: Evidence) -> dict:
     """Arguments, yours and expected of the smallest failing case, and which parts are right."""
     exercise, first = evidence.exercise, evidence.first_wrong
@@ -78,6 +89,14 @@ def _failing_case(evidence: Evidence) -> dict:
         return {"yours": yours, "expected": None if exercise.accept else right, "parts": parts}
     case = evidence.cases[first]
     arguments = {name: freeze(case[i]) for i, name in evidence.named_arguments if i < len(case)}
+    if demands := _demands(evidence):
+        return {
+            "case": arguments,
+            "yours": tuple(NOT_COMPARED if d.is_met is None else d.yours for d in demands.values()),
+            "expected": tuple(demand.wanted for demand in demands.values()),
+            "reveal": True,
+            "parts": {name: demand.is_met is True for name, demand in demands.items()},
+        }
     return {
         "case": arguments,
         "yours": yours,

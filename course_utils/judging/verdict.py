@@ -72,9 +72,9 @@ class Verdict:
 def of_former_answer(verdict: Verdict, why: str) -> Verdict:
     """The verdict where the answer's cell failed or was edited: why comes first.
 
-    Of an answer that was never there, nothing else has to be said.
+    Of an answer that was never there, or whose mistake has no name, nothing else has to be said.
     """
-    words = "" if verdict.status is Status.TODO else verdict.message
+    words = "" if verdict.status in (Status.TODO, Status.WRONG) else verdict.message
     return replace(verdict, message=f"{why} {words}".strip())
 
 
