@@ -105,11 +105,6 @@ OF_THE_JUMP = {
         "starts anew inside the loop, so that only the last step counts: start it before the loop.",
         differences=lambda codes: codes.sort().values.roll(-1) - codes.sort().values,
     ),
-    "farthest-from-mean": mistake(
-        "You look for the code that is farthest from the mean. Compare each code with the next one "
-        "instead.",
-        differences=lambda codes: codes - codes.mean(),
-    ),
     "ratio": mistake(
         "You divide one code by the other. How far they are apart is their difference.",
         differences=lambda codes: codes.roll(-1) / codes,
