@@ -82,7 +82,8 @@ def test_likely_slips_in_formula_are_told_apart(exercise):
         slips: dict[float, set[str]] = {}
         for number, words in formula.variants(text, tuple(exercise.quantities.items()), 1):
             if formula.LIKELY.search(words):
-                near = next((n for n in slips if math.isclose(n, number, rel_tol=1e-4)), number)
+                rounding = 0 if isinstance(number, int) else 1e-4  # as in `near_miss`
+                near = next((n for n in slips if math.isclose(n, number, rel_tol=rounding)), number)
                 slips.setdefault(near, set()).add(words)
         unexplained = []
         for number, causes in slips.items():
