@@ -212,7 +212,7 @@ def _halves(observation):
         ((9, 30), "mistake", "padding once"),
         ((3.5, 32), "mistake", "not whole"),
         ((3, 33), "mistake", "Right: first number"),
-        ((9, 31), "mistake", "Not right either, for another reason: first number"),
+        ((9, 31), "mistake", "That does not explain first number"),
         ((17, 57), "wrong", "No part"),
         ((..., ...), "todo", ""),
         ((3, ...), "type", "still"),

@@ -228,11 +228,14 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
         for i, column in enumerate(columns)
         if not (column.is_right or column.observed[evidence.first_wrong] == NOT_COMPARED)
     ]
-    shared = _shared_cause([column for _, column in wrong], evidence)
+    own = [_cause_of_part(i, column, evidence) for i, column in wrong]
+    shared = formula.shared_near_miss(evidence)  # one slip is simpler than one for each part
+    if shared is None and None in own:
+        shared = formula.changed_quantity(evidence)
     causes: dict[Finding, list[str]] = {}
     unexplained: list[str] = []
-    for i, column in wrong:
-        if finding := shared or _cause_of_part(i, column, evidence):
+    for (_, column), cause in zip(wrong, own, strict=True):
+        if finding := shared or cause:
             causes.setdefault(finding, []).append(column.name)
         else:
             unexplained.append(column.name)
@@ -245,17 +248,6 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
         lead += "A part of it looks like a usual slip. "
         words.append(f"That does not explain {', '.join(unexplained)}, wrong as well.")
     return [Finding("+".join(finding.id for finding in causes), lead + " ".join(words))]
-
-
-def _shared_cause(wrong: list[Column], evidence: Evidence) -> Finding | None:
-    """The one cause that explains all of several wrong parts: simpler than one for each."""
-    if len(wrong) < 2:
-        return None
-    if finding := formula.shared_near_miss(evidence):
-        return finding
-    first, *others = (probes.first_findings(column, evidence) for column in wrong)
-    shared = [finding for finding in first if all(finding in each for each in others)]
-    return shared[0] if len(shared) == 1 else formula.changed_quantity(evidence)
 
 
 def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | None:
