@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [  # a module imports from its own part of the package and from the layers before
     {"errors", "surroundings", "_torchvision"},
     {"cells"},
-    {"workbooks"},
+    {"workbooks", "legible"},
     {"datasets", "plotting", "progress"},
     {"models", "sensing"},
     {"training"},
@@ -31,8 +31,8 @@ LAYERS = [  # a module imports from its own part of the package and from the lay
     {"__main__"},
 ]
 NOT_FOR_NOTEBOOKS = {"marking", "publishing", "student", "developer", "__main__"}
-# judging is how, and not what, is checked; the others set up, start, mark and publish
-SET_UP = {"errors", "surroundings", "workbooks", "cells"}
+# judging is how, and not what, is checked; the others set up, start, set text, mark and publish
+SET_UP = {"errors", "surroundings", "workbooks", "cells", "legible"}
 NOT_FOR_READING = NOT_FOR_NOTEBOOKS | SET_UP | {"exercises", "figures", "judging"}
 MODULE_LINES, FUNCTION_LINES, READABLE_LINES = 400, 30, 2500
 HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy")
