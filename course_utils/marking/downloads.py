@@ -151,8 +151,10 @@ def timestamp(notebook: Path, place: Place) -> str:
     if file.parent.parent != place.base or folder_owner(place.base.name):
         return ""
     try:
-        text = (read_regular(file, MAX_TIMESTAMP) or b"").decode().strip().removesuffix(" UTC")
-        when = datetime.fromisoformat(text)
+        data = read_regular(file, MAX_TIMESTAMP + 1) or b""
+        if len(data) > MAX_TIMESTAMP:  # cut off it might read as another date
+            return ""
+        when = datetime.fromisoformat(data.decode().strip().removesuffix(" UTC"))
         return when.astimezone(UTC).isoformat(" ") if when.tzinfo else f"{when.isoformat(' ')} UTC"
     except (ValueError, OverflowError):
         return ""
