@@ -23,12 +23,16 @@ class Live(Shown):
         """Return the value of a Python expression in the kernel."""
         return json.loads(self.workbook.python(f"import json; print(json.dumps({expression}))"))
 
-    def twin(self):
-        """Return the numbers of the twin, once the browser's state has reached the kernel."""
+    def wait_until_heard(self):
+        """Wait until the browser's state has reached the kernel."""
         state = self.read("state")
         self.wait_for_python(
             f"{{name: getattr({self.name}, name) for name in {list(state)}}}", state
         )
+
+    def twin(self):
+        """Return the numbers of the twin, once the browser's state has reached the kernel."""
+        self.wait_until_heard()
         return self.python(f"{self.name}.numbers()")
 
     def wait_for_python(self, expression, value):
@@ -55,6 +59,7 @@ def figure(shown_gallery, name):
 
 def put_back(live, state):
     """Set the state from Python and wait until the browser shows it."""
+    live.wait_until_heard()  # a change still on its way would undo it
     live.workbook.python(f"{live.name}.set(**{state!r})")
     live.page.wait_for_function(
         """([name, state]) =>
