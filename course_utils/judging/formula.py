@@ -78,9 +78,18 @@ def shared_near_miss(evidence: Evidence) -> Finding | None:
 def changed_quantity(evidence: Evidence) -> Finding | None:
     """The one quantity that, changed wherever it stands, gives every number of an answer."""
     exercise, answers = evidence.exercise, _answers(evidence)
-    trees = [ast.parse(text, mode="eval").body for text in exercise.formula if answers]
-    words = []
-    for name, value in exercise.quantities.items() if trees else ():
+    words = [
+        how
+        for how, numbers in (changed_quantities(exercise) if answers else ())
+        if all(_fits(*pair, exercise) for pair in zip(numbers, answers, strict=True))
+    ]
+    return _numbers_come_out(words)
+
+
+def changed_quantities(exercise) -> Iterator[tuple[str, list[float]]]:
+    """What the formulas give when one quantity is changed wherever it stands, and how it is."""
+    trees = [ast.parse(text, mode="eval").body for text in exercise.formula]
+    for name, value in exercise.quantities.items():
         for changed, how in (
             (1, "is taken to be 1"), (value + 1, "is taken one larger"), (2 * value, "is doubled"),
             (value - 1, "is taken one smaller"), (value / 2, "is halved"),
@@ -88,12 +97,9 @@ def changed_quantity(evidence: Evidence) -> Finding | None:
         ):  # fmt: skip
             values = exercise.quantities | {name: changed}
             try:
-                numbers = [evaluate(tree, values) for tree in trees]
+                yield f"`{name}` {how}", [evaluate(tree, values) for tree in trees]
             except (ArithmeticError, ValueError):
                 continue
-            if all(_fits(*pair, exercise) for pair in zip(numbers, answers, strict=True)):
-                words.append(f"`{name}` {how}")
-    return _numbers_come_out(words)
 
 
 def _answers(evidence: Evidence) -> tuple:

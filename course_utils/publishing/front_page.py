@@ -40,6 +40,7 @@ const model = {
     on(name, listener) { (this.heard[name] ??= []).push(listener); },
     off() {},
     save_changes() {},
+    send() {},
 };
 const el = document.querySelector("#front-figure");
 if (el) figureOfPage.render({ model, el });

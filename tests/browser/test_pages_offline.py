@@ -69,7 +69,7 @@ def test_page_is_accessible_and_alive(name, theme, exported, open_page):
             figure.set_state({name: state[name] for name in own})
         assert same(shown.read("numbers"), figure.numbers(), figure.tolerance)
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+    page.wait_for_function("() => document.documentElement.scrollWidth === 360")
     assert page.evaluate(CUT_OFF) == []
     for root in page.locator(".course-figure").all():
         assert root.evaluate("(root) => root.scrollWidth <= root.clientWidth")

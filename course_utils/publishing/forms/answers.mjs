@@ -191,8 +191,11 @@ function together(table, right, causes) {
   const good = table.parts.filter((_, part) => right[part]);
   const rest = table.parts.filter((_, part) => !right[part] && causes[part] === null);
   const sentences = [...known].map(([words, { names }]) => `${names.join(", ")}: ${words}`);
+  if (rest.length > 0) {
+    sentences.unshift("A part of it looks like a usual slip.");
+    sentences.push(`That does not explain ${rest.join(", ")}, wrong as well.`);
+  }
   if (good.length > 0) sentences.unshift(`Right: ${good.join(", ")}.`);
-  if (rest.length > 0) sentences.push(`Not right either, for another reason: ${rest.join(", ")}.`);
   const id = [...known.values()].map((entry) => entry.id).join("+");
   return { status: "mistake", message: sentences.join(" "), findings: [id] };
 }

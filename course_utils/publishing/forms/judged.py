@@ -159,6 +159,22 @@ class Judged:
         if self.is_grid:
             yield from self._changed_grids()
 
+    def shared_slips(self) -> Iterator[Values]:
+        """Answers in which one slip gives several parts: what is said then is said once."""
+        exercise, quantities = self.exercise, tuple(self.exercise.quantities.items())
+        if len(exercise.formula) < 2:
+            return
+        near: dict[str, dict[int, list[float]]] = {}
+        for part, text in enumerate(exercise.formula):
+            for value, words in formula.variants(text, quantities, 1):
+                near.setdefault(words, {}).setdefault(part, []).append(value)
+        for by_part in near.values():
+            if len(by_part) > 1:
+                options = [by_part.get(part, [right]) for part, right in enumerate(self.right)]
+                yield from itertools.product(*options)
+        for _words, results in formula.changed_quantities(exercise):
+            yield tuple(results)
+
     def predicate_examples(self) -> list[Values]:
         """The examples of the mistakes that are known by a predicate."""
         examples = [self.exercise.mistakes[name].answer for name in self.predicates]

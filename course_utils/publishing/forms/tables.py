@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from course_utils.exercise import Exercise
+from course_utils.judging.diagnose import OTHERS_RIGHT
 from course_utils.judging.evidence import Finding
 from course_utils.publishing.forms.base import (
     RIGHT,
@@ -65,6 +66,7 @@ class PartsTable(Table):
         self.causes: list[dict[int, list[str]]] = [{} for _ in judged.right]
         self.masks: dict[str, int] = {}
         self._predictions: dict[tuple[int, float], tuple] = {}
+        self._rounded: dict[tuple[int, float], int] = {}
         self.strangers = [self._strangers(part) for part in range(self.count)]
         unknown = tuple(numbers[1] for numbers in self.strangers)
         self._others = [unknown]
@@ -75,6 +77,7 @@ class PartsTable(Table):
         self._add_masks()
         self._add_listed()
         self._add_causes()
+        self._add_shared()
         if self.judged.predicates:
             for part in range(self.count):
                 self._add_runs(part)
@@ -124,10 +127,28 @@ class PartsTable(Table):
                     continue
                 number = self.class_of(part, value)
                 if finding.id == "formula":  # known to a ten-thousandth
-                    cells = rounded(value, FORMULA * abs(value), self.exercise.tolerance)
-                    around = self.add_class(part, value, cells)
-                    self._note_cause(part, around, finding)
+                    self._note_cause(part, self._around(part, value), finding)
                 self._note_cause(part, number, finding)
+
+    def _add_shared(self) -> None:
+        """Note what is said where one slip gives several numbers, also as they are rounded."""
+        for slip in self.judged.shared_slips():
+            values = tuple(map(normal, slip))
+            if not all(map(math.isfinite, values)):
+                continue
+            self.add_whole(self.classes_of(values), values)
+            around = tuple(
+                RIGHT if value == right else self._around(part, value)
+                for part, (value, right) in enumerate(zip(values, self.judged.right, strict=True))
+            )
+            self.add_whole(around, values)
+
+    def _around(self, part: int, value: float) -> int:
+        """The class of the numbers that may be a variant's, rounded."""
+        if (part, value) not in self._rounded:
+            cells = rounded(value, FORMULA * abs(value), self.exercise.tolerance)
+            self._rounded[part, value] = self.add_class(part, value, cells)
+        return self._rounded[part, value]
 
     def _note_cause(self, part: int, number: int, finding: Finding) -> None:
         if self.count > 1:
@@ -228,7 +249,7 @@ class PartsTable(Table):
             [
                 [self.class_of(part, value) for part, value in enumerate(values)],
                 name,
-                self.exercise.mistakes[name].words,
+                OTHERS_RIGHT.sub("", self.exercise.mistakes[name].words),
             ]
             for name, values in self.judged.listed()
         ]
