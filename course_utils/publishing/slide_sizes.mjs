@@ -114,12 +114,12 @@ export const fillPage = (content, width, room, scale) => {
   const pictures = [...content.querySelectorAll("img")];
   content.style.zoom = "1";
   const lines = [...content.querySelectorAll("pre")];
-  const formulas = [...content.querySelectorAll("mjx-container > svg")];
+  const wide = [...content.querySelectorAll("mjx-container > svg, table")];
   const unbroken = lines.map((line) => line.offsetHeight);
   const fits = () =>
     content.getBoundingClientRect().height / scale <= room &&
     lines.every((line, index) => line.offsetHeight <= unbroken[index] + 1) &&
-    formulas.every((formula) => formula.getBoundingClientRect().width / scale <= width) &&
+    wide.every((part) => part.getBoundingClientRect().width / scale <= width) &&
     (!figure || figure.scrollWidth <= figure.clientWidth + 1);
   /**
    * @param {HTMLElement[]} parts

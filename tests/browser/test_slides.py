@@ -303,3 +303,13 @@ def test_wide_formula_is_not_cut_off(present, tmp_path):
     formula = r"$$" + r"\text{a long word} \rightarrow " * 5 + "x$$"
     (size,) = walk(present(deck(tmp_path, cell(f"# 1 · A\n\n{formula}"))))
     assert faults(size) == []
+
+
+def test_text_grows_no_wider_than_its_table(present, tmp_path):
+    row = "".join(f"<td>number{number}</td>" for number in range(9))
+    output = new_output("display_data", data={"text/html": f"<table><tr>{row}</tr></table>"})
+    code = new_code_cell("x", outputs=[output], execution_count=1)
+    page = present(deck(tmp_path, cell("# 1 · A"), code))
+    (size,) = walk(page)
+    assert faults(size) == []
+    assert page.locator("table").bounding_box()["width"] > 0.8 * (slides.WIDTH - 96)
