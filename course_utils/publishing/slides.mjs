@@ -29,6 +29,9 @@ const isChapter = (node) => node.matches("h1, h2");
 /** @param {Element} node */
 const isCode = (node) => node.querySelector(":scope > .input, :scope > details > .input") !== null;
 
+/** @param {Element} node The speaker's, which no slide shows. */
+const isNote = (node) => node.matches("aside");
+
 /**
  * Whether a node announces the next: a heading; a paragraph with a colon, or before a list.
  *
@@ -70,12 +73,11 @@ const group = (blocks) => {
   let open = false;
   let asked = false;
   blocks.forEach(({ node, begins }, index) => {
-    const isNote = node.matches("aside");
     const last = groups[groups.length - 1];
     const isAnswer = node.matches("details") && last?.nodes.some(isFigure);
-    if (last && (open || isNote || isAnswer)) last.nodes.push(node);
+    if (last && (open || isNote(node) || isAnswer)) last.nodes.push(node);
     else groups.push({ nodes: [node], begins });
-    if (isNote) return;
+    if (isNote(node)) return;
     asked = isQuestion(node) || (asked && !isCode(node));
     open = asked || isLeadIn(node, blocks[index + 1]?.node);
   });
@@ -226,15 +228,18 @@ const unitsThatFit = (groups, place, room) =>
   measure(groups, place).flatMap((unit) => {
     const least = unit.nodes.some(isQuestion) ? unit.floor : unit.least;
     if (least <= room || unit.figure) return [unit];
-    const isAlone = unit.nodes.length === 1;
-    if (isAlone && foldCode(unit.nodes[0])) return unitsThatFit([unit], place, room);
-    const parts = isAlone ? piecesOf(unit.nodes[0]) : unit.nodes;
-    if (parts.length < 2) return [unit];
-    const apart = parts.map((node, index) => ({
-      nodes: [node],
-      begins: unit.begins && index === 0,
-    }));
-    return unitsThatFit(apart, place, room);
+    const shown = unit.nodes.filter((node) => !isNote(node));
+    const isAlone = shown.length === 1;
+    if (isAlone && foldCode(shown[0])) return unitsThatFit([unit], place, room);
+    const parts = isAlone ? [...piecesOf(shown[0]), ...unit.nodes.filter(isNote)] : unit.nodes;
+    /** @type {Group[]} */
+    const apart = [];
+    for (const node of parts) {
+      const last = apart[apart.length - 1];
+      if (last && isNote(node)) last.nodes.push(node);
+      else apart.push({ nodes: [node], begins: unit.begins && !last });
+    }
+    return apart.length < 2 ? [unit] : unitsThatFit(apart, place, room);
   });
 
 /**

@@ -313,3 +313,14 @@ def test_text_grows_no_wider_than_its_table(present, tmp_path):
     (size,) = walk(page)
     assert faults(size) == []
     assert page.locator("table").bounding_box()["width"] > 0.8 * (slides.WIDTH - 96)
+
+
+def test_notes_make_no_slide_of_their_own(present, tmp_path):
+    drawn = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"
+    picture = f'<img width="400" height="400" alt="white" data-text="11" src="{drawn}">'
+    output = new_output("display_data", data={"text/html": picture})
+    code = new_code_cell("x", outputs=[output], execution_count=1)
+    notes = cell("What to say.", "notes")
+    (size,) = walk(present(deck(tmp_path, cell("# 1 · A"), code, notes)))
+    assert faults(size) == []
+    assert len(size["pictures"]) == 1
