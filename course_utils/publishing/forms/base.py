@@ -70,6 +70,11 @@ def key(classes: Iterable[int]) -> str:
     return ",".join(map(str, classes))
 
 
+def mask_key(mask: Iterable[bool]) -> str:
+    """Which parts are right, as text."""
+    return "".join("1" if is_right else "0" for is_right in mask)
+
+
 class Table:
     """What is known of an exercise's numbers."""
 

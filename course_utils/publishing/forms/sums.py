@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 
 from course_utils.judging.verdict import Status, Verdict
-from course_utils.publishing.forms.base import UNKNOWN, Table
+from course_utils.publishing.forms.base import UNKNOWN, Table, mask_key
 from course_utils.publishing.forms.candidates import PLACES, Run, named_numbers, runs
 from course_utils.publishing.forms.cells import normal, real, whole
 from course_utils.publishing.forms.judged import Values
@@ -86,8 +86,7 @@ class SumTable:
                 self._note(mask, number, UNKNOWN)
 
     def _note(self, mask: Mask, number: int, outcome: int) -> None:
-        key = "".join(str(int(is_right)) for is_right in mask)
-        self.outcomes.setdefault(key, {})[number] = outcome
+        self.outcomes.setdefault(mask_key(mask), {})[number] = outcome
 
     def _verdicts(self, mask: Mask, run: Run) -> list[Verdict]:
         """What is said to wrong answers whose sum lies in a run."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from course_utils.exercise import Exercise
 from course_utils.judging.diagnose import OTHERS_RIGHT
@@ -21,6 +21,7 @@ from course_utils.publishing.forms.base import (
     Table,
     choice_table,
     key,
+    mask_key,
 )
 from course_utils.publishing.forms.candidates import (
     Run,
@@ -266,8 +267,3 @@ class PartsTable(Table):
             "weights": self.judged.weights,
             "together": self.together,
         }
-
-
-def mask_key(mask: Iterable[bool]) -> str:
-    """Which parts are right, as text."""
-    return "".join("1" if is_right else "0" for is_right in mask)
