@@ -67,6 +67,33 @@ def test_text_about_recorded_dots_holds():
     assert opening["accuracy"] - average["accuracy"] > 40
 
 
+@pytest.mark.parametrize(
+    "answer", [on_budget.answer, *(m.answer for m in budget_runs.RUNS.values())]
+)
+def test_demands_are_met_where_no_problem_is_named(answer):
+    seen = budget_runs.observe_runs(answer, ())
+    is_right = budget_runs.problem(seen) == ""
+    demands = budget_runs.demands_of_runs(seen)
+    assert all(demand.is_met for demand in demands.values()) == is_right
+
+
+def test_runs_are_judged_row_by_row():
+    verdict = on_budget.judge((budget_runs.OPENING, budget_runs.SMALL))
+    assert verdict.parts == {
+        "first run: accuracy": True,
+        "first run: parameters": False,
+        "second run: accuracy": True,
+        "second run: parameters": True,
+        "second run: multiply-adds": False,
+        "as the board wrote it": True,
+    }
+    assert "first run: parameters: yours 14,074, expected fewer than 6,000" in str(verdict)
+    by_hand = [run | {"parameters": 1} for run in on_budget.answer]
+    assert "as the board wrote it: yours not the first or the second" in str(
+        on_budget.judge(by_hand)
+    )
+
+
 @pytest.mark.parametrize("seed", [SEED, 1])
 def test_training_reaches_what_is_recorded(seed):
     """Digits differ between processors, so a run may differ from the recorded one a little."""

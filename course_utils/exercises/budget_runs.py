@@ -13,9 +13,11 @@ from course_utils.judging.board_runs import (
     SHAPE,
     with_checksum,
 )
+from course_utils.judging.evidence import Demand
 
 CHANNELS, SIDE, CLASSES = 3, 32, 10  # of its images
 ORDINALS = ("first", "second")
+FIGURES = ("accuracy", "parameters", "multiply-adds")
 
 
 def costs_of(run: dict[str, Any]) -> tuple[int, int]:
@@ -49,6 +51,7 @@ def observe_runs(answer: Any, _case: Any) -> dict[str, Any]:
     if len(runs) != 2 or not all(isinstance(run, dict) and names <= run.keys() for run in runs):
         return {"not two runs": ", ".join(type(run).__name__ for run in runs[:3])}
     observation: dict[str, Any] = {}
+    changed = []
     for ordinal, run in zip(ORDINALS, runs, strict=True):
         parameters, work = costs_of(run)
         observation |= {
@@ -57,8 +60,8 @@ def observe_runs(answer: Any, _case: Any) -> dict[str, Any]:
             f"{ordinal} run's multiply-adds": work,
         }
         if run.get("checksum") != with_checksum(run)["checksum"]:
-            observation["a run that was changed"] = ordinal
-    return observation
+            changed.append(ordinal)
+    return observation | ({"changed runs": " or the ".join(changed)} if changed else {})
 
 
 def problem(observation: dict[str, Any]) -> str:
@@ -68,7 +71,7 @@ def problem(observation: dict[str, Any]) -> str:
             return name
     if max(observation[f"{ordinal} run's accuracy"] for ordinal in ORDINALS) <= 1:
         return "share-for-percent"
-    if "a run that was changed" in observation:
+    if "changed runs" in observation:
         return "changed-by-hand"
     first, second = (_misses(observation, ordinal) for ordinal in ORDINALS)
     if not first - {"too-much-work"} and second == {"too-much-work"}:
@@ -81,10 +84,7 @@ def problem(observation: dict[str, Any]) -> str:
 
 def _misses(observation: dict[str, Any], ordinal: str) -> set[str]:
     """Which limits of goal 2 a run misses; the first two are those of goal 1."""
-    accuracy, parameters, work = (
-        observation[f"{ordinal} run's {name}"]
-        for name in ("accuracy", "parameters", "multiply-adds")
-    )
+    accuracy, parameters, work = _figures(observation, ordinal)
     limits = {
         "inaccurate": accuracy <= ACCURACY,
         "too-large": parameters >= PARAMETERS,
@@ -93,9 +93,30 @@ def _misses(observation: dict[str, Any], ordinal: str) -> set[str]:
     return {name for name, is_missed in limits.items() if is_missed}
 
 
-def reaches_goals(observation: dict[str, Any]) -> bool:
-    """Whether the first run reaches goal 1 and the second goal 2."""
-    return problem(observation) == ""
+def _figures(observation: dict[str, Any], ordinal: str) -> list[float]:
+    """Accuracy, parameters and multiply-adds of the first or second run."""
+    return [observation[f"{ordinal} run's {name}"] for name in FIGURES]
+
+
+def demands_of_runs(observation: dict[str, Any], _case: Any = None) -> dict[str, Demand]:
+    """What each run has to reach, and that the board wrote both."""
+    if "not two runs" in observation or "text" in observation:
+        return {"two runs of the board": Demand("something else", "two runs", False)}
+    demands = {}
+    for ordinal in ORDINALS:
+        accuracy, parameters, work = _figures(observation, ordinal)
+        misses = _misses(observation, ordinal)
+        wanted = {
+            "accuracy": (f"{accuracy:g} %", f"more than {ACCURACY} %", "inaccurate"),
+            "parameters": (f"{parameters:,}", f"fewer than {PARAMETERS:,}", "too-large"),
+            "multiply-adds": (f"{work:,}", f"at most {OPENING_WORK // 10:,}", "too-much-work"),
+        }
+        for name in FIGURES[: 2 if ordinal == "first" else 3]:
+            yours, words, miss = wanted[name]
+            demands[f"{ordinal} run: {name}"] = Demand(yours, words, miss not in misses)
+    changed = observation.get("changed runs")
+    yours = f"not the {changed}" if changed else "both"
+    return demands | {"as the board wrote it": Demand(yours, "both", changed is None)}
 
 
 def make_run(*convolutions: list[int], accuracy: float, head: str = "flatten") -> dict[str, Any]:

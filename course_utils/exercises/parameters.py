@@ -243,7 +243,7 @@ def three_layers():
     minutes=6,
     kind="value",
     observe=budget_runs.observe_runs,
-    accept=budget_runs.reaches_goals,
+    demands=budget_runs.demands_of_runs,
     mistakes=budget_runs.RUNS,
     exempt={"shifted": "a hundredth more reaches the goals as well"},
     hints=[

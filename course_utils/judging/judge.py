@@ -84,19 +84,19 @@ def _failing_case(evidence: Evidence) -> dict:
     yours, right = evidence.observed[first], evidence.expected[first]
     columns = evidence.columns if not exercise.accept else []
     parts = {column.name: column.is_right for column in columns if len(columns) > 1}
-    if exercise.is_value:
-        # where many answers are right, that of the course marks nothing as wrong
-        return {"yours": yours, "expected": None if exercise.accept else right, "parts": parts}
     case = evidence.cases[first]
     arguments = {name: freeze(case[i]) for i, name in evidence.named_arguments if i < len(case)}
     if demands := _demands(evidence):
         return {
-            "case": arguments,
+            "case": {} if exercise.is_value else arguments,
             "yours": tuple(NOT_COMPARED if d.is_met is None else d.yours for d in demands.values()),
             "expected": tuple(demand.wanted for demand in demands.values()),
             "reveal": True,
             "parts": {name: demand.is_met is True for name, demand in demands.items()},
         }
+    if exercise.is_value:
+        # where many answers are right, that of the course marks nothing as wrong
+        return {"yours": yours, "expected": None if exercise.accept else right, "parts": parts}
     return {
         "case": arguments,
         "yours": yours,
