@@ -22,8 +22,9 @@ from course_utils.sensing.coates_ng import (
     coates_ng,
     encode,
     normalize_patches,
-    quadrant_sums,
+    quarters,
     sample_patches,
+    signed_sums,
     zca,
 )
 from course_utils.sensing.dictionaries import (
@@ -170,13 +171,29 @@ def test_sparse_codes_beat_thirty_fista_iterations(white_patches):
     assert short < 1.02 * least
 
 
-def test_quadrant_sums_split_signs():
-    codes = torch.randn(2, 25, 3)
-    grid = codes.reshape(2, 5, 5, 3)
-    corner, last = grid[:, :3, :3].flatten(1, 2), grid[:, 3:, 3:].flatten(1, 2)
-    sums = quadrant_sums(codes).reshape(2, 4, 2, 3)
-    assert torch.allclose(sums[:, 0, 0], corner.clamp(min=0).sum(1), atol=1e-5)
-    assert torch.allclose(sums[:, 3, 1], (-last).clamp(min=0).sum(1), atol=1e-5)
+@pytest.mark.parametrize("threshold", [0.0, 0.4])
+def test_signed_sums_split_signs(threshold):
+    products = torch.randn(2, 25, 3)
+    sums = signed_sums(products, threshold).reshape(2, 2, 3)
+    codes = F.softshrink(products, threshold)
+    assert torch.allclose(sums[:, 0], codes.clamp(min=0).sum(1), atol=1e-5)
+    assert torch.allclose(sums[:, 1], (-codes).clamp(min=0).sum(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "stride"), [(32, 1), (32, 2), (32, 7), (9, 1), (12, 5)])
+def test_quarters_hold_each_patch_once(side, stride):
+    """The first half of an odd number of places has one more."""
+    images = torch.randint(256, (2, 3, side, side), dtype=torch.uint8)
+    places = (side - 6) // stride + 1
+    grid = normalize_patches(images, stride).unflatten(1, (places, places))
+    cut = (places + 1) // 2
+    expected = [
+        grid[:, rows, columns].flatten(1, 2)
+        for rows in (slice(cut), slice(cut, None))
+        for columns in (slice(cut), slice(cut, None))
+    ]
+    for quarter, patches in zip(quarters(images, stride), expected, strict=True):
+        assert torch.allclose(normalize_patches(quarter, stride), patches, atol=1e-6)
 
 
 def test_encode_sums_thresholded_products(data):
@@ -352,6 +369,23 @@ def test_coates_ng_chooses_on_held_out_training_images(data, monkeypatch):
     assert result.threshold == (0.1 if first.max() >= second.max() else 8.0)
     assert (1e-9, 1e-3)[last.argmax()] == result.C
     assert result.C == 1e-3  # the other one hardly learns
+
+
+def test_coates_ng_describes_each_image_once(data, monkeypatch):
+    """With the threshold that is chosen: the first images are not described again."""
+    train = data.train_images[:120], data.train_labels[:120]
+    test = data.test_images[:30], data.test_labels[:30]
+    monkeypatch.setattr(whole, "FEW", 80)
+    described = []
+
+    def run(code, images):
+        described.append((code.keywords["threshold"], len(images)))
+        return code(images)
+
+    options = {"atoms": 10, "patches": 500, "stride": 7, "threshold": [0.3, 0.6], "C": [1e-3]}
+    result = coates_ng(train, test, "RP", **options, run=run)
+    assert described[:2] == [(0.3, 80), (0.6, 80)]
+    assert described[2:] == [(result.threshold, 40), (result.threshold, 30)]
 
 
 def test_coates_ng_resumes_from_its_features(data, tmp_path, monkeypatch, table):

@@ -18,8 +18,10 @@ from course_utils.sensing.dictionaries import DICTIONARIES, ROWS, sparse_codes
 from course_utils.sensing.svm import StandardizedFeatures, l2_svm
 
 PATCH = 6  # pixels a side
+CONTRAST = 10.0  # grey levels² added to a patch's variance
 THRESHOLDS = (0.25, 0.5, 1.0)
 CS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+CACHED = 400_000  # products at once, which stay in the processor's cache
 FEW = 5000  # images that choose the threshold
 
 
@@ -33,20 +35,23 @@ class Result(NamedTuple):
     C: float
 
 
-def normalize_patches(images: Tensor, stride: int = 1) -> Tensor:
+def normalize_patches(images: Tensor, stride: int = 1, *, contrast: float = CONTRAST) -> Tensor:
     """(N, C, H, W) uint8 -> (N, places, 36 C): every patch with mean 0 and deviation about 1.
 
-    A variance of 10 grey levels² is added, so that flat patches do not turn into noise.
+    A variance of `contrast` grey levels² is added, so that flat patches do not turn into noise.
     """
-    return _normalize(F.unfold(images.float(), PATCH, stride=stride).mT)
+    return _normalize(F.unfold(images.float(), PATCH, stride=stride), 1, contrast).mT
 
 
-def _normalize(patches: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(patches, -1, keepdim=True)
-    return (patches - mean) / (variance + 10).sqrt()
+def _normalize(patches: Tensor, dim: int, contrast: float) -> Tensor:
+    centred = patches - patches.mean(dim, keepdim=True)
+    variance = centred.square().sum(dim, keepdim=True) / (patches.shape[dim] - 1)
+    return centred * (variance + contrast).rsqrt()
 
 
-def sample_patches(images: Tensor, count: int, *, seed: int = 0) -> Tensor:
+def sample_patches(
+    images: Tensor, count: int, *, contrast: float = CONTRAST, seed: int = 0
+) -> Tensor:
     """(N, C, H, W) uint8 -> (count, 36 C): normalised patches at random places of the images."""
     generator = torch.Generator().manual_seed(seed)
     per_image, patches = math.ceil(count / len(images)), []
@@ -58,7 +63,7 @@ def sample_patches(images: Tensor, count: int, *, seed: int = 0) -> Tensor:
         places = draws.argsort(1)[:, :per_image]
         index = torch.arange(len(batch))[:, None]
         patches.append(windows[index, :, places // columns, places % columns].flatten(0, 1))
-    return _normalize(torch.cat(patches)[:count].flatten(1).float())
+    return _normalize(torch.cat(patches)[:count].flatten(1).float(), 1, contrast)
 
 
 def zca(patches: Tensor, floor: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -74,14 +79,24 @@ def zca(patches: Tensor, floor: float = 0.1) -> tuple[Tensor, Tensor]:
     return patches.mean(0), (vectors / (values + floor).sqrt()) @ vectors.mT
 
 
-def quadrant_sums(codes: Tensor) -> Tensor:
-    """(N, side², d) codes of all patches -> (N, 8d): sums of positive and of negative parts."""
-    side = math.isqrt(codes.shape[1])
-    first = torch.arange(side, device=codes.device) < (side + 1) // 2
-    halves = torch.stack([first, ~first]).to(codes)
-    quadrants = torch.einsum("ai,bj->abij", halves, halves).reshape(4, -1)
-    signed, magnitude = quadrants @ codes, quadrants @ codes.abs()
-    return torch.cat([magnitude + signed, magnitude - signed], -1).flatten(1) / 2
+def quarters(images: Tensor, stride: int = 1) -> list[Tensor]:
+    """(N, C, H, W) square images -> the four parts of them from which a quadrant's patches come.
+
+    Of an odd number of places, the first halves have one more.
+    """
+    places = (images.shape[-1] - PATCH) // stride + 1
+    spans = [
+        slice(stride * int(half[0]), stride * int(half[-1]) + PATCH)
+        for half in torch.arange(places).split((places + 1) // 2)
+    ]
+    return [images[..., rows, columns] for rows in spans for columns in spans]
+
+
+def signed_sums(products: Tensor, threshold: float = 0) -> Tensor:
+    """(N, places, d) -> (N, 2d): sums of what lies above the threshold, and below minus it."""
+    above = products.clamp(min=threshold).sum(1)
+    below = products.clamp(max=-threshold).sum(1)
+    return torch.cat([above, -below], -1) - threshold * products.shape[1]
 
 
 def encode(
@@ -92,19 +107,25 @@ def encode(
     *,
     threshold: float,
     stride: int = 1,
+    contrast: float = CONTRAST,
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
     device, (mean, matrix) = dictionary.device, whitening
     features = torch.empty(len(images), 8 * dictionary.shape[1], dtype=torch.float16, device=device)
-    batch_size = max(1, ROWS // normalize_patches(images[:1], stride).shape[1])
+    rows = CACHED // dictionary.shape[1] if encoder == "T" else ROWS
+    batch_size = max(1, rows * 4 * stride**2 // images.shape[-1] ** 2)
+    filters, bias = (matrix @ dictionary).mT, (-mean @ matrix @ dictionary)[:, None]
     batches = list(zip(images.split(batch_size), features.split(batch_size), strict=True))
     for batch, out in tqdm(batches, "features", disable=None, leave=False):
-        patches = (normalize_patches(batch.to(device), stride) - mean) @ matrix
-        if encoder == "T":
-            codes = F.softshrink(patches @ dictionary, threshold)
-        else:
-            codes = sparse_codes(dictionary, patches, threshold)
-        out[:] = quadrant_sums(codes)
+        sums = []
+        for quarter in quarters(batch.to(device), stride):
+            patches = normalize_patches(quarter, stride, contrast=contrast)
+            if encoder == "T":
+                products = (filters @ patches.mT).add_(bias).mT
+            else:
+                products = sparse_codes(dictionary, (patches - mean) @ matrix, threshold)
+            sums.append(signed_sums(products, threshold if encoder == "T" else 0))
+        out[:] = torch.cat(sums, -1)
     return features
 
 
@@ -180,8 +201,9 @@ def coates_ng(
         code = partial(encode, whitening=whitening, dictionary=learned, encoder=encoder)
         return run(partial(code, threshold=threshold, stride=stride), images)
 
-    chosen = _choose_threshold(describe, images[:FEW], labels[:FEW], threshold, C)
-    features = describe(images, chosen)
+    chosen, features = _choose_threshold(describe, images[:FEW], labels[:FEW], threshold, C)
+    if len(images) > FEW:
+        features = torch.cat([features, describe(images[FEW:], chosen)])
     best_C = list(C)[_held_out_accuracies(features, labels, C).argmax()] if len(C) > 1 else C[0]
     train_features = StandardizedFeatures(features)
     weights = l2_svm(train_features, labels, best_C)
@@ -201,15 +223,17 @@ def _choose_threshold(
     labels: Tensor,
     thresholds: Sequence[float],
     Cs: Sequence[float],
-) -> float:
-    """Return the threshold whose features, with the best C, classify most images held out."""
+) -> tuple[float, Tensor]:
+    """Return the threshold whose features, with the best C, classify most images held out; these."""
     if len(thresholds) == 1:
-        return thresholds[0]
-    accuracies = [
-        _held_out_accuracies(describe(images, threshold), labels, Cs).max()
-        for threshold in thresholds
-    ]
-    return thresholds[int(torch.stack(accuracies).argmax())]
+        return thresholds[0], describe(images, thresholds[0])
+    best = -1.0, thresholds[0], images
+    for threshold in thresholds:
+        features = describe(images, threshold)
+        accuracy = _held_out_accuracies(features, labels, Cs).max().item()
+        if accuracy > best[0]:
+            best = accuracy, threshold, features
+    return best[1:]
 
 
 def _held_out_accuracies(features: Tensor, labels: Tensor, Cs: Sequence[float]) -> Tensor:
