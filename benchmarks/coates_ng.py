@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from course_utils import datasets
+from course_utils.developer import peak_gigabytes
 from course_utils.sensing.coates_ng import CS, THRESHOLDS, coates_ng
 from course_utils.workbooks import write_atomic
 
@@ -36,16 +37,6 @@ CHUNK = 1000  # images whose features make one file of the cache
 STRIDES = {"T": 1, "SC": 2}  # the paper takes patches at every place for both
 RESULTS = ("test, %", "training, %", "paper, %", "minutes", "of CPU", "peak, GB")
 HEADS = ("row", "atoms", "threshold", "C", *RESULTS)
-
-
-def peak_gigabytes() -> float:
-    """Most memory that this process has held; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def at_edge(value: float, grid: Sequence[float]) -> str:

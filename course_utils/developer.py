@@ -45,3 +45,13 @@ def bench(argv: list[str]) -> int:
             print(f"\n{name}\n", flush=True)
             code = module.main(argv[1:]) or code
     return code
+
+
+def peak_gigabytes() -> float:
+    """Most memory that this process has held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -224,7 +224,7 @@ def _choose_threshold(
     thresholds: Sequence[float],
     Cs: Sequence[float],
 ) -> tuple[float, Tensor]:
-    """Return the threshold whose features, with the best C, classify most images held out; these."""
+    """Return the threshold by which, with the best C, most images held out are known; features."""
     if len(thresholds) == 1:
         return thresholds[0], describe(images, thresholds[0])
     best = -1.0, thresholds[0], images
