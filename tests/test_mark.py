@@ -407,19 +407,22 @@ def test_jail_names_each_known_mistake(told, exercise):
     assert told[exercise.number] == ["ok", *exercise.mistakes]
 
 
-def graded(*sources, numbers=("2.2",), **limits):
-    cells = [new_code_cell(source) for source in sources]
-    exercises = [KNOWN[number] for number in numbers]
+@pytest.fixture(scope="module")
+def graded(jailed):
+    """A function from the sources of a notebook's cells to its verdicts; one warm Python for all."""
+    exercises = [KNOWN[number] for number in ("2.2", "2.5")]
     lesson = notebook_reader.as_lesson([], exercises)
-    with (
-        NotebookReader({"x": lesson}) as reader,
-        SubmissionGrader(exercises, seed=5, limits=LIMITS._replace(**limits)) as grader,
-    ):
-        reading = reader.read(nbformat.writes(new_notebook(cells=cells)).encode(), "x")
-        return grader.verdicts(grader.observe(reading))
+    with NotebookReader({"x": lesson}) as reader, SubmissionGrader(exercises, seed=5) as grader:
+
+        def verdicts(*sources, **limits):
+            cells = [new_code_cell(source) for source in sources]
+            grader.limits = LIMITS._replace(**limits)
+            reading = reader.read(nbformat.writes(new_notebook(cells=cells)).encode(), "x")
+            return grader.verdicts(grader.observe(reading))
+
+        yield verdicts
 
 
-@pytest.mark.usefixtures("jailed")
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
@@ -430,38 +433,35 @@ def graded(*sources, numbers=("2.2",), **limits):
         ("Blurred_Pixel = 28", "`Blurred_Pixel` was found"),
     ],
 )
-def test_failed_answer_cell_is_error(cell, words):
+def test_failed_answer_cell_is_error(graded, cell, words):
     verdict = graded(cell)["2.2"]
     assert verdict.status == "error"
     assert words in verdict.message
 
 
-@pytest.mark.usefixtures("jailed")
 @pytest.mark.parametrize("source", ["x = 1", "blurred_pixel = ...", "other = 3"])
-def test_untouched_answer_is_not_attempted(source):
+def test_untouched_answer_is_not_attempted(graded, source):
     assert graded(source)["2.2"].status == "todo"
 
 
-@pytest.mark.usefixtures("jailed")
-def test_endless_cell_is_skipped():
+def test_endless_cell_is_skipped(graded):
     verdicts = graded("while True: pass", "blurred_pixel = 28", cell=1.5)
     assert verdicts["2.2"].status == "ok"
 
 
-def test_uninterruptible_cell_is_killed():
+def test_uninterruptible_cell_is_killed(graded):
     loop = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
-    verdict = graded(loop, "blurred_pixel = 28", cell=1, seconds=8)["2.2"]
+    verdict = graded(loop, "blurred_pixel = 28", cell=1, seconds=4)["2.2"]
     assert verdict.status == "limit"
-    assert "stopped after 8 seconds" in verdict.message
+    assert "stopped after 4 seconds" in verdict.message
 
 
-@pytest.mark.usefixtures("jailed")
-def test_failing_answers_get_verdicts():
+def test_failing_answers_get_verdicts(graded):
     sources = (
         "def conv2d(*rest):\n    print('hello')\n    return rest[7]",
         "blurred_pixel = 3 + None",
     )
-    verdicts = graded(*sources, numbers=("2.2", "2.5"))
+    verdicts = graded(*sources)
     assert verdicts["2.2"].status == "error"
     assert "TypeError" in verdicts["2.2"].message
     assert verdicts["2.5"].status == "error"
