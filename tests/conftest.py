@@ -25,7 +25,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # in kernels: one process works on each core
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
 LONG = ("test_exercises.py", "test_mark.py")
-SHARED_FOLDERS = {"executed_student", "executed_tutor", "built"}  # fixtures of executed notebooks
+FIXTURES = {  # mark → fixtures that do what it says
+    "executed": {"executed_student", "executed_tutor", "built"},
+    "marking": {"marked", "batch", "told", "graded", "scores", "dask"},
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -38,8 +41,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-        if not SHARED_FOLDERS.isdisjoint(item.fixturenames):
-            item.add_marker(pytest.mark.executed)
+        for mark, fixtures in FIXTURES.items():
+            if not fixtures.isdisjoint(item.fixturenames):
+                item.add_marker(mark)
     kinds = {}
     for item in items:
         kinds.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -45,26 +47,42 @@ def claims() -> list[str]:
 PARTS = [(number, part) for number in claims() for part in parts_of(path_of(number))[1]]
 
 
-def run_part(number: str, part: str, first: int = 0) -> None:
-    """Run the opening cells, then a part from one of its cells on."""
+def source_of(number: str, part: str, first: int = 0) -> list[str]:
+    """The opening's cells, then a part's from one of its cells on."""
     opening, parts = parts_of(path_of(number))
-    namespace: dict = {"__name__": "__main__"}
-    for source in [*opening, *parts[part][first:]]:
-        run_cell(source, namespace)
-    plt.close("all")
+    return [*opening, *parts[part][first:]]
 
 
+def unknown_names(sources: list[str]) -> list[str]:
+    """What a linter says of names that are used and come from nowhere."""
+    command = ["ruff", "check", "--isolated", "--select=F821", "--output-format=concise", "-"]
+    linted = subprocess.run(
+        [sys.executable, "-m", *command], input="\n".join(sources), capture_output=True, text=True
+    )
+    assert not linted.stderr, linted.stderr
+    return [line for line in linted.stdout.splitlines() if "F821" in line]
+
+
+@pytest.mark.parametrize(("number", "part"), PARTS)
+def test_part_knows_every_name_it_uses(number, part):
+    assert unknown_names(source_of(number, part)) == []
+
+
+def test_part_that_needs_another_is_found():
+    assert any("conv_cost" in line for line in unknown_names(source_of("04", "A", first=1)))
+
+
+@pytest.mark.weekly
+@pytest.mark.executed
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning"
 )  # Matplotlib's, for tensors, as in a kernel
 @pytest.mark.parametrize(("number", "part"), PARTS)
 def test_part_runs_after_opening_cells(number, part):
-    run_part(number, part)
-
-
-def test_part_that_needs_another_is_found():
-    with pytest.raises(NameError, match="conv_cost"):
-        run_part("04", "A", first=1)
+    namespace: dict = {"__name__": "__main__"}
+    for source in source_of(number, part):
+        run_cell(source, namespace)
+    plt.close("all")
 
 
 def test_further_workbooks_claim_parts_that_run_alone():

@@ -409,7 +409,7 @@ def test_jail_names_each_known_mistake(told, exercise):
 
 @pytest.fixture(scope="module")
 def graded(jailed):
-    """A function from the sources of a notebook's cells to its verdicts; one warm Python for all."""
+    """A function from the sources of a notebook's cells to its verdicts, by one warm Python."""
     exercises = [KNOWN[number] for number in ("2.2", "2.5")]
     lesson = notebook_reader.as_lesson([], exercises)
     with NotebookReader({"x": lesson}) as reader, SubmissionGrader(exercises, seed=5) as grader:
