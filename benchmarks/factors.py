@@ -62,6 +62,10 @@ class WithoutBias(StandardizedFeatures):
     def _adjoint(self, y: Tensor) -> Tensor:
         return F.pad(super()._adjoint(y)[..., :-1], (0, 1))
 
+    def normal(self, x: Tensor, share: Tensor) -> Tensor:
+        """As for its parent, in two passes."""
+        return self.adjoint(share * self(x))
+
 
 def compress(images: Tensor, quality: int, chroma: int) -> Tensor:
     """(N, 3, H, W) uint8 -> what JPEG of that quality leaves of them."""

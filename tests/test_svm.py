@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from sklearn.svm import LinearSVC
 
 from course_utils.sensing import svm
-from course_utils.sensing.operators import Matrix
 from course_utils.sensing.svm import StandardizedFeatures, l2_svm
 
 
@@ -39,6 +38,16 @@ def test_standardized_features_are_an_operator():
     assert apart.abs() <= (rounding * u.abs()).sum()
     like = StandardizedFeatures(x[:7], like=scores)
     assert ((like(v) - scores(v)[:, :7]).abs() <= rounding[:, :7]).all()
+
+
+def test_normal_is_one_pass_for_two():
+    x, _ = features(n=600)
+    scores = StandardizedFeatures(x)
+    v, share = torch.randn(4, 31), torch.rand(4, 600)
+    expected = scores.adjoint(share * scores(v))
+    assert torch.allclose(scores.normal(v, share), expected, rtol=1e-3, atol=1e-3 * expected.std())
+    one = scores.normal(v, torch.ones(1, 600))  # the same share for all
+    assert torch.allclose(one, scores.adjoint(scores(v)), rtol=1e-3, atol=1e-3 * one.std())
 
 
 def test_standardized_features_have_unit_deviation():
@@ -93,9 +102,9 @@ def test_l2_svm_sketch_saves_passes(monkeypatch):
     class Counted(StandardizedFeatures):
         passes = 0
 
-        def _forward(self, x):
+        def normal(self, x, share):
             self.passes += 1
-            return super()._forward(x)
+            return super().normal(x, share)
 
     generator = torch.Generator().manual_seed(0)
     strong = torch.randn(1000, 8, generator=generator) @ torch.randn(8, 200, generator=generator)
@@ -122,7 +131,7 @@ def test_l2_svm_tolerates_half_precision():
 
 def test_l2_svm_wants_positive_c():
     with pytest.raises(ValueError, match=r"got 0\.0"):
-        l2_svm(Matrix(torch.eye(3)), torch.arange(3), 0.0)
+        l2_svm(StandardizedFeatures(torch.eye(3)), torch.arange(3), 0.0)
 
 
 @pytest.mark.parametrize(("more", "heads"), [([], "passes"), (["--library"], "solver")])

@@ -57,9 +57,24 @@ class StandardizedFeatures(Operator):
             products += weights @ part.float()
         return torch.cat([(products - total * self.mean) / self.scale, total], -1)
 
+    def normal(self, x: Tensor, share: Tensor) -> Tensor:
+        """(..., F + 1), (..., N) -> (..., F + 1): Aᵀ · share · A x in one pass over the features."""
+        weights = x[..., :-1] / self.scale
+        offset = x[..., -1:] - (weights @ self.mean)[..., None]
+        total, products = torch.zeros_like(offset), torch.zeros_like(weights)
+        for shares, part in zip(share.split(ROWS, -1), self.parts, strict=True):
+            exact = part.float()
+            scores = shares * (weights @ exact.mT + offset)
+            total += scores.sum(-1, keepdim=True)
+            products += scores @ exact
+        return torch.cat([(products - total * self.mean) / self.scale, total], -1)
+
 
 def l2_svm(
-    scores: Operator, labels: Tensor, C: float | Sequence[float], tolerance: float = 1e-3
+    scores: StandardizedFeatures,
+    labels: Tensor,
+    C: float | Sequence[float],
+    tolerance: float = 1e-3,
 ) -> Tensor:
     """Train one-against-the-rest classifiers: min ½‖w‖² + C Σ max(0, 1 − ±score)² for each.
 
@@ -68,8 +83,8 @@ def l2_svm(
 
     Parameters
     ----------
-    scores : Operator
-        (classes, features) weights -> (classes, N) scores; see `StandardizedFeatures`.
+    scores : StandardizedFeatures
+        (classes, features) weights -> (classes, N) scores.
     labels : Tensor
         (N,) int64.
     C : float or sequence of floats
@@ -118,7 +133,7 @@ def l2_svm(
 
 
 class _Nystrom(NamedTuple):
-    """The largest eigenvalues of AᵀA and their vectors, about, for an operator A.
+    """The largest eigenvalues of AᵀA and their vectors, about, where A gives the scores.
 
     References
     ----------
@@ -129,12 +144,12 @@ class _Nystrom(NamedTuple):
     values: Tensor  # (rank,), the largest eigenvalues of AᵀA, falling
 
     @classmethod
-    def of(cls, scores: Operator, like: Tensor) -> "_Nystrom":
+    def of(cls, scores: StandardizedFeatures, like: Tensor) -> "_Nystrom":
         """Sketch AᵀA by one pass over the examples with `RANK` random directions."""
         count = scores.shape_in[-1]
         noise = torch.randn(count, min(RANK, count), generator=torch.Generator().manual_seed(0))
         probes = torch.linalg.qr(noise)[0].to(like)
-        sketch = scores.adjoint(scores(probes.mT)).mT.double()
+        sketch = scores.normal(probes.mT, probes.new_ones(1, scores.shape_out[-1])).mT.double()
         probes = probes.double()
         shift = 3e-6 * sketch.norm()  # above float32's rounding, or the next line finds no root
         sketch += shift * probes
@@ -150,7 +165,11 @@ class _Nystrom(NamedTuple):
 
 
 def _newton_step(
-    scores: Operator, active: Tensor, weight: Tensor, gradient: Tensor, near: _Nystrom
+    scores: StandardizedFeatures,
+    active: Tensor,
+    weight: Tensor,
+    gradient: Tensor,
+    near: _Nystrom,
 ) -> Tensor:
     """Solve (I + weight · Aᵀ·active·A) step = −gradient to a third, by conjugate gradients."""
     shrunk = weight * active.to(weight).mean(-1, keepdim=True)
@@ -160,7 +179,7 @@ def _newton_step(
     on = torch.arange(len(gradient), device=gradient.device)
     while len(on):
         along = direction[on]
-        product = along + weight[on] * scores.adjoint(active[on] * scores(along))
+        product = along + weight[on] * scores.normal(along, active[on])
         length = squared[on] / (along * product).sum(-1, keepdim=True)
         step[on] += length * along
         residual[on] -= length * product
