@@ -14,6 +14,7 @@ from course_utils.judging.evidence import Column, Evidence
 from course_utils.judging.observation import Stopped, close, freeze, numbers, rank
 
 MOST_ENTRIES = 3  # more places in one sentence are not read
+FEWEST_CASES = 2  # right as well as wrong: what a single case shares with no other is a coincidence
 
 
 def facts(evidence: Evidence) -> list[str]:
@@ -39,32 +40,66 @@ def facts(evidence: Evidence) -> list[str]:
 
 
 def failing_cases(evidence: Evidence) -> str:
-    """What all failing cases share and no passing one has, in a sentence; empty if nothing."""
-    if all(evidence.correct) or not any(evidence.correct) or len(evidence.correct) < 2:
-        return ""
-    for words_right, words_wrong, flags in _features(evidence):
-        wrong = [not is_right for is_right in evidence.correct]
-        if flags == wrong:
-            return f"It is right where {words_right}, and wrong where {words_wrong}."
-        if flags == evidence.correct:
-            return f"It is wrong where {words_right}, and right where {words_wrong}."
+    """What all failing cases share and no passing one has, in a sentence; empty if nothing.
+
+    A single case has many properties that no other has, and two properties may part the cases
+    alike: neither is a lead, and only the count is told. An argument that is left at its default,
+    or is not, is one with a single case too.
+    """
     good = sum(evidence.correct)
-    return f"It is right in {good} of {len(evidence.correct)} cases."
+    bad = len(evidence.correct) - good
+    if not good or not bad:
+        return ""
+    others = _features(evidence) if min(good, bad) >= FEWEST_CASES else []
+    for features in [_default_features(evidence), *others]:
+        leads: dict[str, str] = {}
+        for name, words_right, words_wrong, flags in features:
+            if told := _lead(evidence, words_right, words_wrong, flags):
+                leads.setdefault(name, told)
+        if len(leads) == 1:
+            return leads.popitem()[1]
+        if leads:
+            break
+    return f"It is right in {good} of {good + bad} cases."
 
 
-Feature = tuple[str, str, list[bool]]
+def _lead(evidence: Evidence, words_right: str, words_wrong: str, flags: list[bool]) -> str:
+    """The sentence of a feature that parts right cases from wrong ones; empty if it does not."""
+    if flags == [not is_right for is_right in evidence.correct]:
+        return f"It is right where {words_right}, and wrong where {words_wrong}."
+    if flags == evidence.correct:
+        return f"It is wrong where {words_right}, and right where {words_wrong}."
+    return ""
 
 
-def _features(evidence: Evidence) -> Iterator[Feature]:
-    """(words where false, words where true, one flag a case), the telling ones first."""
-    arguments = sorted(_arguments(evidence), key=lambda argument: argument[2] is None)
-    for name, values, default in arguments:
-        if all(isinstance(value, int | float | bool) for value in values):
-            yield from _scalar_features(name, values, default)
+# property, words where it is false, words where it is true, one flag a case
+Feature = tuple[str, str, str, list[bool]]
+
+
+def _default_features(evidence: Evidence) -> Iterator[Feature]:
+    """Whether an argument has the value that it has by default."""
+    for name, values, default in _arguments(evidence):
+        if isinstance(default, int | float):
+            yield name, f"`{name}` is {default:g}", "it is not", [v != default for v in values]
+
+
+def _features(evidence: Evidence) -> Iterator[list[Feature]]:
+    """Properties of numbers, those with a default first, and then of arrays."""
+    arguments = list(_arguments(evidence))
+    for has_default in (True, False):
+        yield [
+            feature
+            for name, values, default in arguments
+            if all(isinstance(value, int | float | bool) for value in values)
+            if (default is not None) == has_default
+            for feature in _scalar_features(name, values, default)
+        ]
+    of_arrays: list[Feature] = []
     for name, values, _ in arguments:
         arrays = [numbers(value) for value in values]
         if all(array is not None and array.ndim for array in arrays):
-            yield from _array_features(name, [a for a in arrays if a is not None])
+            of_arrays += _array_features(name, [a for a in arrays if a is not None])
+    yield of_arrays
 
 
 def _arguments(evidence: Evidence) -> Iterator[tuple[str, list, object]]:
@@ -83,40 +118,43 @@ def _arguments(evidence: Evidence) -> Iterator[tuple[str, list, object]]:
 def _scalar_features(name: str, values: list, default: object) -> Iterator[Feature]:
     base = default if default is not None else min(values)
     if isinstance(base, int | float):
-        yield f"`{name}` is {base:g}", "it is not", [value != base for value in values]
+        yield name, f"`{name}` is {base:g}", "it is not", [value != base for value in values]
     for limit in sorted(set(values))[1:]:
         flags = [value >= limit for value in values]
-        yield f"`{name}` is below {limit:g}", f"it is {limit:g} or more", flags
+        yield name, f"`{name}` is below {limit:g}", f"it is {limit:g} or more", flags
     if all(isinstance(value, int) for value in values):
-        yield f"`{name}` is even", "it is odd", [bool(value % 2) for value in values]
+        yield name, f"`{name}` is even", "it is odd", [bool(value % 2) for value in values]
 
 
 def _array_features(name: str, arrays: list[np.ndarray]) -> Iterator[Feature]:
+    """Features of arrays; each is a property of its own, and sizes of an axis are one together."""
     real = [array for array in arrays if array.dtype.kind in "biuf"]
     if all(array.ndim >= 2 for array in arrays):
         flags = [array.shape[-1] != array.shape[-2] for array in arrays]
-        yield f"`{name}` is square", "it is not", flags
+        yield f"{name} square", f"`{name}` is square", "it is not", flags
         flags = [array.shape[-1] > array.shape[-2] for array in arrays]
-        yield f"`{name}` is not wider than high", "it is wider", flags
-    flags = [len(array) > 1 for array in arrays]
-    yield f"`{name}` has one entry along its first axis", "it has several", flags
+        yield f"{name} wide", f"`{name}` is not wider than high", "it is wider", flags
     if len(real) == len(arrays):
-        yield f"`{name}` has no 0 in it", "it has one", [bool((a == 0).any()) for a in real]
-        yield (
-            f"`{name}` has no negative number",
-            "it has some",
-            [bool((a < 0).any()) for a in real],
-        )
-        flags = [len(np.unique(a)) < a.size for a in real]
-        yield f"all numbers of `{name}` differ", "some are equal", flags
+        zeros, negative = ([bool(test.any()) for test in tests] for tests in
+                           ([a == 0 for a in real], [a < 0 for a in real]))  # fmt: skip
+        yield f"{name} zeros", f"`{name}` has no 0 in it", "it has one", zeros
+        yield f"{name} signs", f"`{name}` has no negative number", "it has some", negative
+        equal = [len(np.unique(a)) < a.size for a in real]
+        yield f"{name} equal", f"all numbers of `{name}` differ", "some are equal", equal
     for axis in range(min(array.ndim for array in arrays)):
         sizes = [array.shape[axis] for array in arrays]
+        what = f"{name} axis {axis}"
         for size in sorted(set(sizes)):
-            yield f"`{name}.shape[{axis}]` is {size}", "it is not", [n != size for n in sizes]
+            words = f"`{name}.shape[{axis}]` is {size}"
+            yield what, words, "it is not", [n != size for n in sizes]
+        if axis == 0:
+            words = f"`{name}` has one entry along its first axis"
+            yield what, words, "it has several", [n > 1 for n in sizes]
     sizes = [array.size for array in arrays]
     for limit in sorted(set(sizes))[1:]:
         flags = [size >= limit for size in sizes]
-        yield f"`{name}` has fewer than {limit} numbers", "it has as many or more", flags
+        words = f"`{name}` has fewer than {limit} numbers"
+        yield f"{name} size", words, "it has as many or more", flags
 
 
 def wrong_entries(column: Column) -> str:
