@@ -17,7 +17,7 @@ from course_utils.publishing import tidy
 from course_utils.workbooks import NBVAL_TAG, NOTEBOOKS, exercise_number, fold_line, tags
 
 CELLS, MEDIAN_LINES, MOST_LINES, MOST_WORDS = 30, 6, 25, 180
-WORDS, SITTING, EXERCISES = (1000, 3500), (45, 60), (3, 8)
+WORDS, SITTING, EXERCISES = (1000, 3500), (45, 60), (3, 9)
 READING = 150  # words a minute
 RUNNING = 0.25  # minutes to run a code cell and look at what it gives
 VERBS = {"Build", "Compare", "Count", "Find", "Race", "Recover", "See", "Squeeze", "Start", "Train"}

@@ -173,6 +173,23 @@ def test_browser_links_the_same():
         assert same(numbers, figure.numbers())
 
 
+def test_only_padding_enlarges_the_map_of_the_figure():
+    image, kernel = torch.zeros(1, 1, 5, 5), torch.zeros(1, 1, 3, 3)
+    sides = {
+        option: F.conv2d(image, kernel, **{option: value}).shape[2]
+        for option, value in {"stride": 2, "padding": 1, "dilation": 2}.items()
+    }
+    assert sides == {"stride": 2, "padding": 5, "dilation": 1}  # 3 without any of them
+
+
+def test_zeros_break_three_columns():
+    tiles = (torch.arange(64.0) ** 2 % 11).reshape(1, 1, 8, 8)
+    sobel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])[None, None]
+    old, new = (F.conv2d(image, sobel, padding=1) for image in (tiles, tiles.roll(1, 3)))
+    wrong = (new != old.roll(1, 3))[0, 0].sum(0)
+    assert wrong.tolist() == [8, 8, 0, 0, 0, 0, 0, 8]
+
+
 def test_weight_is_shared_by_all_windows():
     figure = KernelScrubber.example()
     rows, columns = figure.output_size

@@ -440,6 +440,49 @@ def test_failing_cases_share_a_condition():
     assert "right where `power` is 1" in verdict.message
 
 
+def make_scaling(shapes):
+    """An exercise that doubles a picture, on pictures of these shapes."""
+
+    @exercise("99.5", "Double", minutes=1, cases=lambda rng: [(torch.rand(s),) for s in shapes],
+              oracle=lambda picture: 2 * picture, hints=["", ""],
+              mistakes={"tripled": mistake("Three.", lambda picture: 3 * picture)})  # fmt: skip
+    def double(picture):
+        """(H, W) -> twice the picture."""
+        return 2 * picture
+
+    return double
+
+
+def wrong_where(condition):
+    def answer(picture):
+        return 2 + torch.sin(9 * picture) if condition(picture) else 2 * picture
+
+    return answer
+
+
+def test_coincidence_on_one_case_is_no_lead():
+    double = make_scaling([(2, 3), (3, 5), (4, 2), (5, 4)])
+    for right in ((2, 3), (3, 5), (4, 2), (5, 4)):
+        message = double.judge(wrong_where(lambda p, right=right: p.shape != right)).message
+        assert "right in 1 of 4 cases" in message
+        assert "right where" not in message
+        message = double.judge(wrong_where(lambda p, right=right: p.shape == right)).message
+        assert "right in 3 of 4 cases" in message
+
+
+def test_two_properties_that_part_alike_are_no_lead():
+    """Square pictures are those of two rows as well: which of the two matters?"""
+    double = make_scaling([(2, 2), (3, 5), (2, 2), (4, 5)])
+    message = double.judge(wrong_where(lambda picture: picture.shape[0] == 2)).message
+    assert "right in 2 of 4 cases" in message
+
+
+def test_property_that_parts_alone_is_a_lead():
+    double = make_scaling([(6, 5), (7, 3), (3, 5), (2, 3), (4, 5)])
+    message = double.judge(wrong_where(lambda picture: picture.shape[1] == 3)).message
+    assert "`picture.shape[1]` is 3" in message
+
+
 def test_unnamed_argument_is_not_spoken_of():
     verdict = make(argument_names=("image", "", "power")).judge(
         lambda image, factor, power=1: right(image, factor, power) * (factor < 4)
@@ -693,7 +736,7 @@ def test_formula_gives_the_right_value():
         ("return image @ image.flatten(1)", "", ""),
         ("return nn.ReLU(image).shape", "layer-for-function", "nn.ReLU()(x)"),
         ("if image > 1:\n        return image", "truth-of-tensor", "torch.where"),
-        ("return image[9]", "index-range", "numbered from 0"),
+        ("return image[9]", "index-range", "indices start at 0"),
         (
             "x, y = image[0], torch.arange(len(image[0]))\n    return F.cross_entropy(y, x)",
             "cross-entropy-arguments",

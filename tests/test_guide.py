@@ -9,6 +9,7 @@ import pytest
 from course_utils.__main__ import COMMANDS
 from course_utils.exercise import progress_table
 from course_utils.exercises import all_exercises
+from course_utils.judging import feedback
 from course_utils.publishing.pages import title
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number, select_workbooks
 
@@ -155,6 +156,18 @@ def test_progress_table_names_damaged_notebook(tmp_path):
         "1 · How is data represented in a neural net?",
         "02_convolution.ipynb: damaged",
     ]
+
+
+def test_start_lists_the_openings_of_verdicts():
+    start = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    table = next(cell.source for cell in start.cells if "| It says |" in cell.source)
+    listed = {
+        re.sub(r", with.*", "", opening).strip()
+        for line in table.splitlines()[4:]
+        for opening in re.split(r", (?=✗)", line.split("|")[1])
+    }
+    said = {opening.rstrip(".:") for opening in feedback._OPENING.values()}
+    assert listed == said - {"○ Not counted"}  # the course's own fault
 
 
 def test_start_instructs_before_first_code():

@@ -13,6 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from course_utils.exercises.tensors import operation
+
 INPUT = [[2, 3, 5, 0], [1, 5, 7, -9], [-5, 2, 1, 1], [2, 0, -2, 4]]
 KERNEL = [[1, 0], [0, -1]]
 BLUR = [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
@@ -166,6 +168,26 @@ def test_only_reshaped_transpose_copies():
     results = (table.T, table[::2], table.T.reshape(-1), table.reshape(-1))
     table[0, 0] = 7
     assert [result.any().item() for result in results] == [True, True, False, True]
+
+
+def test_one_option_makes_the_third_picture():
+    letter = torch.tensor([[91, 92, 93], [94, 11, 12], [95, 96, 13], [97, 14, 15]])
+    picture = torch.tensor([[97, 95, 94, 91], [14, 96, 11, 92], [15, 13, 12, 93]])
+    makers = [
+        choice
+        for choice, line in operation.choices.items()
+        if torch.equal(eval(line, {"letter": letter}), picture)
+    ]
+    assert makers == [operation.answer]
+    assert torch.equal(picture, letter.rot90(-1))  # a quarter turn, clockwise
+    first_rows = {
+        choice: " ".join(map(str, eval(line, {"letter": letter})[0].tolist()))
+        for choice, line in operation.choices.items()
+    }
+    words = {mistake.answer: mistake.words for mistake in operation.mistakes.values()}
+    assert first_rows["a"] in words["a"]
+    assert first_rows["b"] in words["b"]
+    assert " ".join(reversed(first_rows["d"].split())) in words["d"]
 
 
 def test_channel_mean_runs_over_other_axes():

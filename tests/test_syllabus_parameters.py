@@ -377,6 +377,20 @@ def test_resnet_work_is_level_and_parameters_grow():
     assert 0.65 < weights[-1] / book.parameters < 0.75
 
 
+def test_vgg_works_most_on_middle_maps():
+    from course_utils import models
+
+    with torch.device("meta"):
+        vgg = torchvision.models.vgg16()
+    book = models.ledger(vgg, (3, 224, 224))
+    work = dict.fromkeys((224, 112, 56, 28, 14), 0)
+    for row in book.rows[1:]:
+        if len(row.shape) == 3 and row.shape[1] in work:
+            work[row.shape[1]] += row.multiply_adds
+    assert {*sorted(work, key=work.get)[-2:]} == {56, 28}
+    assert work[56] + work[28] > book.multiply_adds / 2
+
+
 def test_training_memory_by_batch():
     def memory(book, images):
         return 16 * book.parameters + images * book.memory

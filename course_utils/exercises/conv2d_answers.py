@@ -126,6 +126,11 @@ def beyond(image, kernel, stride=1, padding=0):
     return result
 
 
+def three_channels(image, kernel, stride=1, padding=0):
+    """The channels 0, 1 and 2 are added, however many there are."""
+    return sum(sliding()(image[c : c + 1], kernel[c][None], stride, padding) for c in range(3))
+
+
 def size_unpadded(image, kernel, stride=1, padding=0):
     """The frame is there, and the map's size does not count it."""
     rows, columns = sliding()(image, kernel, stride).shape

@@ -8,6 +8,7 @@ from course_utils.exercises.conv2d_answers import (
     size_unpadded,
     skipped,
     sliding,
+    three_channels,
     window_short,
 )  # fmt: skip
 
@@ -45,6 +46,11 @@ CONV2D = {
         "Your map has the wrong number of rows and columns: they are swapped. "
         "Count the rows from the height and the columns from the width.",
         map_size="exchanged",
+    ),
+    "three-channels": mistake(
+        "You take three channels for granted; an image has any number of them. Take it from "
+        "image.shape[0], or let one sum run over all axes of the window.",
+        three_channels,
     ),
     "square-by-height": mistake(
         "Your map is square: the columns are counted from the height too. "
@@ -279,7 +285,7 @@ for _name in (
     "kernel-upside-down", "kernel-mirrored", "kernel-flipped-with-channels", "channels-reversed",
     "square-by-height", "square-by-width", "first-product-only",
     "last-channel-only", "largest-channel",  "kernel-last-slice",
-    "image-first-channel", "padded-left-right", "padded-top-bottom", "padding-always-one",
+    "image-first-channel", "padding-always-one",
      "padding-same", "frame-of-edges", "rows-strided-windows",
     "columns-strided-windows", "windows-exchanged", "window-never-moves", "size-one-too-large",
     "outputs-added", "first-output-only", "first-row-only", "sum-not-reset", "sum-reset-by-row",

@@ -75,6 +75,7 @@ def _laid_out(maps, layout):
         "averaged": lambda: maps.mean(0),
         "first": lambda: maps[0],
         "last map": lambda: maps[-1],
+        "last in list": lambda: maps[-1:],
         "relu": maps.relu,
         "swapped": lambda: maps.transpose(1, 2),
         "numbers": lambda: maps.sum((1, 2)),
@@ -153,6 +154,11 @@ CONV_LAYER = {
         "You return the last map alone. Collect the maps in a list and stack them.",
         layout="last map",
     ),
+    "only-last-map-in-list": mistake(
+        "Only the last filter's map is left: each one replaces the one before. Collect the maps "
+        "in a list inside the loop, and stack them behind it.",
+        layout="last in list",
+    ),
     "maps-last": mistake(
         "Your maps lie along the last axis, (H', W', out). The maps come first: torch.stack puts "
         "its new axis in front.",
@@ -230,6 +236,7 @@ def mixed(difference=(1, -1, 0), mean=(0.5, 0, 0.5), layout="table"):
         "turned": lambda: rows.T,
         "regrouped": lambda: rows.reshape(3, 2),
         "axes in front": lambda: rows[None, None],
+        "two channels": lambda: torch.tensor([[1, -1], [0.5, 0.5]], dtype=torch.float64),
         "centred": lambda: F.pad(rows[..., None, None], (1, 1, 1, 1)),
     }[layout]()
 
@@ -314,6 +321,11 @@ MIXING = {
         "Your kernels are 3×3 with the numbers in the centre. That mixes as wanted with a frame of "
         "zeros around the image, but a 1×1 kernel is asked for.",
         layout="centred",
+    ),
+    "two-channels": mistake(
+        "Your rows have two entries. A colour image has three channels, so every row needs a "
+        "weight for red, green and blue; a channel that does not count gets 0.",
+        layout="two channels",
     ),
     "sizes": mistake(
         "Every channel stands in the right place with the right sign; only the sizes are not right "

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from course_utils.exercise import exercise, mistake
 from course_utils.exercises import convolution_further_mistakes as mistakes
 from course_utils.exercises import convolution_matrix_mistakes as matrix_mistakes
+from course_utils.exercises import kernel_gradient_mistakes
 
 
 def _whole(rng, *shape):
@@ -176,7 +177,9 @@ def convolution_matrix(kernel, size, dilation=1):
 # --- 2.10 ---------------------------------------------------------------------------------------
 def _by_autograd(image, kernel, upstream):
     weight = kernel.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(matrix_mistakes.slide(image, weight), weight, upstream)
+    (gradient,) = torch.autograd.grad(
+        kernel_gradient_mistakes.slide(image, weight), weight, upstream
+    )
     return gradient
 
 
@@ -197,8 +200,8 @@ def _layers(rng):
     minutes=10,
     oracle=_by_autograd,
     cases=_layers,
-    switches=matrix_mistakes.backward,
-    mistakes=matrix_mistakes.KERNEL_GRADIENT,
+    switches=kernel_gradient_mistakes.backward,
+    mistakes=kernel_gradient_mistakes.KERNEL_GRADIENT,
     hints=[
         "Take one weight, K[0, 0]. Which pixel does it multiply in each output?",
         "∂L/∂K[a, b] is the sum over i, j of G[i, j]·X[i + a, j + b].",

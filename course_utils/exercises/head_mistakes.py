@@ -62,7 +62,7 @@ def demands_of_a_head(seen, *case):
     return {
         "parameters in all": Demand(f"{total:,}", f"fewer than {LIMIT:,}", total < LIMIT),
         "shape of the scores": Demand(str(shape), str(wanted), fits),
-        "scores of other maps": Demand("others" if apart else "the same", "others", apart),
+        "tells maps apart": Demand("yes" if apart else "no", "yes", apart),
     }
 
 
@@ -177,6 +177,11 @@ HEAD = {
         "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "
         "flatten them, and give the dense layer 256 inputs.",
         lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Linear(256, 1000)),
+    ),
+    "dense-on-maps": mistake(
+        "The shapes do not fit together: your dense layer meets the maps as they are and takes "
+        "the 6 columns for its inputs. Average each map to one number and flatten first.",
+        lambda: nn.Linear(256, 1000),
     ),
     "features-in-head": mistake(
         "The first convolution in your head does not take 256 channels, as the convolutions "

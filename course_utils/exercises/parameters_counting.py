@@ -15,6 +15,9 @@ def _collected(layers, counts, collect):
         return own
     if collect == "how many":
         return len(own)
+    kinds = [layer[0] for layer in layers]
+    if collect.startswith("to "):  # without such a layer nothing is returned
+        return sum(counts[: kinds.index(collect[3:]) + 1]) if collect[3:] in kinds else None
     chosen = {"round": counts[:1], "last": counts[-1:], "first": own[:1], "own last": own[-1:]}
     return sum(chosen.get(collect, counts))
 
@@ -35,7 +38,8 @@ def count_parameters_with(
     pool : "nothing", "square" or "once"
     kinds : of layer that are counted
     collect : the "sum"; or the "first" or "own last" of those that have parameters;
-        only the first "round" of the loop, or its "last"; all in a "list", or "how many"
+        up "to dense" or "to conv", the first of its kind; only the first "round" of the loop, or
+        its "last"; all in a "list", or "how many"
     """
 
     def count(layer):
@@ -139,6 +143,16 @@ COUNT_PARAMETERS = {
         "Only the first layer with parameters is counted, as when a function returns inside the "
         "loop. Add up first, return at the end.",
         collect="first",
+    ),
+    "stops-at-dense": mistake(
+        "Nothing behind the first dense layer is counted: does `return` stand in its branch, "
+        "inside the loop? Add up first, return at the end.",
+        collect="to dense",
+    ),
+    "stops-at-convolution": mistake(
+        "Nothing behind the first convolution is counted: does `return` stand in its branch, "
+        "inside the loop? Add up first, return at the end.",
+        collect="to conv",
     ),
     "last-layer-only": mistake(
         "Only the last layer is counted. Add each layer to a running total.", collect="last"

@@ -199,6 +199,11 @@ FOLDS = {
     "folds-for-pieces": mistake(
         "8 is the number of folds. Each of them doubles the pieces: 2, 4, 8, …", (8, 255)
     ),
+    "folds-for-pieces-both": mistake(
+        "8 is the number of folds, and 7 bends would belong to 8 pieces. Each fold doubles the "
+        "pieces: 2, 4, 8, …",
+        (8, 7),
+    ),
     "one-fold-short": mistake(
         "128 stops one fold too early. The first fold makes 2 pieces already.", (128, 255)
     ),

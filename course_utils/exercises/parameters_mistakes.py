@@ -40,6 +40,16 @@ FIRST_DENSE = {
         "You added inputs and outputs. Every output has a weight for every input: multiply.",
         784 + 256,
     ),
+    "outputs-squared": mistake(
+        "You multiplied by the 256 outputs twice. Each of them has one weight for each input, and "
+        "one bias.",
+        784 * 256 * 256,
+    ),
+    "outputs-squared-with-biases": mistake(
+        "You multiplied by the 256 outputs twice; the biases are right. Each output has one weight "
+        "for each input.",
+        784 * 256 * 256 + 256,
+    ),
     "inputs-only": mistake(
         "784 is the number of inputs. Each of the 256 outputs has a weight for every one of them.",
         784,
@@ -123,6 +133,16 @@ CONV_AND_POOL = {
     "kernel-3": mistake(
         "You used a 3×3 kernel. The last number in Conv2d(6, 16, 5) is the kernel's size: 5×5.",
         (16 * (6 * 9 + 1), 0),
+    ),
+    "map-for-kernel": mistake(
+        "You took the 8×8 map that comes out for the kernel. The kernel is 5×5, and the map's size "
+        "does not matter.",
+        (16 * (6 * 8 * 8 + 1), 0),
+    ),
+    "input-map-for-kernel": mistake(
+        "You took the 12×12 map that comes in for the kernel. The kernel is 5×5, and the map's "
+        "size does not matter.",
+        (16 * (6 * 12 * 12 + 1), 0),
     ),
     "one-filter": mistake(
         "151 are the parameters of one filter. There are 16 of them.", (6 * 25 + 1, 0)

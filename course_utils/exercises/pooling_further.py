@@ -5,10 +5,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 
 from course_utils.exercise import exercise
+from course_utils.exercises.blur_pool_mistakes import BLUR_POOL, blur_pool_with
 from course_utils.exercises.pooling_chain_mistakes import (
-    BLUR_POOL,
     LAYER_GRADIENT,
-    blur_pool_with,
     largest_activation,
     layer_gradient_with,
 )

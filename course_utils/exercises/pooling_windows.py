@@ -18,7 +18,7 @@ def cut_windows(image, size, stride, moves="stride", count="down", extent="size"
     ----------
     moves : "stride", "one", "size"; "placed" takes as many as the stride gives, one pixel apart
     count : of windows: "down" (right), "up", "begun" (all that start in the image), "short" by
-        one, "square" (the rows' for both axes)
+        one, with the "one inside" the division, "square" (the rows' for both axes)
     extent : a window's side: "size" (right), the "stride", one "less" or one "more"
     fill : what lies beyond the image where a window does not fit
     """
@@ -33,6 +33,8 @@ def cut_windows(image, size, stride, moves="stride", count="down", extent="size"
         ends = [max(0, (n - 1) * stride + size - length)
                 for n, length in ((columns, width), (rows, height))]  # fmt: skip
         image = F.pad(image, (0, ends[0], 0, ends[1]), value=fill)
+    elif count == "one inside":
+        rows, columns = ((length - size + 1) // stride for length in (height, width))
     elif count == "short":
         rows, columns = rows - 1, columns - 1
     elif count == "square":
@@ -69,6 +71,11 @@ WINDOW = {
         "Your output has the right size, but its window starts at row i, column j. "
         "It has to start at row i·stride, column j·stride.",
         moves="placed",
+    ),
+    "one-inside-the-division": mistake(
+        "You added the 1 before you divided by the stride. Count the steps, "
+        "(H − size) // stride, then add 1.",
+        count="one inside",
     ),
     "one-window-short": mistake(
         "Your output is one row and one column short: the last window is missing. "
@@ -148,6 +155,16 @@ def max_pool_with(
     return max_pool2d
 
 
+def _frame_only_counted(image, size, stride, padding=0):
+    """The padding counts for the size of the output, and the image has no frame."""
+    rows, columns = ((n + 2 * padding - size) // stride + 1 for n in image.shape[1:])
+    room = [max(0, (count - 1) * stride + size - n)
+            for count, n in ((columns, image.shape[2]), (rows, image.shape[1]))]  # fmt: skip
+    framed = F.pad(image, (0, room[0], 0, room[1]), value=-torch.inf)
+    windows = framed.unfold(1, size, stride).unfold(2, size, stride)[:, :rows, :columns]
+    return windows.flatten(3).amax(-1)
+
+
 def _channels_as_rows(image, size, stride, padding=0):
     """`slide_max` of the lesson, used on a block of channels as it is."""
     framed = F.pad(image, [padding] * 4, value=-torch.inf)
@@ -221,6 +238,11 @@ MAX_POOL = {
         "Your image is framed, but the output has the size that it has without a frame. "
         "Work out its rows and columns from H + 2·padding and W + 2·padding.",
         frame_counted=False,
+    ),
+    "frame-only-counted": mistake(
+        "You count the padding in the size of the output, but the image gets no frame, so windows "
+        "start in its corner and run over its end. Pad the image with -torch.inf first.",
+        _frame_only_counted,
     ),
     "rounded-up": mistake(
         "You rounded the number of windows up. Where the last window does not fit, leave it out.",

@@ -121,6 +121,11 @@ BROADCAST_STRIDES = {
         "too.",
         (0, 1, 1, 1),
     ),
+    "image-strides-and-zero": mistake(
+        "Rows and columns still walk as in an image of 32 columns, which would have to lie in "
+        f"memory. {_ZERO}",
+        (0, 1, 32, 1),
+    ),
     "all-zero": mistake(
         "With four zeros every place would read the same number. "
         "A step to the next channel reads the next number.",
@@ -208,6 +213,25 @@ COPY = {
     ),
     "view-reshape": mistake(
         "Not (d). This table is contiguous, so `reshape` needs no copy and reads the same memory.",
+        "d",
+    ),
+}
+
+# --- 1.9: which operation turned the letter by a quarter, clockwise -------------------------------
+OPERATION = {
+    "regrouped": mistake(
+        "Not (a). It cuts the upside-down letter into rows of four, so its first row is "
+        "97 14 15 95. In the picture, columns of the letter have become rows.",
+        "a",
+    ),
+    "turned-back": mistake(
+        "Not (b). It transposes and then puts the last row on top, so its first row is "
+        "93 12 13 15: a quarter turn the other way.",
+        "b",
+    ),
+    "turned-and-flipped": mistake(
+        "Not (d). Its first two steps are right, but the last one puts the last row on top, so "
+        "its first row is 93 12 13 15 from right to left.",
         "d",
     ),
 }

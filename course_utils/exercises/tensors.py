@@ -193,3 +193,27 @@ def broadcast_strides():
 def copied():
     """The letter of the result that does not share memory with the table."""
     return "c"
+
+
+@exercise(
+    "1.9",
+    "Name the operation",
+    minutes=3,
+    kind="choice",
+    choices={
+        "a": "letter.flip(0).reshape(3, 4)",
+        "b": "letter.T.flip(0)",
+        "c": "letter.flip(0).T",
+        "d": "letter.flip(0).T.flip(0)",
+    },
+    mistakes=strides_mistakes.OPERATION,
+    hints=[
+        "Take one row of the picture. Is it a row of the letter, or a column, and which way does "
+        "it run?",
+        "The picture's first row is the letter's first column from the bottom up. What turns "
+        "columns into rows, and what puts the last row on top?",
+    ],
+)
+def operation():
+    """The letter of the operation that made the third picture."""
+    return "c"

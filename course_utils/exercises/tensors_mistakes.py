@@ -208,6 +208,29 @@ FLAT_INDEX = {
     "channel-begins": mistake(
         "That is where channel 1 begins. Two rows and three columns come on top.", PLANE
     ),
+    "in-channel-0": mistake(
+        "At your position stands a number of channel 0, which holds the first 32 rows of 32. "
+        "Before channel 1 lies the whole of it.",
+        when=lambda position: 0 <= position < PLANE,
+        example=3 + 2 * 32 + 3,
+    ),
+    "in-channel-2": mistake(
+        "At your position stands a number of channel 2. Only channel 0 lies before channel 1: "
+        "32 rows of 32 numbers.",
+        when=lambda position: 2 * PLANE <= position < 3 * PLANE,
+        example=2 * PLANE + 5,
+    ),
+    "in-another-row": mistake(
+        "At your position stands a number of channel 1, as it should, but in another row. "
+        "Two rows of 32 lie before row 2.",
+        when=lambda position: PLANE <= position < 2 * PLANE and (position - PLANE) // 32 != 2,
+        example=PLANE + 4 * 32 + 3,
+    ),
+    "outside-the-image": mistake(
+        "Your position lies outside the image, which has 3 · 32 · 32 numbers, counted from 0.",
+        when=lambda position: not 0 <= position < 3 * PLANE,
+        example=3 * 32**3,
+    ),
     "indices-given": mistake(
         "Those are the three indices. One number is wanted: the position, "
         "a sum of the indices times their strides.",

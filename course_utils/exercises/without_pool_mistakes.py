@@ -181,6 +181,11 @@ THREE_LAYERS = {
         "24 × 24 places.",
         outputs=6 * PIXELS,
     ),
+    "local-outputs-of-the-image": mistake(
+        "Your local layer has 28 × 28 outputs for each map. Without padding a 5×5 window fits at "
+        "24 × 24 places.",
+        (_RIGHT[0], 6 * PIXELS * (WINDOW + 1), _RIGHT[2]),
+    ),
     "places-one-short": mistake(
         "You counted 23 × 23 outputs for each map: 28 − 5 steps. There is one place more than "
         "there are steps.",

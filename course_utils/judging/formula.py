@@ -55,7 +55,7 @@ def near_miss(evidence: Evidence, part: int | None = None) -> Finding | None:
             plain = [w for w in ordered if all(map(PLAIN.search, w.split(" and ")))]
             ordered = [w for w in plain if LIKELY.search(w)]
         if 1 <= len(ordered) <= 2:
-            return Finding("formula", f"Your number comes out if {', and also if '.join(ordered)}.")
+            return _finding("Your number comes", ordered)
         if ordered:
             return None
     return None
@@ -95,9 +95,11 @@ def changed_quantities(exercise) -> Iterator[tuple[str, list[float]]]:
             (value - 1, "is taken one smaller"), (value / 2, "is halved"),
             (value**2, "is squared"),
         ):  # fmt: skip
+            if isinstance(value, int) and changed != int(changed):
+                continue  # half a pixel is no slip
             values = exercise.quantities | {name: changed}
             try:
-                yield f"`{name}` {how}", [evaluate(tree, values) for tree in trees]
+                yield _as_told(f"`{name}` {how}"), [evaluate(tree, values) for tree in trees]
             except (ArithmeticError, ValueError):
                 continue
 
@@ -114,7 +116,25 @@ def _answers(evidence: Evidence) -> tuple:
 def _numbers_come_out(words: list[str]) -> Finding | None:
     if not 1 <= len(words) <= 2:
         return None
-    return Finding("formula", f"Your numbers come out if {', and also if '.join(words)}.")
+    return _finding("Your numbers come", words)
+
+
+def _finding(lead: str, words: list[str]) -> Finding:
+    """One or two variants in a sentence."""
+    return Finding("formula", f"{lead} out if {', and also if '.join(words)}.")
+
+
+def _as_told(words: str) -> str:
+    """The words of a variant; `k_b`, the k of part (b), is called so."""
+
+    def told(match: re.Match) -> str:
+        parts = {name[-1] for name in re.findall(r"\b[a-z]_[a-z]\b", match[1])}
+        if len(parts) != 1:
+            return match[0]
+        plain = re.sub(r"_[a-z]\b", "", match[1])
+        return f"`{plain}` of ({parts.pop()})"
+
+    return re.sub(r"`([^`]+)`", told, words)
 
 
 def _words_for(answer: float, exercise, part: int, depth: int) -> set[str]:
@@ -164,7 +184,7 @@ def _note(results: dict, tree: ast.expr, words: str, values: dict, right: float)
     except (ArithmeticError, ValueError, TypeError):
         return
     if isinstance(value, int | float) and not same(value, right, 1e-9):
-        results[value, words] = None
+        results[value, _as_told(words)] = None
 
 
 def evaluate(node: ast.expr, values: dict) -> float:

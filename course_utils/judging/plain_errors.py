@@ -21,7 +21,7 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "shapes-dot", "Two vectors of {0} and {1} numbers are multiplied; they must be equally long."),
     ("RuntimeError", r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at "
      r"non-singleton dimension (\d+)", "shapes-broadcast", "Two tensors do not fit together: along "
-     "axis {2} one has {0} entries and the other {1}. They must be equal, or one of them 1."),
+     "axis {2} one has length {0} and the other {1}. They must be equal, or one of them 1."),
     ("RuntimeError", r"Given groups=\d+, weight of size \[(.*?)\], expected input\[(.*?)\] to have "
      r"(\d+) channels, but got (\d+) channels", "channels", "A convolution with weights of shape "
      "({0}) takes {2} channels, and {3} arrive."),
@@ -95,19 +95,25 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("RuntimeError", r"number of dims don't match in permute|permute\(sparse_coo\)", "permute-rank",
      "`permute` needs each axis once, and the tensor has another number of axes."),
     ("RuntimeError", r"The expanded size of the tensor \((\d+)\) must match the existing size "
-     r"\((\d+)\) at non-singleton dimension (\d+)", "shapes-assign", "A piece with {1} entries "
-     "along axis {2} is put into a place for {0}."),
+     r"\((\d+)\) at non-singleton dimension (\d+)", "shapes-assign", "A piece of length {1} "
+     "along axis {2} is put into a place of length {0}."),
     ("RuntimeError", r"shape mismatch: value tensor of shape \[(.*?)\] cannot be broadcast",
      "shapes-assign", "A piece of shape ({0}) does not fit into the place it is written to."),
     ("RuntimeError", r"Class values must be smaller than num_classes|Target (\d+) is out of bounds",
      "label-range", "A label is larger than the number of classes allows; labels begin at 0."),
     ("RuntimeError", r"could not infer dtype|must be real number, not", "not-a-number",
      "Something that is not a number stands where one is needed."),
+    *((kind, r"Expected reduction dim (?:to be specified|\d+ to have non-zero)",
+       "nothing-to-reduce", "The largest or smallest of no numbers is asked for: a slice is empty. "
+       "Does it begin behind the end?") for kind in ("RuntimeError", "IndexError")),
+    ("RuntimeError", r"Given input size: \((\S+)\)\. Calculated output size: .* Output size is too "
+     r"small", "window-too-large", "A pool's window does not fit: the maps have the size {0} "
+     "(channels, rows, columns) only."),
     ("IndexError", r"Target (\S+) is out of bounds", "label-range", "A label is larger than the "
      "number of classes allows; labels begin at 0."),
     ("IndexError", r"index (-?\d+) is out of bounds for (?:dimension|axis) (\d+) with size (\d+)",
-     "index-range", "Index {0} is asked for along axis {1}, which has {2} entries: they are "
-     "numbered from 0."),
+     "index-range", "Index {0} is asked for along axis {1}, whose length is {2}: indices start "
+     "at 0."),
     ("IndexError", r"Dimension out of range \(expected to be in range of \[(\S+), (\S+)\], but got "
      r"(\S+)\)", "axis-range", "Axis {2} is asked for, and the tensor has axes {0} to {1} only."),
     ("IndexError", r"too many indices for tensor of dimension (\d+)", "too-many-indices",
@@ -115,7 +121,7 @@ MEANINGS: list[tuple[str, str, str, str]] = [
     ("IndexError", r"invalid index of a 0-dim tensor", "index-of-number",
      "A tensor that holds one number is indexed as if it had several."),
     ("IndexError", r"(?:list|tuple|string) index out of range", "index-range",
-     "An index is beyond the end: entries are numbered from 0 to length − 1."),
+     "An index is beyond the end: indices go from 0 to length − 1."),
     ("IndexError", r"tensors used as indices must be", "index-dtype",
      "Indices must be whole numbers (or True and False): `.long()` makes whole numbers."),
     ("TypeError", r"(\S+)\(\) missing \d+ required positional arguments?: (.+)",
