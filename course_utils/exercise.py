@@ -5,8 +5,8 @@ An exercise is declared once, by decorating its model answer (see CONTRIBUTING.m
     @exercise("2.4", "Write conv2d", minutes=15, oracle=..., cases=..., mistakes={...}, hints=[...])
     def conv2d(image, kernel, stride=1, padding=0): ...
 
-In the notebook, `ex.conv2d.check(conv2d)` tells whether the student's answer is right and, if it
-is not, which mistake it makes. `course_utils.judging` holds the machinery.
+In the notebook, `ex.conv2d.check(conv2d)` tells whether an answer is right or which mistake it
+makes. `course_utils.judging` holds the machinery.
 """
 
 import inspect
@@ -27,6 +27,7 @@ from course_utils.judging.evidence import Demand, meets_all
 from course_utils.judging.observation import digest
 from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
 from course_utils.judging.verdict import Status, Verdict, of_former_answer, own_fault
+from course_utils.page_answers import Catalogue, Computation
 
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")
@@ -83,9 +84,7 @@ def _take(answer, _case):
 
 @dataclass(kw_only=True, eq=False)
 class Exercise:
-    """One exercise: model answer, independent oracle, cases, mistakes and hints.
-
-    Made by the decorator `exercise`, which has the same parameters.
+    """One exercise, made by the decorator `exercise`, which has the same parameters.
 
     Attributes
     ----------
@@ -100,6 +99,7 @@ class Exercise:
     accept : (observation, *case) → True, where many answers are right
     demands : (observation, *case) → name → `Demand`: in place of `accept`, and shown as a table
     weights : of numbers that are judged together, by their weighted sum; of a grid it decides alone
+    page : how pages ask and judge where digests of numbers cannot
     start : a function or class given to be completed or repaired
     choices : letter → text, for kind "choice"
     parts : names of the parts of a result that is a tuple
@@ -125,6 +125,7 @@ class Exercise:
     accept: Callable[..., bool] | None = None
     demands: Callable[..., dict[str, Demand]] | None = None
     weights: torch.Tensor | None = None
+    page: Catalogue | Computation | None = None
     start: object = None
     choices: dict[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
@@ -378,8 +379,7 @@ def exercise(number: str, title: str, **options: Any) -> Callable[[Callable], Ex
 @cache
 def _first_edition() -> dict[str, dict[str, str]]:
     """Number of an exercise → the words of its mistakes in the first edition → their ids."""
-    file = Path(__file__).parent / "exercises" / "first_edition.json"
-    return json.loads(file.read_text("utf-8"))
+    return json.loads((Path(__file__).parent / "exercises/first_edition.json").read_text("utf-8"))
 
 
 def progress_table(folder: str | Path = ".") -> feedback.Shown:

@@ -13,7 +13,14 @@ from course_utils.exercises import budget_runs
 from course_utils.exercises.parameters import on_budget
 from course_utils.figures import budget_board
 from course_utils.figures.architecture_builder import GEOMETRY, ArchitectureBuilder
-from course_utils.figures.budget_board import ACCURACY, OPENING_WORK, PARAMETERS, RECORDED, SHAPE
+from course_utils.figures.budget_board import (
+    ACCURACY,
+    OPENING_WORK,
+    PARAMETERS,
+    RECORDED,
+    SHAPE,
+    goals_reached,
+)
 from course_utils.figures.budget_training import SEED, CancelledError, train_on_board
 from course_utils.judging.board_runs import with_checksum
 from course_utils.workbooks import select_workbooks
@@ -44,7 +51,7 @@ def trained_with(monkeypatch):
 
 
 def test_recorded_runs_count_right():
-    for run in [*RECORDED, *on_budget.answer]:
+    for run in [*RECORDED, *on_budget.answer, *budget_runs.TRAINED]:
         costs = new_board(**{name: run[name] for name in SHAPE}).costs()
         counted = (costs.parameters, costs.multiply_adds)
         assert counted == (run["parameters"], run["multiply_adds"]) == budget_runs.costs_of(run)
@@ -103,6 +110,16 @@ def test_training_reaches_what_is_recorded(seed):
     if seed == SEED:
         assert abs(accuracy - QUICK["accuracy"]) < 3
         assert accuracy > ACCURACY
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("run", budget_runs.TRAINED)
+def test_run_on_pages_is_reached_again(run):
+    board = new_board(**{name: run[name] for name in SHAPE})
+    accuracy = train_on_board(board.layers(activations=True))
+    assert abs(accuracy - run["accuracy"]) < 3
+    goals = goals_reached(run | {"accuracy": accuracy})
+    assert goals == goals_reached(run) or abs(run["accuracy"] - ACCURACY) < 3
 
 
 def test_training_leaves_random_numbers_alone():

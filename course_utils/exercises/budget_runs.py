@@ -14,6 +14,7 @@ from course_utils.judging.board_runs import (
     with_checksum,
 )
 from course_utils.judging.evidence import Demand
+from course_utils.page_answers import Catalogue
 
 CHANNELS, SIDE, CLASSES = 3, 32, 10  # of its images
 ORDINALS = ("first", "second")
@@ -133,6 +134,50 @@ OPENING = make_run([8, 5, 1, 2, 2, 2], [16, 5, 1, 2, 2, 2], accuracy=83.5)
 AVERAGE = make_run([8, 5, 1, 2, 2, 2], [16, 5, 1, 2, 2, 2], accuracy=37.0, head="global average")
 POOR = make_run([8, 3, 2, 1, 0, 2], [10, 3, 2, 1, 0, 2], accuracy=56.0)  # large as well
 WIDE = make_run([8, 3, 2, 1, 2, 2], [16, 3, 1, 1, 0, 2], accuracy=76.3)  # quick, but large
+BEHIND = [16, 3, 1, 1, 2, 2]  # a second convolution that many have
+TRAINED = (  # for pages, where nothing is trained; a weekly test trains them again
+    OPENING,
+    AVERAGE,
+    make_run([4, 5, 1, 2, 2, 2], [8, 5, 1, 2, 2, 2], accuracy=74.2),
+    make_run([8, 3, 1, 1, 2, 2], BEHIND, accuracy=79.7),
+    SMALL,
+    make_run(*SMALL["convolutions"], head="global average", accuracy=66.3),
+    make_run([4, 3, 1, 1, 2, 2], [8, 3, 1, 1, 2, 2], [12, 3, 1, 1, 2, 2], accuracy=80.7),
+    make_run([8, 5, 2, 2, 2, 2], [16, 5, 1, 2, 2, 2], accuracy=80.8),
+    make_run([8, 5, 2, 2, 2, 2], BEHIND, accuracy=79.2),
+    QUICK,
+    make_run([8, 3, 2, 1, 2, 2], BEHIND, accuracy=77.3),
+    WIDE,
+    POOR,
+    make_run([8, 5, 4, 2, 0, 2], BEHIND, accuracy=66.2),
+    make_run([6, 3, 2, 1, 0, 2], [12, 3, 2, 1, 2, 2], BEHIND, accuracy=69.1),
+    make_run([8, 5, 1, 2, 4, 4], BEHIND, accuracy=82.7),
+    make_run([8, 5, 1, 2, 4, 4], accuracy=72.1),
+)
+
+
+def _in_words(filters: int, kernel: int, stride: int, _padding: int, pool: int, _step: int) -> str:
+    strides = f", stride {stride}" if stride > 1 else ""
+    return f"{filters} of {kernel}×{kernel}{strides}" + (f", pool {pool}" if pool else "")
+
+
+CATALOGUE = Catalogue(
+    note="On this page nothing is trained. The networks below were trained before, as the board "
+    "does it. Each convolution has the padding that keeps the size at stride 1. Choose a network "
+    "for each goal; the figure above counts what it costs.",
+    head=("convolutions", "head", "accuracy"),
+    rows=tuple(
+        (
+            (
+                " → ".join(_in_words(*layer) for layer in run["convolutions"]),
+                run["head"],
+                f"{run['accuracy']} %",
+            ),
+            run,
+        )
+        for run in TRAINED
+    ),
+)
 
 _WORDS: dict[str, tuple[str, Any]] = {
     "no-runs": (

@@ -10,6 +10,7 @@ import torch
 
 from course_utils import datasets
 from course_utils.exercise import mistake
+from course_utils.page_answers import Computation
 
 # --- 6.12: four learning rates, and the curves A to D that they drew ------------------------------
 RATES = (0.002, 0.05, 0.16, 0.25)
@@ -152,6 +153,14 @@ def kind_of(pair):
     if _best_left(alpha) >= LEFT and flat > math.sqrt(alpha) + 1e-9:
         return "too-little-momentum"
     return "rate-too-small" if flat > math.sqrt(alpha) + 1e-9 else "too-much-momentum"
+
+
+def _desk():
+    curvatures, heights = (values.tolist() for values in spectrum())
+    return {"curvatures": curvatures, "heights": heights, "left": LEFT, "steps": STEPS}
+
+
+DESK = Computation("momentumDesk", _desk)
 
 
 def _settings(kind, words, example):

@@ -240,7 +240,9 @@ def curve_rates():
     oracle=lambda: (0.3, 0.9),
     observe=optimiser_tuning.as_pair,
     accept=optimiser_tuning.is_fast,
+    parts=("η", "α"),
     mistakes=optimiser_tuning.OF_SETTINGS,
+    page=optimiser_tuning.DESK,
     hints=[
         "Raise α and watch the bars on the right: they fall together. Which bars stay tall?",
         "With more α the limit of η moves up too. Set η at about nine tenths of it.",

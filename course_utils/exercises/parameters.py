@@ -244,7 +244,9 @@ def three_layers():
     kind="value",
     observe=budget_runs.observe_runs,
     demands=budget_runs.demands_of_runs,
+    parts=("for goal 1", "for goal 2"),
     mistakes=budget_runs.RUNS,
+    page=budget_runs.CATALOGUE,
     exempt={"shifted": "a hundredth more reaches the goals as well"},
     hints=[
         "Goal 1: the dense layer holds most parameters. "

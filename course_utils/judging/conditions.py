@@ -31,7 +31,8 @@ def facts(evidence: Evidence) -> list[str]:
         if shown is not None and (shown.type_only or not evidence.exercise.is_value):
             facts += [shown.words, fixed_size(columns[0])]
         elif evidence.exercise.is_value:
-            whole = Column("", evidence.aligned, evidence.expected, evidence.near)
+            reach = evidence.near, evidence.exercise.tolerance
+            whole = Column("", evidence.aligned, evidence.expected, *reach)
             facts.append(wrong_entries(whole))
     if evidence.exercise.is_value:  # no "too large": step by step it would give the number away
         return facts
@@ -162,7 +163,7 @@ def wrong_entries(column: Column) -> str:
     wanted, got = numbers(column.expected[0]), numbers(column.observed[0])
     if wanted is None or got is None or wanted.shape != got.shape or wanted.ndim == 0:
         return ""
-    off = ~close(wanted, got, column.tolerance)
+    off = ~close(wanted, got, column.exact)
     words = f"{off.size - off.sum()} of {off.size} numbers are right"
     if not 0 < off.sum() <= MOST_ENTRIES or off.ndim > 2:
         return f"{words}; the others are marked below."
@@ -182,7 +183,7 @@ def wrong_numbers(column: Column, evidence: Evidence) -> str:
             return ""
         if wanted.shape != got.shape:
             return ""
-        off = ~close(wanted, got, column.tolerance)
+        off = ~close(wanted, got, column.exact)
         if off.any():
             masks.append((off, wanted, got, i))
     if not masks:

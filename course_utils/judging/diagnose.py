@@ -313,7 +313,7 @@ def general_causes(evidence: Evidence) -> list[Finding]:
 def _only_nothing(evidence: Evidence) -> list[Finding]:
     if evidence.exercise.is_value:
         return []
-    column = Column("", evidence.observed, evidence.expected or [0], 0.0)
+    column = Column("", evidence.observed, evidence.expected or [0], 0.0, 0.0)
     return list(probes.nothing(column, evidence))
 
 

@@ -75,18 +75,25 @@ def meets_all(demands: Callable[..., dict[str, Demand]], observation: object, *c
 
 @dataclass(frozen=True)
 class Column:
-    """One part of what an answer gives, over all cases."""
+    """One part of what an answer gives, over all cases.
+
+    Attributes
+    ----------
+    tolerance : how near an explanation has to come; a number typed by hand may be rounded
+    exact : how near the right result has to be
+    """
 
     name: str
     observed: list
     expected: list
     tolerance: float
+    exact: float
 
     @cached_property
     def correct(self) -> list[bool]:
         """Whether each case is right."""
         pairs = zip(self.expected, self.observed, strict=True)
-        return [same(e, o, self.tolerance) for e, o in pairs]
+        return [same(e, o, self.exact) for e, o in pairs]
 
     @property
     def is_right(self) -> bool:
@@ -271,12 +278,12 @@ class Evidence:
     @cached_property
     def columns(self) -> list[Column]:
         """The parts of the result, each over all cases; one nameless column where it is whole."""
-        count, tolerance = self._parts(), self.near
+        count, reach = self._parts(), (self.near, self.exercise.tolerance)
         if count is None:
-            return [Column("", self.aligned, self.expected, tolerance)]
+            return [Column("", self.aligned, self.expected, *reach)]
         names = self.exercise.parts or [_ordinal(i) for i in range(count)]
         return [
-            Column(name, _entries(self.aligned, i), _entries(self.expected, i), tolerance)
+            Column(name, _entries(self.aligned, i), _entries(self.expected, i), *reach)
             for i, name in enumerate(names)
         ]
 

@@ -87,7 +87,7 @@ def straight_lines(column: Column, evidence: Evidence) -> Iterator[Finding]:
 def not_numbers(column: Column, evidence: Evidence) -> Iterator[Finding]:
     """`nan` exactly where an argument is 0, and all else right."""
     pairs = same_shapes(column)
-    wrong = [(~close(want, got, column.tolerance), got) for want, got in pairs]
+    wrong = [(~close(want, got, column.exact), got) for want, got in pairs]
     if not pairs or not any(off.any() for off, _ in wrong):
         return
     if any(got.dtype.kind != "f" or not np.isnan(got[off]).all() for off, got in wrong):

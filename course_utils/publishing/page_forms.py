@@ -8,6 +8,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -17,6 +18,7 @@ from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
 from course_utils.judging import feedback
 from course_utils.judging.observation import numbers
+from course_utils.page_answers import Catalogue
 from course_utils.publishing.browser_scripts import MODULES, find_script
 from course_utils.publishing.forms.judged import has_form
 from course_utils.publishing.forms.tables import table_of
@@ -82,7 +84,7 @@ def _table(number: str) -> str:
 
 def form(exercise: Exercise) -> str:
     """The form of a value or choice exercise, without empty lines: Markdown keeps it whole."""
-    boxes = _choices(exercise) if exercise.is_choice else _boxes(exercise)
+    boxes = _asked(exercise)
     legend = html.escape(f"Your answer to {exercise.number}")
     data = f'<script type="application/json">{_table(exercise.number)}</script>'
     return (
@@ -91,6 +93,39 @@ def form(exercise: Exercise) -> str:
         '<button type="submit">Check</button>\n'
         f'<div class="course-says" role="status"></div>\n{data}\n</form>'
     )
+
+
+def _asked(exercise: Exercise) -> str:
+    """What the form of an exercise asks for."""
+    if exercise.is_choice:
+        return _choices(exercise)
+    if isinstance(exercise.page, Catalogue):
+        return _listed(exercise, exercise.page)
+    return _boxes(exercise)
+
+
+def _listed(exercise: Exercise, catalogue: Catalogue) -> str:
+    """A table, and for each part of the answer a list of its rows."""
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in ("", *catalogue.head))
+    rows = [
+        f'<tr><th scope="row">{letter}</th>{"".join(map(_cell, texts))}</tr>'
+        for letter, (texts, _value) in zip(ascii_uppercase, catalogue.rows, strict=False)
+    ]
+    options = "".join(f"<option>{letter}</option>" for letter in ascii_uppercase[: len(rows)])
+    lists = [
+        f'<label class="course-box"><span>{html.escape(name)}</span> '
+        f'<select><option value="">–</option>{options}</select></label>'
+        for name in exercise.parts
+    ]
+    table = (
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody></table>"
+    )
+    note = feedback.with_marks(catalogue.note)
+    return f'<div class="course-catalogue"><p>{note}</p>\n{table}</div>\n' + "\n".join(lists)
+
+
+def _cell(text: str) -> str:
+    return f"<td>{html.escape(text)}</td>"
 
 
 def _choices(exercise: Exercise) -> str:

@@ -1,8 +1,10 @@
 """Exercises on a page, from disk without a network: what they say is what `check` says."""
 
+import itertools
 import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from string import ascii_uppercase
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +15,7 @@ from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
 from course_utils.judging.observation import freeze, numbers
 from course_utils.marking import class_results
+from course_utils.page_answers import Catalogue
 from course_utils.publishing import pages
 from course_utils.publishing.forms.judged import has_form
 from course_utils.workbooks import ROOT
@@ -26,7 +29,7 @@ VALUES = {exercise.number: exercise for exercise in all_exercises() if has_form(
 WIDTHS = {"phone": 375, "desktop": 1280}
 ANSWER = """(answers) => answers.map(([number, boxes]) => {
     const form = document.querySelector(`form[data-exercise="${number}"]`);
-    const inputs = [...form.querySelectorAll("input")];
+    const inputs = [...form.querySelectorAll("input, select")];
     for (const [k, input] of inputs.entries()) {
         if (input.type === "radio") input.checked = input.value === boxes[0];
         else input.value = boxes[k];
@@ -38,6 +41,8 @@ ANSWER = """(answers) => answers.map(([number, boxes]) => {
 
 def boxes_of(value, exercise):
     """What a reader types for an answer of the bank; None if it does not fit the form."""
+    if isinstance(exercise.page, Catalogue):
+        return rows_of(value, exercise.page)
     if exercise.is_choice:
         letter = value.strip().lower() if isinstance(value, str) else ""
         return [letter] if letter in exercise.choices else None
@@ -46,6 +51,15 @@ def boxes_of(value, exercise):
     if array is None or array.shape != shape or array.dtype.kind not in "iuf":
         return None
     return [f"{number:.12g}" for number in array.ravel().tolist()]
+
+
+def rows_of(value, catalogue):
+    """The letters of the rows of a catalogue that an answer consists of; None if it has others."""
+    named = zip(ascii_uppercase, catalogue.rows, strict=False)
+    letters = {str(row): letter for letter, (_texts, row) in named}
+    runs = value if isinstance(value, list | tuple) else []
+    chosen = [letters.get(str(run)) for run in runs]
+    return chosen if len(chosen) == 2 and None not in chosen else None
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +193,7 @@ def numbers_page(chromium, page_of_all):
 
 
 @pytest.mark.parametrize(
-    "boxes", [(1, 2.625), (5, 1.125), (5, 1.13), (5, 5), (0.01, 3), (0, 3.004), (0, 4.5)]
+    "boxes", [(1, 2.625), (5, 1.125), (5, 1.13), (5, 5), (0.01, 3), (0, 3.0001), (0, 4.5)]
 )
 def test_numbers_judged_together_say_what_notebook_says(boxes, numbers_page):
     words = feedback.headline(VALUES["8.12"].judge(boxes, 0)).replace("`", "")
@@ -187,9 +201,38 @@ def test_numbers_judged_together_say_what_notebook_says(boxes, numbers_page):
     assert " ".join(said.split()).startswith(" ".join(words.split()))
 
 
+def notebook_says(number, answer):
+    return " ".join(feedback.headline(VALUES[number].judge(answer, 0)).replace("`", "").split())
+
+
+def differing(page, number, answers):
+    """Answers, with what a reader chooses or types, to which a page says another thing."""
+    said = page.evaluate(ANSWER, [[number, boxes] for boxes, _ in answers])
+    pairs = zip(answers, said, strict=True)
+    return [boxes for (boxes, answer), words in pairs if words != notebook_says(number, answer)]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_region_is_judged_as_in_notebook(width, open_forms):
+    steps = (-1, -0.5, 0, 0.05, 0.3, 0.5, 0.8, 0.86, 0.9, 0.94, 0.97, 0.999, 1, 2)
+    pairs = [(eta, alpha) for eta in (*steps, 0.03, 0.1, 0.25, 0.358) for alpha in steps]
+    typed = [(list(map(str, pair)), pair) for pair in pairs]
+    assert len({notebook_says("6.13", pair) for pair in pairs}) == len(VALUES["6.13"].mistakes)
+    assert differing(open_forms(WIDTHS[width]), "6.13", typed) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_choice_of_rows_is_judged_as_in_notebook(width, open_forms):
+    named = dict(zip(ascii_uppercase, VALUES["4.12"].page.rows, strict=False))
+    pairs = list(itertools.product(named, repeat=2))
+    chosen = [(list(pair), tuple(named[letter][1] for letter in pair)) for pair in pairs]
+    page = open_forms(WIDTHS[width])
+    assert differing(page, "4.12", chosen) == []
+    assert "Choose one" in page.evaluate(ANSWER, [["4.12", ["A", ""]]])[0]
+
+
 def test_every_exercise_in_numbers_has_a_form():
-    without = {each.number for each in all_exercises() if each.is_value} - set(VALUES)
-    assert without == {"4.12", "6.13"}  # records of training; a region of settings
+    assert {each.number for each in all_exercises() if each.is_value} == set(VALUES)
 
 
 def test_code_shows_solution_after_click(numbers_page):
@@ -217,7 +260,8 @@ def test_page_holds_no_answer(page_of_all):
         assert "checked" not in markup
         for spoken in ("outcomes", "hints", "listed", "causes", "nextStep", "heading", "shape"):
             table.pop(spoken, None)
-        if not exercise.is_choice:
+        table.pop("data", None)  # of a computation that notebook and page share
+        if not (exercise.is_choice or isinstance(exercise.page, Catalogue)):
             held = set(numbers_in(table))
             assert held.isdisjoint(x for x in numbers(exercise.answer).ravel() if abs(x) > 99)
 

@@ -5,6 +5,7 @@
  * 0 is right, UNKNOWN is nothing of which the table knows.
  */
 
+import { computations } from "./computations.mjs";
 import { normalForm } from "./numbers.mjs";
 
 /** WebCrypto answers late, and not at all on pages of a plain HTTP server or, in some browsers, of a
@@ -21,7 +22,7 @@ const MOST_PLACES = 3; // named in one sentence
  * @typedef {Outcome & { right: boolean[] }} Verdict right: of each number
  * @typedef {[rank: number, outcome: number] | null} Ranked
  * @typedef {{
- *   kind: "parts" | "grid" | "weighted" | "choice",
+ *   kind: "parts" | "grid" | "weighted" | "computed" | "choice" | "listed",
  *   number: string, name: string, heading: string, hints: string[], nextStep: string, salt: string,
  *   outcomes: Outcome[], letters: Record<string, number>,
  *   shape: number[], parts: string[], whole: Record<string, number>,
@@ -29,6 +30,7 @@ const MOST_PLACES = 3; // named in one sentence
  *   masks: Record<string, number>, causes: Record<string, [string, string]>[],
  *   listed: [number[], string, string][], sighted: number[][],
  *   sum: string, sorted: string, changed: Ranked[], moved: Ranked[],
+ *   script: string, data: unknown, told: Record<string, number>,
  *   weights: number[], together: Record<string, Record<number, number>>, exact: Record<string, number>, general: number,
  * }} Table
  */
@@ -42,14 +44,14 @@ export function digest(...parts) {
 }
 
 /**
- * The verdict on a letter.
+ * The verdict on a letter, or on one letter for each part.
  *
  * @param {Table} table
- * @param {string} letter
+ * @param {string[]} letters
  * @returns {Verdict}
  */
-export function decideChoice(table, letter) {
-  const outcome = table.outcomes[table.letters[digest(table.salt, letter)]];
+export function decideChoice(table, letters) {
+  const outcome = table.outcomes[table.letters[digest(table.salt, ...letters)]];
   return { ...outcome, right: [outcome.status === "ok"] };
 }
 
@@ -62,6 +64,7 @@ export function decideChoice(table, letter) {
  */
 export function decide(table, numbers) {
   if (table.kind === "weighted") return decideWeighted(table, numbers);
+  if (table.kind === "computed") return decideComputed(table, numbers);
   const classes = numbers.map((number, place) => classOf(table, number, place));
   const right = classes.map((known) => known === RIGHT);
   if (right.every(Boolean)) return { status: "ok", message: "", findings: [], right };
@@ -264,5 +267,16 @@ function decideWeighted(table, numbers) {
     table.whole[classOf(table, score, 0)] ??
     table.general;
   const outcome = table.outcomes[known];
-  return { ...outcome, right: numbers.map(() => outcome.status === "ok") };
+  return { ...outcome, right: [outcome.status === "ok"] };
+}
+
+/**
+ * @param {Table} table
+ * @param {number[]} numbers
+ * @returns {Verdict}
+ */
+function decideComputed(table, numbers) {
+  const mistake = computations[table.script](table.data, numbers);
+  if (mistake === "") return { status: "ok", message: "", findings: [], right: [true] };
+  return { ...table.outcomes[table.told[mistake]], right: [false] };
 }

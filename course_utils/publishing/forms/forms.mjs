@@ -24,6 +24,7 @@ function start(form) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (table.kind === "choice") answerChoice(form, table);
+    else if (table.kind === "listed") answerFromList(form, table);
     else answerNumbers(form, table);
   });
   form.addEventListener("keydown", (event) => {
@@ -60,7 +61,21 @@ function moveInGrid(table, boxes, target, event) {
 function answerChoice(form, table) {
   const chosen = boxesOf(form).find((box) => box.checked);
   if (!chosen) return say(form, table, todo("Choose one of the answers."));
-  judged(form, table, decideChoice(table, chosen.value), chosen.value);
+  judged(form, table, decideChoice(table, [chosen.value]), chosen.value);
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {Table} table
+ */
+function answerFromList(form, table) {
+  const lists = [...form.querySelectorAll("select")];
+  const letters = lists.map((list) => list.value);
+  if (letters.includes("")) {
+    lists[letters.indexOf("")].focus();
+    return say(form, table, todo("Choose one in every list."));
+  }
+  judged(form, table, decideChoice(table, letters), letters.join(" "));
 }
 
 /**
@@ -87,7 +102,7 @@ function answerNumbers(form, table) {
   }
   const values = /** @type {number[]} */ (numbers);
   const verdict = decide(table, values);
-  if (boxes.length > 1 && table.kind !== "weighted") {
+  if (verdict.right.length > 1) {
     for (const [k, box] of boxes.entries()) mark(box, verdict.right[k]);
   }
   judged(form, table, verdict, values.join(" "));

@@ -25,9 +25,9 @@ MOST_ORDERED = 5  # parts whose every order is tried
 
 
 def has_form(exercise: Exercise) -> bool:
-    """Whether a page can ask for the answer: a choice, or numbers that are decided by digests."""
-    if exercise.is_choice or not exercise.is_value:
-        return exercise.is_choice
+    """Whether a page can ask for the answer: a choice, or numbers that it can judge."""
+    if exercise.is_choice or not exercise.is_value or exercise.page:
+        return exercise.is_value
     array = numbers(judge.expected(exercise, 0)[0])
     decided = exercise.accept is None or exercise.weights is not None
     return array is not None and array.ndim <= 2 and decided

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from course_utils.exercise import Exercise
 from course_utils.judging.diagnose import OTHERS_RIGHT
 from course_utils.judging.evidence import Finding
+from course_utils.page_answers import Catalogue
 from course_utils.publishing.forms.base import (
     RIGHT,
     UNKNOWN,
@@ -34,6 +35,7 @@ from course_utils.publishing.forms.candidates import (
 from course_utils.publishing.forms.cells import normal, real, rounded, whole
 from course_utils.publishing.forms.grids import GridTable, WeightedTable
 from course_utils.publishing.forms.judged import Judged, Values
+from course_utils.publishing.forms.listed import catalogue_table, computed_table
 from course_utils.publishing.forms.sums import SumTable
 
 STRANGERS = (-7, 4321, 61.83)  # numbers that no exercise knows, nor a sum of them
@@ -51,6 +53,10 @@ def table_of(exercise: Exercise) -> dict:
     """
     if exercise.is_choice:
         return choice_table(exercise)
+    if isinstance(exercise.page, Catalogue):
+        return catalogue_table(exercise, exercise.page)
+    if exercise.page:
+        return computed_table(exercise, exercise.page)
     judged = Judged(exercise)
     if judged.is_grid and judged.weights:
         return WeightedTable(judged).as_plain()
