@@ -1,42 +1,108 @@
 """Text of pictures that can be read where they are shown as large as a slide.
 
 A picture is shown at most as wide as a slide; what was laid out wide comes out small. So the text
-of a wide picture grows until it can be read from the last row, as far as there is room for it.
+of a large picture grows until it can be read from the last row, as far as there is room for it.
 """
 
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, MaxNLocator
 
-SLIDE, LEAST = 1184, 22  # widest picture on a slide, and its smallest text, in pixels of the slide
+SLIDE, HIGH = 1184, 540  # widest and highest picture on a slide, in pixels of the slide
+LEAST = 22  # its smallest text
+LETTER, LINE = 0.55, 1.25  # width of a letter and height of a line, in font sizes
+FEW, PAD = 4, 0.5  # ticks of an axis where text is large, and their distance in font sizes
 MARGIN = 0.2  # inches that saving adds to a figure's width
 SHARES = (1, 0.75, 0.5, 0.25)  # of what is wanted, tried until nothing covers another thing
 APART, TOUCHING = 5, 1  # pixels between words in a row; by which lines of text may overlap
 
 
 def enlarge_text(figure: Figure) -> None:
-    """Make the text of a figure large enough for a slide, or as large as its layout allows."""
+    """Make the text of a figure large enough for a slide, or as large as its layout allows.
+
+    Where it does not fit as it is, words are set on more lines and ticks are thinned out.
+    """
     figure.draw_without_rendering()
-    wanted = LEAST / SLIDE * (figure.get_figwidth() + MARGIN) * 72  # points
     sizes = {text: _size(text) for text in _texts(figure)}
     ticks = {axis: _tick_size(axis) for axis in _axes(figure)}
+    wanted = _wanted(figure)
     if min([*sizes.values(), *ticks.values()], default=wanted) >= wanted:
         return
     covered = _collisions(figure)
-    for share in (*SHARES, 0):
+
+    def fits(share: float) -> bool:
         for text, size in sizes.items():
             text.set_fontsize(size + share * max(0, wanted - size))
         for axis, size in ticks.items():
             axis.set_tick_params(which="both", labelsize=size + share * max(0, wanted - size))
         figure.draw_without_rendering()
-        if _collisions(figure) <= covered:
-            return
+        return _collisions(figure) <= covered
+
+    if fits(1):
+        return
+    _make_room(figure, wanted)
+    wanted = max(wanted, _wanted(figure))
+    next(share for share in (*SHARES, 0) if fits(share) or not share)
+
+
+def _wanted(figure: Figure) -> float:
+    """Points of text that is LEAST pixels high where the picture fills a slide."""
+    width, height = figure.get_size_inches()
+    return LEAST * 72 * max((width + MARGIN) / SLIDE, (height + MARGIN) / HIGH)
+
+
+def _make_room(figure: Figure, size: float) -> None:
+    """Set titles and labels of this size on lines as long as their axes, and thin out ticks."""
+    added = [0]
+    for ax in figure.axes:
+        box = ax.get_window_extent()
+        width, height = (72 * side / figure.dpi for side in (box.width, box.height))
+        added.append(sum(_wrap(text, width / size) for text in (*_titles(ax), ax.xaxis.label)))
+        _wrap(ax.yaxis.label, height / size)
+        for axis in (ax.xaxis, ax.yaxis):
+            _thin_out(axis)
+            axis.set_tick_params(which="both", pad=PAD * size)
+    places = [ax.get_subplotspec() for ax in figure.axes]
+    rows = max((place.get_gridspec().nrows for place in places if place), default=1)
+    figure.set_figheight(figure.get_figheight() + rows * max(added) * LINE * size / 72)
+
+
+def _titles(ax: Axes) -> list[Text]:
+    words = {ax.get_title(where) for where in ("left", "center", "right")} - {""}
+    texts = (child for child in ax.get_children() if isinstance(child, Text))
+    return [text for text in texts if text.get_text() in words]
+
+
+def _wrap(text: Text, room: float) -> int:
+    """Set words on more lines where one is longer than so many times their height; count them."""
+    words = text.get_text()
+    if "$" in words or not words:
+        return 0  # a formula does not survive
+    lines = [
+        textwrap.fill(
+            line, max(1, int(room / LETTER)), break_long_words=False, break_on_hyphens=False
+        )
+        for line in words.split("\n")
+    ]
+    text.set_text("\n".join(lines))
+    return text.get_text().count("\n") - words.count("\n")
+
+
+def _thin_out(axis: Axis) -> None:
+    locator = axis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(nbins=FEW)
+    elif isinstance(locator, LogLocator):
+        locator.set_params(numticks=FEW)
 
 
 def smallest_text(figure: Figure) -> float:
@@ -53,10 +119,13 @@ def _axes(figure: Figure) -> Iterator[Axis]:
 
 
 def _tick_labels(axis: Axis) -> list[Text]:
-    low, high = sorted(axis.get_view_interval())
+    scale = axis.get_transform().transform
+    low, high = sorted(scale(np.asarray(axis.get_view_interval())))
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     slack = 1e-6 * (high - low)
-    inside = (tick for tick in ticks if low - slack <= tick.get_loc() <= high + slack)
+    inside = (
+        t for t in ticks if low - slack <= scale(np.asarray([t.get_loc()]))[0] <= high + slack
+    )
     return [label for tick in inside for label in (tick.label1, tick.label2) if _is_readable(label)]
 
 

@@ -136,7 +136,7 @@ def test_wide_picture_has_text_for_a_slide():
 
 
 def test_text_grows_only_until_it_covers_another():
-    figure = plotting.images(torch.zeros(5, 8, 8), ["so long that it has no room"] * 5, size=2.2)
+    figure = plotting.images(torch.zeros(5, 8, 8), ["so-long-it-has-no-room"] * 5, size=2.2)
     figure.draw_without_rendering()
     before = legible.smallest_text(figure)
     legible.enlarge_text(figure)
@@ -145,6 +145,26 @@ def test_text_grows_only_until_it_covers_another():
         (title.x0, title.x1) for title in (ax.title.get_window_extent() for ax in figure.axes)
     )
     assert all(end < start for (_, end), (start, _) in itertools.pairwise(boxes))
+    plt.close(figure)
+
+
+def test_words_take_more_lines_and_ticks_are_thinned_out():
+    figure, panels = plt.subplots(1, 3, figsize=(12, 3))
+    for panel in panels:
+        panel.plot([0.0321, 0.0322, 0.0323], [1, 2, 3])
+        panel.set(title="so many words that no panel holds them all", xlabel="rate", xscale="log")
+        panel.set_xlim(1e-7, 10)
+    legible.enlarge_text(figure)
+    assert legible.smallest_text(figure) * legible.SLIDE / 1200 >= 22
+    assert all("\n" in panel.get_title("left") for panel in panels)
+    assert not legible._collisions(figure)
+    plt.close(figure)
+
+
+def test_text_of_tall_picture_can_be_read():
+    figure, _ = plt.subplots(figsize=(6, 9))
+    legible.enlarge_text(figure)
+    assert legible.smallest_text(figure) * legible.HIGH / 900 >= 22
     plt.close(figure)
 
 

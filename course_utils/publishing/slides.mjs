@@ -78,7 +78,7 @@ const group = (blocks) => {
     if (last && (open || isNote(node) || isAnswer)) last.nodes.push(node);
     else groups.push({ nodes: [node], begins });
     if (isNote(node)) return;
-    asked = isQuestion(node) || (asked && !isCode(node));
+    asked = isQuestion(node) || (asked && !isFigure(node) && !node.matches(".stub"));
     open = asked || isLeadIn(node, blocks[index + 1]?.node);
   });
   return groups;

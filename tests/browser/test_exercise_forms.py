@@ -215,9 +215,11 @@ def differing(page, number, answers):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_region_is_judged_as_in_notebook(width, open_forms):
     steps = (-1, -0.5, 0, 0.05, 0.3, 0.5, 0.8, 0.86, 0.9, 0.94, 0.97, 0.999, 1, 2)
-    pairs = [(eta, alpha) for eta in (*steps, 0.03, 0.1, 0.25, 0.358) for alpha in steps]
-    typed = [(list(map(str, pair)), pair) for pair in pairs]
-    assert len({notebook_says("6.13", pair) for pair in pairs}) == len(VALUES["6.13"].mistakes)
+    pairs = [(eta, alpha) for eta in (*steps, 0.03, 0.1, 0.25, 0.35) for alpha in steps]
+    mistakes = {name: each.answer for name, each in VALUES["6.13"].mistakes.items()}
+    pairs += [pair for pair in mistakes.values() if isinstance(pair, tuple)]
+    typed = [([f"{number:.12g}" for number in pair], pair) for pair in pairs]
+    assert len({notebook_says("6.13", pair) for pair in pairs}) == len(mistakes)  # and right ones
     assert differing(open_forms(WIDTHS[width]), "6.13", typed) == []
 
 

@@ -87,6 +87,7 @@ def faults(size):
         or size["scroll"] > slides.HEIGHT + 1
         or size["right"] > slides.WIDTH,
         "too small to read": size["small"],
+        "a picture's text too small": any(0 < text < 22 - 0.1 for text in size["pictures"]),
         "no heading": not size["heading"],
         "a figure that fills nothing": any(share < 0.85 for share in size["figures"]),
     }
