@@ -26,8 +26,8 @@ from course_utils.judging import judge as judging
 from course_utils.judging.evidence import Demand, meets_all
 from course_utils.judging.observation import digest
 from course_utils.judging.observe import early_verdict, observe, observe_trusted, restored_note
+from course_utils.judging.page_answers import Catalogue, Computation
 from course_utils.judging.verdict import Status, Verdict, of_former_answer, own_fault
-from course_utils.page_answers import Catalogue, Computation
 
 TRIES_BEFORE_SOLUTION = 3
 KINDS = ("function", "value", "choice", "module")

@@ -14,7 +14,7 @@ from course_utils.judging.board_runs import (
     with_checksum,
 )
 from course_utils.judging.evidence import Demand
-from course_utils.page_answers import Catalogue
+from course_utils.judging.page_answers import Catalogue
 
 CHANNELS, SIDE, CLASSES = 3, 32, 10  # of its images
 ORDINALS = ("first", "second")

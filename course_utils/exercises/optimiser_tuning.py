@@ -10,7 +10,7 @@ import torch
 
 from course_utils import datasets
 from course_utils.exercise import mistake
-from course_utils.page_answers import Computation
+from course_utils.judging.page_answers import Computation
 
 # --- 6.12: four learning rates, and the curves A to D that they drew ------------------------------
 RATES = (0.002, 0.05, 0.16, 0.25)

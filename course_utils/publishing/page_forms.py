@@ -18,7 +18,7 @@ from course_utils.exercises import all_exercises
 from course_utils.figures import join_modules
 from course_utils.judging import feedback
 from course_utils.judging.observation import numbers
-from course_utils.page_answers import Catalogue
+from course_utils.judging.page_answers import Catalogue
 from course_utils.publishing.browser_scripts import MODULES, find_script
 from course_utils.publishing.forms.judged import has_form
 from course_utils.publishing.forms.tables import table_of

@@ -14,8 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
 from course_utils.judging.observation import freeze, numbers
+from course_utils.judging.page_answers import Catalogue
 from course_utils.marking import class_results
-from course_utils.page_answers import Catalogue
 from course_utils.publishing import pages
 from course_utils.publishing.forms.judged import has_form
 from course_utils.workbooks import ROOT

@@ -6,7 +6,7 @@ import itertools
 import string
 
 from course_utils.exercise import Exercise
-from course_utils.page_answers import Catalogue, Computation
+from course_utils.judging.page_answers import Catalogue, Computation
 from course_utils.publishing.forms.base import Outcomes, heads, salt_of
 from course_utils.publishing.forms.cells import digest
 

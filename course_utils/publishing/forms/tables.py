@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from course_utils.exercise import Exercise
 from course_utils.judging.diagnose import OTHERS_RIGHT
 from course_utils.judging.evidence import Finding
-from course_utils.page_answers import Catalogue
+from course_utils.judging.page_answers import Catalogue
 from course_utils.publishing.forms.base import (
     RIGHT,
     UNKNOWN,
