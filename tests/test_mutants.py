@@ -44,6 +44,7 @@ SURVIVORS: dict[str, dict[str, str]] = {
         r"step < top": "both halves give the peak where they meet",
     },
     "6.11": {r"V\.mT \* back": "the network has one output: a column times a row is their product"},
+    "6.14": {r"strict=False": "both lists have a tensor for every layer"},
     "7.3": {r"exchanged: .*nn\.ReLU\(\)": "a decoder bends wherever its ReLUs stand"},
     "7.6": {r"mse_loss\(images, model": "a squared difference has no sign"},
     "8.6": {r"solution\[:, -1\]": "there is one right-hand side"},

@@ -1,5 +1,7 @@
 """Exercises of further workbook 06: Nesterov, weight decay, schedules, many networks at once."""
 
+import math
+
 import torch
 
 from course_utils.exercise import exercise
@@ -7,6 +9,7 @@ from course_utils.exercises import (
     many_networks_mistakes,
     optimiser_answers,
     schedule_mistakes,
+    update_ratio_mistakes,
 )
 from course_utils.exercises import optimiser_further_mistakes as wrong
 from course_utils.exercises.optimiser_answers import (
@@ -195,3 +198,74 @@ def two_gradients(U, V, x, y):
     hidden = torch.tanh(U @ x)
     back = 2 * (V @ hidden - y) / x.shape[1]
     return (V.mT @ back * (1 - hidden**2)) @ x.T, back @ hidden.mT
+
+
+# --- 6.14 ---------------------------------------------------------------------------------------
+def _ratios_by_torch(before, after):
+    pairs = zip(before, after, strict=True)
+    return [
+        (torch.linalg.vector_norm(new - old) / torch.linalg.vector_norm(old)).item()
+        for old, new in pairs
+    ]
+
+
+def _updated_layers(rng):
+    """Layers before and after an update: the first by hand, then of all shapes, large and tiny."""
+    yield [torch.tensor([3.0, -4.0])], [torch.tensor([3.3, -3.6])]
+    for far, shapes in enumerate([[(2, 3), (2,)], [(2, 1, 3, 3), (4, 2), (3,)], [(5, 5), (1, 5)]]):
+        before = [torch.randn(shape, generator=rng) * (i + 0.5) for i, shape in enumerate(shapes)]
+        sizes = 4**far * (torch.logspace(-2, 0, len(shapes)) + torch.rand(1, generator=rng))
+        steps = [torch.randn(shape, generator=rng) for shape in shapes]
+        moves = zip(before, steps, sizes, strict=True)
+        yield before, [w + 0.3 * size * step for w, step, size in moves]
+
+
+@exercise(
+    "6.14",
+    "Write update_ratios",
+    minutes=5,
+    oracle=_ratios_by_torch,
+    cases=_updated_layers,
+    switches=update_ratio_mistakes.ratios_with,
+    mistakes=update_ratio_mistakes.OF_RATIOS,
+    hints=[
+        "Go through both lists at once: for old, new in zip(before, after).",
+        "A tensor's length is (x**2).sum()**0.5, or x.norm(), whatever its shape.",
+        "The update is new − old. Divide its length by that of old, and collect the shares.",
+    ],
+)
+def update_ratios(before, after):
+    """Two lists of tensors, one a layer -> list: length of each update / length of `before`."""
+    return [
+        ((new - old).norm() / old.norm()).item() for old, new in zip(before, after, strict=True)
+    ]
+
+
+# --- 6.15 ---------------------------------------------------------------------------------------
+def _floor_by_formula():
+    """Rate and steps from the exact floor of descent with noise on a parabola of curvature 1."""
+    rate, steps, floor, target = 0.08, 300, 0.012, 0.003
+    noise = 2 * floor * (2 - rate) / rate  # the floor is η·noise/(2(2 − η)), nearly η·noise/4
+    small = 4 * target / (noise + 2 * target)
+    return round(small, 2), round(steps * math.log(1 - rate) / math.log(1 - small), -2)
+
+
+@exercise(
+    "6.15",
+    "Lower the floor",
+    minutes=2,
+    kind="value",
+    oracle=_floor_by_formula,
+    parts=("rate", "steps"),
+    formula=("eta * target / floor", "steps * floor / target"),
+    quantities={"eta": 0.08, "floor": 0.012, "target": 0.003, "steps": 300},
+    switches=update_ratio_mistakes.floor_with,
+    mistakes=update_ratio_mistakes.OF_FLOOR,
+    hints=[
+        "The floor is proportional to η. By which factor should it fall?",
+        "The same way down in steps that are k times smaller: how many steps is that?",
+    ],
+)
+def lower_floor():
+    """Rate whose floor is 0.003, and the steps that it needs."""
+    return 0.08 / 4, 300 * 4
