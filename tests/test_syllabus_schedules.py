@@ -194,3 +194,41 @@ def test_fastest_rate_is_far_from_border():
     assert min(places) > 0.1
     assert max(places) < 0.92
     assert 0.35 < sorted(places)[18] < 0.6
+
+
+# Update / weight, layer by layer ------------------------------------------------------------------
+
+
+def layer_ratios(rate, seeds):
+    """(150, seeds, 3) update / weight of three layers, and (seeds,) % right in the end."""
+    images, labels = DIGITS.train_images.float() / 127.5 - 1, DIGITS.train_labels
+
+    def loss(row, batch):
+        return torch.nn.functional.cross_entropy(row_logits(row, images[batch]), labels[batch])
+
+    gradient = torch.func.vmap(torch.func.grad(loss), in_dims=(0, None))
+    w = torch.stack([initial_row(seed) for seed in seeds])
+    v, ratios = torch.zeros_like(w), []
+    for _ in range(150):
+        v = 0.9 * v - rate * gradient(w, torch.randperm(len(labels))[:32])
+        pairs = zip(v.split(SIZES, 1)[::2], w.split(SIZES, 1)[::2], strict=True)  # no biases
+        ratios.append(torch.stack([move.norm(dim=1) / old.norm(dim=1) for move, old in pairs], 1))
+        w = w + v
+    tests = DIGITS.test_images.float() / 127.5 - 1
+    right = torch.func.vmap(row_logits, in_dims=(0, None))(w, tests).argmax(2) == DIGITS.test_labels
+    return torch.stack(ratios), 100 * right.float().mean(1)
+
+
+def test_update_over_weight_tells_rates_apart():
+    """First ten steps: below 0.1 %, 0.6 to 5 %, 9 to 35 %; after a crash it is small again."""
+    for rate, low, high, later, accuracy in [
+        (0.001, 0.005, 0.1, (0.01, 0.12), (5, 45)),
+        (0.1, 0.6, 5, (1, 2.5), (84, 95)),
+        (1.0, 9, 35, (0, 1), (5, 20)),
+    ]:
+        ratios, right = layer_ratios(rate, range(20))
+        early, late = 100 * ratios[:10].median(0).values, 100 * ratios[50:].median(0).values
+        assert low < early.min() <= early.max() < high, rate
+        assert later[0] <= late.min() <= late.max() < later[1], rate
+        assert accuracy[0] < right.min() <= right.max() < accuracy[1], rate
+        assert rate == 1.0 or (early[:, 0] < early[:, 1:].amin(1)).all()  # the first is slowest
