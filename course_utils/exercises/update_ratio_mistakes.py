@@ -207,18 +207,6 @@ def floor_with(rate=_SHARE, steps=1 / _SHARE):
     return RATE * rate, round(STEPS * steps, 9)
 
 
-def _fits(answer):
-    """Whether the steps grow as the rate falls."""
-    pair = isinstance(answer, tuple | list) and len(answer) == 2
-    return pair and math.isclose(answer[0] * answer[1], RATE * STEPS, rel_tol=1e-3)
-
-
-def _other_factor(answer):
-    """Whether no listed factor gives this rate, nor the right one."""
-    listed = (1, _SHARE, _SHARE**2, math.sqrt(_SHARE), 1 / _SHARE, TARGET / RATE)
-    return not any(math.isclose(answer[0], RATE * factor) for factor in listed) and answer[0] < 1
-
-
 OF_FLOOR = {
     "steps-shrink": mistake(
         "Your number of steps falls with the rate. Smaller steps need more of them to get as far.",
@@ -272,11 +260,10 @@ OF_FLOOR = {
         "Your two numbers have changed places: first the rate, then the steps.",
         (STEPS / _SHARE, RATE * _SHARE),
     ),
-    "other-factor": mistake(
-        "Your rate and your steps fit together, but this rate has another floor than 0.003. By "
-        "which factor has the floor to fall?",
-        when=lambda answer: _fits(answer) and _other_factor(answer),
-        example=(0.008, 3000),
+    "a-tenth": mistake(
+        "Rate and steps fit together, but you went down by ten. By which factor has the floor to "
+        "fall here?",
+        (RATE / 10, STEPS * 10),
     ),
     "not-a-pair": mistake(
         "You gave the rate alone, or one number for both. Give a pair: the rate, and the steps.",

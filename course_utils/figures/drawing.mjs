@@ -219,14 +219,16 @@ export function packColors(count, colorAt) {
  */
 
 /**
- * A table of numbers whose cells are squares of `side` CSS pixels.
+ * A table of numbers whose cells are `side` CSS pixels wide, and as tall unless `tall` says less.
  * @param {number} rows
  * @param {number} columns
  * @param {number} side
+ * @param {string} [className]
+ * @param {number} [tall]
  * @returns {NumberTable}
  */
-export function numberTable(rows, columns, side, className = "") {
-  const [width, height] = [columns * side + 4, rows * side + 4];
+export function numberTable(rows, columns, side, className = "", tall = side) {
+  const [width, height] = [columns * side + 4, rows * tall + 4];
   const svg = createSvg("svg", {
     viewBox: `-2 -2 ${width} ${height}`,
     style: `width:${width}px`,
@@ -234,7 +236,7 @@ export function numberTable(rows, columns, side, className = "") {
     "aria-hidden": "true",
   });
   const cells = Array.from({ length: rows * columns }, (_, at) =>
-    tableCell((at % columns) * side, Math.floor(at / columns) * side, side),
+    tableCell((at % columns) * side, Math.floor(at / columns) * tall, side, tall),
   );
   for (const { elements } of cells) svg.append(...elements);
   const frame = createSvg("rect", { class: "course-outline" });
@@ -242,9 +244,9 @@ export function numberTable(rows, columns, side, className = "") {
   return {
     svg,
     setCell: (row, column, words, look) => cells[row * columns + column].write(words, look),
-    setOutline(row, column, tall, wide) {
-      const [x, y] = [column * side, row * side];
-      setAttributes(frame, { x, y, width: wide * side, height: tall * side });
+    setOutline(row, column, down, across) {
+      const [x, y] = [column * side, row * tall];
+      setAttributes(frame, { x, y, width: across * side, height: down * tall });
     },
   };
 }
@@ -253,11 +255,12 @@ export function numberTable(rows, columns, side, className = "") {
  * @param {number} x
  * @param {number} y
  * @param {number} side
+ * @param {number} tall
  */
-function tableCell(x, y, side) {
-  const box = createSvg("rect", { x, y, width: side, height: side });
+function tableCell(x, y, side, tall) {
+  const box = createSvg("rect", { x, y, width: side, height: tall });
   const [text, over, under] = [0.52, 0.18, 0.84].map((part) =>
-    createSvg("text", { x: x + side / 2, y: y + part * side }),
+    createSvg("text", { x: x + side / 2, y: y + part * tall }),
   );
   /** @param {string} note */
   const noteSize = ({ length }) => `${side * (length > 6 ? 0.19 : length > 4 ? 0.21 : 0.26)}px`;

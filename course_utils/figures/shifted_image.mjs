@@ -8,7 +8,7 @@ import { mapsPanel, unitPanel } from "./shifted_panels.mjs";
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
 const FILLS = ["edge", "wrap", "black"]; // as in shifted_image.py
-const PICTURE = 224; // width of the image, in CSS pixels
+const PICTURE = 192; // width of the image, in CSS pixels
 
 // ---------------------------------------------------------------------------------------- in words
 
@@ -152,7 +152,7 @@ function probabilityTable(view) {
   const { networks, classes } = view.read();
   const heads = networks.map(() => createElement("th", { scope: "col" }));
   const rows = classes.map((words) => probabilityRow(words, networks.length));
-  const corner = createElement("td", { style: "width:26%" });
+  const corner = createElement("td", { style: "width:18%" });
   const head = createElement("thead", {}, createElement("tr", {}, corner, ...heads));
   const body = createElement("tbody", {}, ...rows.map(({ line }) => line));
   /**

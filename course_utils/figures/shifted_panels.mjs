@@ -25,6 +25,8 @@ import { allOutputs, mappedNetwork, mapStages } from "./shifted_numbers.mjs";
 /** @typedef {import("./base.mjs").FigureView<State>} View */
 
 const COLORS = ["red", "green", "blue"];
+const [ACROSS, MAP] = [8, 50]; // maps in a row, and the width of each in CSS pixels
+const [CELL, TALL] = [44, 27]; // width and height of a number
 const SHADES = packColors(256, (i) => cividis(i / 255));
 
 // -------------------------------------------------------------------------------------------- maps
@@ -34,7 +36,7 @@ const SHADES = packColors(256, (i) => cividis(i / 255));
  * @param {number[]} shape  (channels, rows, columns)
  */
 function sheetLayout([channels, rows, columns]) {
-  const across = Math.min(channels, 16);
+  const across = Math.min(channels, ACROSS);
   const [tall, wide] = [rows + 1, columns + 1];
   return {
     across,
@@ -63,7 +65,7 @@ function sheetLayout([channels, rows, columns]) {
 function mapSheet(view, stage, shape) {
   const layout = sheetLayout(shape);
   const { across, height, width } = layout;
-  const { canvas, frame } = picture(height, width, Math.min(736, across * 92));
+  const { canvas, frame } = picture(height, width, across * MAP);
   const placeMarker = marker(frame);
   const outline = /** @type {HTMLElement} */ (frame.lastChild);
   const heading = createTitle();
@@ -79,8 +81,8 @@ function mapSheet(view, stage, shape) {
    */
   const draw = (output, state) => {
     paint(output.data);
-    const scale = "blue 0, yellow each map's largest";
-    setText(heading, `after ${stage}: ${channels} maps of ${rows} × ${columns}, ${scale}`);
+    const scale = stage.startsWith("pool") ? "yellow: each map's largest" : "blue: 0";
+    setText(heading, `after ${stage}: ${channels} maps of ${rows} × ${columns}; ${scale}`);
     const [top, left] = layout.pixelOf(state.channel, state.row, state.column);
     outline.style.display = state.stage === stage ? "" : "none";
     placeMarker(top / height, left / width, 1 / height, 1 / width);
@@ -122,7 +124,7 @@ function mapPainter(canvas, [channels, rows, columns], { pixelOf }) {
 export function mapsPanel(view) {
   const { name, layers } = mappedNetwork(view.read());
   const stages = mapStages(layers);
-  const box = createElement("div", { class: "course-maps" });
+  const box = createElement("div", { class: "course-maps course-panels" });
   /** @param {string} stage */
   const blockOf = (stage) => stage.split(" ")[1];
   /** @type {string | undefined} */
@@ -253,16 +255,16 @@ export function unitPanel(view) {
       layout = `${tables.length} ${tall} ${wide}`;
       grids = tables.map(() => ({
         heading: createTitle(),
-        table: numberTable(tall, wide, wide > 5 ? 34 : 44),
+        table: numberTable(tall, wide, wide > 5 ? 34 : CELL, "", TALL),
       }));
       const boxes = grids.map(({ heading, table }) => createElement("div", {}, heading, table.svg));
-      panels.replaceChildren(...boxes);
+      panels.replaceChildren(...boxes, formula);
     }
     drawTables(grids, tables, unit);
     part.style.display = unit.sums ? "" : "none";
     setText(formula, unitFormula(unit));
   };
-  return { box: createElement("div", { class: "course-unit" }, controls, panels, formula), draw };
+  return { box: createElement("div", { class: "course-unit" }, controls, panels), draw };
 }
 
 /**

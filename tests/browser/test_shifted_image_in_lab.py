@@ -68,7 +68,7 @@ def test_table_tells_verdicts_in_words(figure):  # noqa: F811
 def test_click_on_map_shows_unit(figure):  # noqa: F811
     maps = figure.root.locator(".course-maps .course-picture-frame")
     box = maps.nth(0).bounding_box()
-    at = (4 * 33 + 7.5) / (16 * 33 - 1), 20.5 / 32  # map 4, row 20, column 7
+    at = (4 * 33 + 7.5) / (8 * 33 - 1), 20.5 / (2 * 33 - 1)  # map 4, row 20, column 7
     maps.nth(0).click(position={"x": at[0] * box["width"], "y": at[1] * box["height"]})
     state = figure.read("state")
     assert [state[key] for key in ("stage", "channel", "row", "column")] == ["ReLU 1", 4, 20, 7]
