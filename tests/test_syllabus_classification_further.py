@@ -272,7 +272,7 @@ def small_convnet(images):
     layers = [models.Standardize.like(images)]
     for inputs, filters in ((3, 12), (12, 24)):
         conv = nn.Conv2d(inputs, filters, 3, padding=1)
-        layers += [conv, nn.BatchNorm2d(filters), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [conv, nn.MaxPool2d(2), nn.BatchNorm2d(filters), nn.ReLU()]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(24 * 4 * 4, 10))
 
 
