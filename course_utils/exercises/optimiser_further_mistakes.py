@@ -225,6 +225,11 @@ OF_ADAMW = {
         shrink=_none, into_step=lambda w, decay: decay * w,
     ),
     "no-decay": mistake("That is Adam without decay.", shrink=_none),
+    "plain-descent": mistake(
+        "Your step is that of plain descent with decay: neither m̂ nor √r̂ moves the weights. Take "
+        "Adam's step, and η·decay·w off the weight besides.",
+        step_with="gradient", root=lambda r, eps: 1.0,
+    ),
     "decay-without-rate": mistake(
         "Your decay forgets the learning rate η. In one step a weight loses the share η·decay.",
         shrink=lambda w, moved, eta, decay: moved - decay * w,
