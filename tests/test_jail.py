@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import pickle
+import resource
 import socket
 import subprocess
 import sys
@@ -91,6 +92,8 @@ HOME = os.path.expanduser("~")
 ATTEMPTS = {
     # first, as others leave files open
     "inherit a descriptor": "assert {*os.listdir('/proc/self/fd')} - {'0', '1', '2', '3'}",
+    "write into another's file": "[os.open(f, os.O_RDWR) for f in glob.glob('/proc/[0-9]*/fd/*') "
+    "if int(f.split('/')[2]) != os.getpid() and os.path.isfile(f)][0]",
     "read the gradebook": "print((place / 'gradebook.db').read_bytes())",
     "read another submission": "print((place / 'submitted/ada/02/n.ipynb').read_text())",
     "list the folder": "print(list(place.iterdir()))",
@@ -161,6 +164,14 @@ ATTEMPTS = {
     "hold a queue": "call('msgget', 0, 0o1600)",
     "hold a semaphore": "call('semget', 0, 1, 0o1600)",
     "hold a POSIX queue": "call('mq_open', b'x', os.O_CREAT | os.O_RDWR, 0o600, 0)",
+    "keep a list of rights": "entries = [(1, 7, 0), (4, 7, 0), (32, 7, 0)]\n"
+    "import struct; rights = b''.join(struct.pack('<HHI', *entry) for entry in entries)\n"
+    "os.setxattr('/scratch', 'system.posix_acl_access', struct.pack('<I', 2) + rights)",
+    "take blocks beyond a file": "file = os.open('/scratch/b', os.O_CREAT | os.O_RDWR); "
+    "call({'x86_64': 285, 'aarch64': 47}[os.uname().machine], file, 1, 0, 4096)",
+    "make rules": "call('landlock_create_ruleset', 0, 0, 1)",
+    "take datagrams": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "enlarge a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 7, 2**20)",
     "open a hundred files": "files = [open('/dev/null') for i in range(100)]",
     # what is felt outside
     "have a child beside itself": "number = {'x86_64': 56, 'aarch64': 220}[os.uname().machine]; "
@@ -169,6 +180,8 @@ ATTEMPTS = {
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
     "watch files": "call('inotify_init1', 0)",
+    "ask for asynchronous files": "call('io_setup', 1, bytes(8))",
+    "flush a file that all read": "os.fsync(12345)\nraise OSError('nothing was done')",
     "flush all disks": "call('sync')",
     "hand a dump to the host": "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0))",
     # the kernel's less trodden parts
@@ -547,6 +560,21 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
     "m = mmap.mmap(-1, 5 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
     "m.madvise(15)\n"  # no huge pages
     "for i in range(0, 5 * 2**30, 2**21): m[i]",
+    "sockets that wait, whose other end is closed": "import socket\n"
+    "s = socket.socket(socket.AF_UNIX); s.bind('/scratch/s'); s.listen(600)\n"
+    "for i in range(600):\n"
+    "    c = socket.socket(socket.AF_UNIX); c.connect('/scratch/s'); c.setblocking(False)\n"
+    "    try:\n"
+    "        while True: c.send(bytes(2**15))\n"
+    "    except BlockingIOError: c.close()",
+    # by clone(CLONE_VM) to a child that does the same, for ever, as a process of some microseconds
+    "pages handed on": "loop = bytes.fromhex('48c7c03800000048c7c7110100004831f64831d2'"
+    "'4d31d24d31c00f054885c07edfb83c00000031ff0f05')\n"
+    "if os.fork() == 0:\n"
+    "    x = b'1' * 90 * 2**20\n"
+    "    page = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7); page.write(loop)\n"
+    "    run = ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))\n"
+    "    run() if os.uname().machine == 'x86_64' else time.sleep(60)",
     "many empty files": "for i in range(200_000): os.close(os.open(f'/scratch/{i}', os.O_CREAT))",
 }
 
@@ -558,6 +586,46 @@ def test_memory_counts_however_held(input_dir, user, kind, groups):
     limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)
     result = run(input_dir, code, limits, user=user, groups=groups)
     assert result.stop_reason == "memory", result
+
+
+def test_processes_that_soon_end_are_no_memory(input_dir, user):
+    """Nor is one a stumbling block whose name is no text, or looks like the watch's own words."""
+    code = """
+        import ctypes, subprocess
+        for name in (b"\\xff\\xfe", b"VmRSS: x kB"):
+            ctypes.CDLL(None).prctl(15, name, 0, 0, 0)  # PR_SET_NAME
+            for i in range(150):
+                subprocess.run(["true"])
+                left = subprocess.Popen(["true"]) if i % 50 == 0 else left
+    """
+    assert run(input_dir, code, user=user, groups="").stop_reason == ""
+
+
+def test_waiting_jail_ends_with_the_marking(input_dir):
+    """Also where its parent ends before the kernel is asked to tell it."""
+    code = """
+        import sys, time
+        from pathlib import Path
+        from course_utils.marking import jail
+        arguments = jail.bwrap_args
+        jail.bwrap_args = lambda place: [a for a in arguments(place) if "parent" not in a]
+        with jail.warm_python(Path(sys.argv[1]), ["json"]) as warm:
+            warm.start = lambda process, *_: print(process, flush=True) or time.sleep(60)
+            jail.run("", b"", Path(sys.argv[1]), jail.LIMITS, warm=warm)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(input_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as marking:
+        waiting = psutil.Process(int(marking.stdout.readline()))
+        marking.kill()
+    _, alive = psutil.wait_procs([waiting], timeout=20)
+    for process in alive:
+        process.kill()
+    assert not alive
+
+
+def test_limits_leave_no_priority():
+    limits = jail._rlimits(SMALL, jailed=True)
+    assert [limits[kind] for kind in (resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE)] == [0, 0]
 
 
 def test_memory_mapped_of_scratch_counts_once(input_dir, user):

@@ -15,7 +15,10 @@ ALLOW, EPERM, ENOSYS, NO_FAMILY = (
 )  # fmt: skip
 OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socket": "SOCKET"}
 OTHERS |= {"socketpair": "SOCKETPAIR", "setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT"}
-NAMES = {**syscall_filter.DENIED, **{n: getattr(syscall_filter, v) for n, v in OTHERS.items()}}
+OTHERS |= {"setsockopt": "SETSOCKOPT"}
+LISTS = syscall_filter.DENIED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
+NAMES = {name: numbers for calls in LISTS for name, numbers in calls.items()}
+NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
 HONEST = ("read", "write", "openat", "mmap", "clone", "execve", "futex", "kill", "setresuid",
           "prctl", "ioctl", "socket", "getrandom", "statx", "rseq", "pidfd_open")  # fmt: skip
 
@@ -62,7 +65,7 @@ def test_numbers_equal_libseccomp(libseccomp, machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_allows_honest_calls(libseccomp, machine):
-    args = {"socket": (1,), "mmap": (0, 4096, 3, 0x22)}  # AF_UNIX; private pages
+    args = {"socket": (1, 1), "mmap": (0, 4096, 3, 0x22)}  # AF_UNIX; private pages
     for name in HONEST:
         number = resolve(libseccomp, machine, name)
         assert decide(machine, number, *args.get(name, ())) == ALLOW, name
@@ -76,8 +79,15 @@ def test_filter_denies_listed_calls(machine):
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_filter_answers_in_place_of_the_kernel(machine):
+    for calls, error in zip(LISTS[1:], (errno.EOPNOTSUPP, 0), strict=True):
+        numbers = [numbers[COLUMNS[machine]] for numbers in calls.values()]
+        assert {decide(machine, number) for number in numbers} == {0x50000 | error}
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_reads_arguments(machine):
-    clone, mmap, fcntl, socket, pair, limit, prlimit = (
+    clone, mmap, fcntl, socket, pair, limit, prlimit, option = (
         NAMES[name][COLUMNS[machine]] for name in OTHERS
     )
     threads = 0x3D0F00  # what pthread_create asks for
@@ -101,8 +111,10 @@ def test_filter_reads_arguments(machine):
     assert {decide(machine, fcntl, 3, what) for what in locks + leases} == {EPERM}
     assert [decide(machine, limit, which) for which in (4, 7)] == [EPERM, ALLOW]  # RLIMIT_CORE
     assert [decide(machine, prlimit, 0, which) for which in (4, 7)] == [EPERM, ALLOW]
+    assert [decide(machine, option, 3, 1, name) for name in (7, 32, 8)] == [EPERM, EPERM, ALLOW]
     for call in (socket, pair):
-        assert decide(machine, call, 1) == ALLOW
+        assert {decide(machine, call, 1, kind | 0x80800) for kind in (1, 5)} == {ALLOW}
+        assert decide(machine, call, 1, 2 | 0x80800) == 0x50000 | errno.EPROTONOSUPPORT  # datagrams
         assert {decide(machine, call, family) for family in (2, 10, 16, 38, 40)} == {NO_FAMILY}
 
 

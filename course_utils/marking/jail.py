@@ -44,8 +44,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
 FIRST_UID = 61_000  # for root, whose own processes no limit stops
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
-# what keeps a jail for a warm Python; it says when the jail is complete
-HOLD = ["/bin/sh", "-c", "echo; exec sleep infinity"]
+# what keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
+# What it has open, answers may open as well: so that is nothing of the host's.
+HOLD = ["/bin/sh", "-c", "echo; exec cat"]
 NO_JAIL = (
     "Marking runs students' code in a jail made by bubblewrap (0.8 or newer), and {why}.\n"
     "On Linux install it (Debian and Ubuntu: `sudo apt install bubblewrap`); elsewhere mark on a "
@@ -270,9 +271,9 @@ def run(
             env=environment,
             cwd=scratch,
             pass_fds=descriptors,
-            stdin=subprocess.DEVNULL if is_warm else stdin,
+            stdin=subprocess.PIPE if is_warm else stdin,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.DEVNULL if is_warm else stderr,
             bufsize=0,
         )
         with killed_on_exit(program):
@@ -352,7 +353,8 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
     import resource
 
     values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
-    values |= {"MSGQUEUE": 0, "SIGPENDING": 256} if sys.platform == "linux" else {}
+    if sys.platform == "linux":  # whoever marks may be allowed real-time priorities
+        values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
     if jailed:  # outside, all processes of the user count
         values["NPROC"] = limits.processes
     return {getattr(resource, f"RLIMIT_{name}"): value for name, value in values.items()}

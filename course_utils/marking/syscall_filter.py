@@ -37,7 +37,12 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_timedsend": (242, 182),
     "mq_timedreceive": (243, 183), "mq_notify": (244, 184), "mq_getsetattr": (245, 185),
     "migrate_pages": (256, 238), "move_pages": (279, 239),
-    # what is felt outside the jail: watches of files count for their owner, disks are shared
+    # rules of the kernel's, as many as one likes
+    "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
+    # what is felt outside the jail: watches of files count for their owner, requests that are
+    # read later for the whole machine, and disks are shared
+    "io_setup": (206, 0),
     "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
     "sync": (162, 81), "syncfs": (306, 267),
     # the machine
@@ -49,8 +54,18 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
     "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
 }  # fmt: skip
+# What programs do without where a file system does not have it: lists of rights, which the kernel
+# keeps beside a scratch, and blocks of a file beyond its length, which no limit counts.
+UNSUPPORTED: dict[str, tuple[int, int]] = {
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
+}  # fmt: skip
+# A scratch has no disk to be written to; of a file that all jails read, it would be the host's.
+NOTHING_TO_DO: dict[str, tuple[int, int]] = {
+    "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
+}  # fmt: skip
 CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
+SETSOCKOPT = (54, 208)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
 CLONE3 = 435
 FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
@@ -64,6 +79,8 @@ MAP_HUGETLB = 0x40000
 # all jails read, each of them waits at it
 DENIED_FCNTL = (6, 7, 37, 38, 1024, 1026, 1040)
 AF_UNIX = 1
+SOCK_DGRAM, SOCK_TYPE = 2, 0xF  # one takes messages of many senders, which may be closed by then
+DENIED_OPTIONS = (7, 32)  # SO_SNDBUF, SO_SNDBUFFORCE: the watch counts on their usual size
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -97,22 +114,30 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += [_fail(errno.EPERM), (LOAD, 0, 0, NUMBER)]
     program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
     program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
-    for numbers in DENIED.values():
-        if (number := numbers[column]) is not None:
-            program += [(IF_EQUAL, 0, 1, number), _fail(errno.EPERM)]
+    for calls, error in (
+        (DENIED, errno.EPERM),
+        (UNSUPPORTED, errno.EOPNOTSUPP),
+        (NOTHING_TO_DO, 0),
+    ):
+        for numbers in calls.values():
+            if (number := numbers[column]) is not None:
+                program += [(IF_EQUAL, 0, 1, number), _fail(error)]
     program += _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
     flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
     program += _if_called(MMAP[column], flags)
     program += _if_called(FCNTL[column], _fail_if_among(1, DENIED_FCNTL))
     program += _if_called(SETRLIMIT[column], _fail_if_among(0, (RLIMIT_CORE,)))
     program += _if_called(PRLIMIT[column], _fail_if_among(1, (RLIMIT_CORE,)))
+    program += _if_called(SETSOCKOPT[column], _fail_if_among(2, DENIED_OPTIONS))
     for call in (SOCKET, SOCKETPAIR):
-        program += _if_called(call[column], _fail_unless_equal(0, AF_UNIX))
+        body = _fail_unless_equal(0, AF_UNIX) + _fail_if_type(SOCK_DGRAM)
+        program += _if_called(call[column], body)
     program.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
 def _fail(error: int) -> Instruction:
+    """Answer with an error, or with success where there is none."""
     return RETURN, 0, 0, FAIL_WITH | error
 
 
@@ -141,3 +166,8 @@ def _fail_if_among(argument: int, values: tuple[int, ...]) -> list[Instruction]:
 
 def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:
     return [_load(argument), (IF_EQUAL, 1, 0, value), _fail(errno.EAFNOSUPPORT)]
+
+
+def _fail_if_type(kind: int) -> list[Instruction]:
+    masked = [_load(1), (AND, 0, 0, SOCK_TYPE), (IF_EQUAL, 0, 1, kind)]
+    return [*masked, _fail(errno.EPROTONOSUPPORT)]

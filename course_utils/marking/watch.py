@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
@@ -22,8 +23,27 @@ if TYPE_CHECKING:
 SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
-HELD = ("VmRSS", "VmPTE", "VmSwap", "HugetlbPages")  # of /proc/PID/status, in kB
+HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
+SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
+PASSES = 50  # in which processes are looked for that end before they are read
 Running = subprocess.Popen | Entered
+
+
+class Held(NamedTuple):
+    """Bytes in pages that a process has mapped, and in what it holds beside.
+
+    Beside are page tables, what was swapped out, as a process may ask for itself, and huge pages.
+    """
+
+    resident: int
+    beside: int
+
+
+class Share(NamedTuple):
+    """Bytes of a process's share of its pages, and of those that belong to files in memory."""
+
+    pages: int
+    of_files: int
 
 
 @contextmanager
@@ -41,6 +61,8 @@ def killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
         program.wait()
         assert program.stdout is not None  # `run` has asked for a pipe
         program.stdout.close()
+        if program.stdin is not None:
+            program.stdin.close()
 
 
 def process_tree(root: psutil.Process) -> list[psutil.Process]:
@@ -88,72 +110,120 @@ def watch(
 
 
 def _memory(roots: list[int], limit: int) -> int:
-    """Bytes that processes, their descendants and the scratch hold."""
-    processes = _all_processes(roots)
-    files = _scratch_memory(processes)
-    held = {process: _held(process) for process in processes}
-    total = files + sum(map(sum, held.values()))
+    """Bytes that processes, their descendants, the scratch and sockets hold."""
+    if not os.path.exists("/proc/self/status"):
+        return sum(map(_resident, _all_processes(roots)))
+    first = _first_in_jail(roots[0])
+    held = _held_by_all(lambda: _folders(first, roots))
+    if held is None:
+        return limit + 1
+    files, beside = _scratch_memory(first), _socket_memory(first)
+    beside += sum(sizes.beside for sizes in held.values())
+    total = files + beside + sum(sizes.resident for sizes in held.values())
     if total > limit:  # the proportional shares take long to read: only where they decide
-        total = sum(_share(p, resident) + beside for p, (resident, beside) in held.items())
+        shares = [_share(folder, sizes.resident) for folder, sizes in held.items()]
         # what is mapped of the scratch's files is in the shares, too
-        total += max(0, files - sum(map(_mapped_files, processes)))
+        files = max(0, files - sum(share.of_files for share in shares))
+        total = files + beside + sum(share.pages for share in shares)
     return total
+
+
+def _first_in_jail(program: int) -> int | None:
+    """The first process in a jail; None before there is one, and without a jail."""
+    for number in [process.pid for process in _all_processes([program])[1:2]]:
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{number}/root/proc").st_dev != os.stat("/proc").st_dev:
+                return number
+    return None
+
+
+def _folders(first: int | None, roots: list[int]) -> list[Path]:
+    """The folders of /proc that tell of what is watched: of all in a jail, its own has them."""
+    if first is None:
+        return [Path(f"/proc/{process.pid}") for process in _all_processes(roots)]
+    try:
+        place = Path(f"/proc/{first}/root/proc")
+        return [place / name for name in os.listdir(place) if name.isdigit() and name != "1"]
+    except OSError:
+        return []
+
+
+def _held_by_all(folders: Callable[[], list[Path]]) -> dict[Path, Held] | None:
+    """What every process holds; None where they end too fast to be read.
+
+    Who hands its memory on to another process, and ends, would not be found in a list of processes
+    that is read one after the other. So it is read again as long as one of them is gone meanwhile.
+    """
+    known: set[Path] = set()
+    for _ in range(PASSES):
+        held = {folder: _held(folder) for folder in folders()}
+        gone = {folder for folder, sizes in held.items() if sizes is None}
+        if gone <= known:  # those that nobody has waited for stay in the list
+            return {folder: sizes for folder, sizes in held.items() if sizes is not None}
+        known |= gone
+    return None
 
 
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
     processes: dict[psutil.Process, None] = {}
     for number in roots:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             processes |= dict.fromkeys(process_tree(psutil.Process(number)))
-        except psutil.NoSuchProcess:
-            continue
     return [*processes]
 
 
-def _scratch_memory(processes: list[psutil.Process]) -> int:
-    """Bytes that the jail's file systems hold; 0 before they are there, and without a jail."""
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _scratch_memory(first: int | None) -> int:
+    """Bytes that the jail's file systems hold; 0 without a jail."""
     total = 0
-    for place in SCRATCHES:
-        try:
-            usage = os.statvfs(f"/proc/{processes[1].pid}/root{place}")
-        except (IndexError, OSError):
-            continue
-        if usage.f_blocks * usage.f_frsize == SCRATCH_SIZE:  # otherwise it is still the host's
+    for place in SCRATCHES if first else ():
+        with contextlib.suppress(OSError):
+            usage = os.statvfs(f"/proc/{first}/root{place}")
             total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
             total += (usage.f_files - usage.f_ffree) * INODE
     return total
 
 
-def _mapped_files(process: psutil.Process) -> int:
-    """Bytes of files in memory that a process has mapped, its share of them."""
+def _socket_memory(first: int | None) -> int:
+    """Bytes that the jail's sockets may hold, also those that only wait to be accepted."""
+    if first is None:
+        return 0
     try:
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        buffer = int(Path("/proc/sys/net/core/wmem_default").read_text())
+        lines = Path(f"/proc/{first}/net/unix").read_bytes().count(b"\n")
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Shmem:"))
+    return 2 * buffer * max(0, lines - 1)  # below a heading; a last message may be as large again
 
 
-def _held(process: psutil.Process) -> tuple[int, int]:
-    """Bytes in pages that a process has mapped, and in what it holds beside; 0 once it has ended.
-
-    Beside are page tables, what was swapped out, as a process may ask for itself, and huge pages.
-    """
+def _held(folder: Path) -> Held | None:
+    """What a process holds; None once it has ended."""
     try:
-        if not os.path.exists("/proc/self/status"):
-            return process.memory_info().rss, 0
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    except (psutil.Error, OSError):
-        return 0, 0
-    sizes = {line.partition(":")[0]: line.split()[1] for line in lines if line.endswith(" kB")}
-    resident, *beside = (1024 * int(sizes.get(name, 0)) for name in HELD)
-    return resident, sum(beside)
+        sizes = _sizes((folder / "status").read_bytes(), HELD)
+    except OSError:
+        return None
+    resident, *beside = (sizes.get(name, 0) for name in HELD)
+    return Held(resident, sum(beside)) if HELD[0] in sizes else None
 
 
-def _share(process: psutil.Process, resident: int) -> int:
+def _share(folder: Path, resident: int) -> Share:
     """A process's share of its pages; all of them where it keeps that secret, as it may."""
     try:
-        return process.memory_full_info().pss
-    except psutil.NoSuchProcess:
-        return 0
-    except psutil.AccessDenied:
-        return resident
+        sizes = _sizes((folder / "smaps_rollup").read_bytes(), SHARED)
+    except PermissionError:
+        return Share(resident, 0)
+    except OSError:  # it has ended
+        return Share(0, 0)
+    return Share(*(sizes.get(name, 0) for name in SHARED))
+
+
+def _sizes(data: bytes, names: tuple[bytes, ...]) -> dict[bytes, int]:
+    """Name → bytes, from a file of /proc; a process's own name, which is there too, may be any."""
+    lines = (line.partition(b":") for line in data.split(b"\n"))
+    return {name: 1024 * int(size.split()[0]) for name, _, size in lines if name in names}
