@@ -58,7 +58,7 @@ class StandardizedFeatures(Operator):
         return torch.cat([(products - total * self.mean) / self.scale, total], -1)
 
     def normal(self, x: Tensor, share: Tensor) -> Tensor:
-        """(..., F + 1), (..., N) -> (..., F + 1): Aᵀ · share · A x in one pass over the features."""
+        """(..., F + 1), (..., N) -> (..., F + 1): Aᵀ · share · A x, in one pass."""
         weights = x[..., :-1] / self.scale
         offset = x[..., -1:] - (weights @ self.mean)[..., None]
         total, products = torch.zeros_like(offset), torch.zeros_like(weights)
