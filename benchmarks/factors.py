@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_utils import datasets
+from course_utils.sensing import coates_ng
 from course_utils.sensing.coates_ng import encode, sample_patches, zca
 from course_utils.sensing.dictionaries import learn_dictionary, random_patches
 from course_utils.sensing.solvers import omp
@@ -62,10 +63,6 @@ class WithoutBias(StandardizedFeatures):
     def _adjoint(self, y: Tensor) -> Tensor:
         return F.pad(super()._adjoint(y)[..., :-1], (0, 1))
 
-    def normal(self, x: Tensor, share: Tensor) -> Tensor:
-        """As for its parent, in two passes."""
-        return self.adjoint(share * self(x))
-
 
 def compress(images: Tensor, quality: int, chroma: int) -> Tensor:
     """(N, 3, H, W) uint8 -> what JPEG of that quality leaves of them."""
@@ -95,8 +92,8 @@ def features(settings: Settings, split: Split, atoms: int) -> list[Tensor]:
     parts = [images for images, _ in split]
     if settings.quality is not None:
         parts = [compress(images, settings.quality, settings.chroma) for images in parts]
-    sources, contrast = parts[0][: settings.sources], settings.contrast
-    sample = sample_patches(sources, settings.patches * atoms, contrast=contrast)
+    coates_ng.CONTRAST = settings.contrast
+    sample = sample_patches(parts[0][: settings.sources], settings.patches * atoms)
     mean, matrix = zca(sample, settings.floor)
     if not settings.mean:
         mean = torch.zeros_like(mean)
@@ -107,8 +104,8 @@ def features(settings: Settings, split: Split, atoms: int) -> list[Tensor]:
         dictionary = random_patches(white, atoms)
     else:
         dictionary = learn_dictionary(white, atoms, partial(omp, atoms=1), settings.rounds)
-    whole = {"threshold": settings.threshold, "contrast": contrast}
-    return [encode(images, (mean, matrix), dictionary, "T", **whole) for images in parts]
+    code = partial(encode, whitening=(mean, matrix), dictionary=dictionary, encoder="T")
+    return [code(images, threshold=settings.threshold) for images in parts]
 
 
 def judge(

@@ -36,13 +36,6 @@ class Counted(StandardizedFeatures):
         self.count(y)
         return super()._adjoint(y)
 
-    def normal(self, x: Tensor, share: Tensor) -> Tensor:
-        """Count one pass, and each row twice."""
-        self.passes -= 1
-        self.count(x)
-        self.count(x)
-        return super().normal(x, share)
-
     def count(self, x: Tensor) -> None:
         """Count one pass for each of x's rows."""
         self.passes += 1

@@ -40,16 +40,6 @@ def test_standardized_features_are_an_operator():
     assert ((like(v) - scores(v)[:, :7]).abs() <= rounding[:, :7]).all()
 
 
-def test_normal_is_one_pass_for_two():
-    x, _ = features(n=600)
-    scores = StandardizedFeatures(x)
-    v, share = torch.randn(4, 31), torch.rand(4, 600)
-    expected = scores.adjoint(share * scores(v))
-    assert torch.allclose(scores.normal(v, share), expected, rtol=1e-3, atol=1e-3 * expected.std())
-    one = scores.normal(v, torch.ones(1, 600))  # the same share for all
-    assert torch.allclose(one, scores.adjoint(scores(v)), rtol=1e-3, atol=1e-3 * one.std())
-
-
 def test_standardized_features_have_unit_deviation():
     x, _ = features(n=600)
     scores = StandardizedFeatures(x)
@@ -102,9 +92,9 @@ def test_l2_svm_sketch_saves_passes(monkeypatch):
     class Counted(StandardizedFeatures):
         passes = 0
 
-        def normal(self, x, share):
+        def _forward(self, x):
             self.passes += 1
-            return super().normal(x, share)
+            return super()._forward(x)
 
     generator = torch.Generator().manual_seed(0)
     strong = torch.randn(1000, 8, generator=generator) @ torch.randn(8, 200, generator=generator)

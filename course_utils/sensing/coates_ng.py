@@ -35,23 +35,21 @@ class Result(NamedTuple):
     C: float
 
 
-def normalize_patches(images: Tensor, stride: int = 1, *, contrast: float = CONTRAST) -> Tensor:
+def normalize_patches(images: Tensor, stride: int = 1) -> Tensor:
     """(N, C, H, W) uint8 -> (N, places, 36 C): every patch with mean 0 and deviation about 1.
 
-    A variance of `contrast` grey levels² is added, so that flat patches do not turn into noise.
+    A variance of 10 grey levels² is added, so that flat patches do not turn into noise.
     """
-    return _normalize(F.unfold(images.float(), PATCH, stride=stride), 1, contrast).mT
+    return _normalize(F.unfold(images.float(), PATCH, stride=stride), 1).mT
 
 
-def _normalize(patches: Tensor, dim: int, contrast: float) -> Tensor:
+def _normalize(patches: Tensor, dim: int) -> Tensor:
     centred = patches - patches.mean(dim, keepdim=True)
     variance = centred.square().sum(dim, keepdim=True) / (patches.shape[dim] - 1)
-    return centred * (variance + contrast).rsqrt()
+    return centred * (variance + CONTRAST).rsqrt()
 
 
-def sample_patches(
-    images: Tensor, count: int, *, contrast: float = CONTRAST, seed: int = 0
-) -> Tensor:
+def sample_patches(images: Tensor, count: int, *, seed: int = 0) -> Tensor:
     """(N, C, H, W) uint8 -> (count, 36 C): normalised patches at random places of the images."""
     generator = torch.Generator().manual_seed(seed)
     per_image, patches = math.ceil(count / len(images)), []
@@ -63,7 +61,7 @@ def sample_patches(
         places = draws.argsort(1)[:, :per_image]
         index = torch.arange(len(batch))[:, None]
         patches.append(windows[index, :, places // columns, places % columns].flatten(0, 1))
-    return _normalize(torch.cat(patches)[:count].flatten(1).float(), 1, contrast)
+    return _normalize(torch.cat(patches)[:count].flatten(1).float(), 1)
 
 
 def zca(patches: Tensor, floor: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -84,18 +82,14 @@ def quarters(images: Tensor, stride: int = 1) -> list[Tensor]:
 
     Of an odd number of places, the first halves have one more.
     """
-    places = (images.shape[-1] - PATCH) // stride + 1
-    spans = [
-        slice(stride * int(half[0]), stride * int(half[-1]) + PATCH)
-        for half in torch.arange(places).split((places + 1) // 2)
-    ]
+    starts = torch.arange(0, images.shape[-1] - PATCH + 1, stride)
+    spans = [slice(int(half[0]), int(half[-1]) + PATCH) for half in starts.chunk(2)]
     return [images[..., rows, columns] for rows in spans for columns in spans]
 
 
 def signed_sums(products: Tensor, threshold: float = 0) -> Tensor:
     """(N, places, d) -> (N, 2d): sums of what lies above the threshold, and below minus it."""
-    above = products.clamp(min=threshold).sum(1)
-    below = products.clamp(max=-threshold).sum(1)
+    above, below = products.clamp(min=threshold).sum(1), products.clamp(max=-threshold).sum(1)
     return torch.cat([above, -below], -1) - threshold * products.shape[1]
 
 
@@ -107,7 +101,6 @@ def encode(
     *,
     threshold: float,
     stride: int = 1,
-    contrast: float = CONTRAST,
 ) -> Tensor:
     """(N, C, H, W) uint8 -> (N, 8d) float16 features, a few images at a time; see `coates_ng`."""
     device, (mean, matrix) = dictionary.device, whitening
@@ -119,7 +112,7 @@ def encode(
     for batch, out in tqdm(batches, "features", disable=None, leave=False):
         sums = []
         for quarter in quarters(batch.to(device), stride):
-            patches = normalize_patches(quarter, stride, contrast=contrast)
+            patches = normalize_patches(quarter, stride)
             if encoder == "T":
                 products = (filters @ patches.mT).add_(bias).mT
             else:
@@ -225,15 +218,10 @@ def _choose_threshold(
     Cs: Sequence[float],
 ) -> tuple[float, Tensor]:
     """Return the threshold by which, with the best C, most images held out are known; features."""
-    if len(thresholds) == 1:
-        return thresholds[0], describe(images, thresholds[0])
-    best = -1.0, thresholds[0], images
-    for threshold in thresholds:
-        features = describe(images, threshold)
-        accuracy = _held_out_accuracies(features, labels, Cs).max().item()
-        if accuracy > best[0]:
-            best = accuracy, threshold, features
-    return best[1:]
+    tried = [(threshold, describe(images, threshold)) for threshold in thresholds]
+    if len(tried) == 1:
+        return tried[0]
+    return max(tried, key=lambda pair: _held_out_accuracies(pair[1], labels, Cs).max().item())
 
 
 def _held_out_accuracies(features: Tensor, labels: Tensor, Cs: Sequence[float]) -> Tensor:

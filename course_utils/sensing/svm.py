@@ -57,24 +57,9 @@ class StandardizedFeatures(Operator):
             products += weights @ part.float()
         return torch.cat([(products - total * self.mean) / self.scale, total], -1)
 
-    def normal(self, x: Tensor, share: Tensor) -> Tensor:
-        """(..., F + 1), (..., N) -> (..., F + 1): Aᵀ · share · A x, in one pass."""
-        weights = x[..., :-1] / self.scale
-        offset = x[..., -1:] - (weights @ self.mean)[..., None]
-        total, products = torch.zeros_like(offset), torch.zeros_like(weights)
-        for shares, part in zip(share.split(ROWS, -1), self.parts, strict=True):
-            exact = part.float()
-            scores = shares * (weights @ exact.mT + offset)
-            total += scores.sum(-1, keepdim=True)
-            products += scores @ exact
-        return torch.cat([(products - total * self.mean) / self.scale, total], -1)
-
 
 def l2_svm(
-    scores: StandardizedFeatures,
-    labels: Tensor,
-    C: float | Sequence[float],
-    tolerance: float = 1e-3,
+    scores: Operator, labels: Tensor, C: float | Sequence[float], tolerance: float = 1e-3
 ) -> Tensor:
     """Train one-against-the-rest classifiers: min ½‖w‖² + C Σ max(0, 1 − ±score)² for each.
 
@@ -83,8 +68,8 @@ def l2_svm(
 
     Parameters
     ----------
-    scores : StandardizedFeatures
-        (classes, features) weights -> (classes, N) scores.
+    scores : Operator
+        (classes, features) weights -> (classes, N) scores; see `StandardizedFeatures`.
     labels : Tensor
         (N,) int64.
     C : float or sequence of floats
@@ -133,7 +118,7 @@ def l2_svm(
 
 
 class _Nystrom(NamedTuple):
-    """The largest eigenvalues of AᵀA and their vectors, about, where A gives the scores.
+    """The largest eigenvalues of AᵀA and their vectors, about, for an operator A.
 
     References
     ----------
@@ -144,12 +129,12 @@ class _Nystrom(NamedTuple):
     values: Tensor  # (rank,), the largest eigenvalues of AᵀA, falling
 
     @classmethod
-    def of(cls, scores: StandardizedFeatures, like: Tensor) -> "_Nystrom":
+    def of(cls, scores: Operator, like: Tensor) -> "_Nystrom":
         """Sketch AᵀA by one pass over the examples with `RANK` random directions."""
         count = scores.shape_in[-1]
         noise = torch.randn(count, min(RANK, count), generator=torch.Generator().manual_seed(0))
         probes = torch.linalg.qr(noise)[0].to(like)
-        sketch = scores.normal(probes.mT, probes.new_ones(1, scores.shape_out[-1])).mT.double()
+        sketch = scores.adjoint(scores(probes.mT)).mT.double()
         probes = probes.double()
         shift = 3e-6 * sketch.norm()  # above float32's rounding, or the next line finds no root
         sketch += shift * probes
@@ -165,11 +150,7 @@ class _Nystrom(NamedTuple):
 
 
 def _newton_step(
-    scores: StandardizedFeatures,
-    active: Tensor,
-    weight: Tensor,
-    gradient: Tensor,
-    near: _Nystrom,
+    scores: Operator, active: Tensor, weight: Tensor, gradient: Tensor, near: _Nystrom
 ) -> Tensor:
     """Solve (I + weight · Aᵀ·active·A) step = −gradient to a third, by conjugate gradients."""
     shrunk = weight * active.to(weight).mean(-1, keepdim=True)
@@ -179,7 +160,7 @@ def _newton_step(
     on = torch.arange(len(gradient), device=gradient.device)
     while len(on):
         along = direction[on]
-        product = along + weight[on] * scores.normal(along, active[on])
+        product = along + weight[on] * scores.adjoint(active[on] * scores(along))
         length = squared[on] / (along * product).sum(-1, keepdim=True)
         step[on] += length * along
         residual[on] -= length * product
