@@ -328,6 +328,7 @@ def codes(quick: bool) -> None:
 
     ways = {
         "ADMM, 10 iterations": lambda: sparse_codes(d, patches, lam),
+        "ADMM, 100 iterations": lambda: admm(matrix, patches, lam, 100),
         "FISTA, 30 iterations": lambda: fista(matrix, patches, lam, 30, prox=F.softshrink),
         "FISTA, 60 iterations": lambda: fista(matrix, patches, lam, 60, prox=F.softshrink),
         "sparse_encode, two jobs": coordinates,
