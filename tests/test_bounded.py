@@ -38,6 +38,8 @@ def call(what):
             np.linalg.svd(np.ones((500, 500)))
     if what == "memory":
         return [bytes(2**28) for _ in range(20)]
+    if what == "later":
+        threading.Timer(0.05, os._exit, [0]).start()
     if what == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     return os.getpid(), len(CALLS)
@@ -56,6 +58,14 @@ def test_call_that_does_not_end_is_ended(what, why):
     assert (before[1], after[0][1], after[1][1]) == (1, 1, 2)
     assert os.getpid() not in (before[0], after[0][0])
     assert CALLS == []
+
+
+def test_worker_that_ends_between_calls_is_replaced():
+    with BoundedCalls(call) as calls:
+        first = psutil.Process(calls("later")[0])
+        while first.is_running() and first.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert calls("x" * 10**6)[1] == 1
 
 
 def test_tensors_leave_no_file_and_no_thread(tmp_path, monkeypatch):

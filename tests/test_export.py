@@ -112,6 +112,20 @@ def test_feedback_is_zipped_by_student(folder):
     }
 
 
+def test_names_are_no_folders_and_no_signs_for_a_terminal(tmp_path, capsys):
+    student, nameless = "a\\..\\b/c (5)", "x\x1b[2J\ny"
+    rows = [Mark(name, "02", "2.1", 5, 5, "ok") for name in (student, nameless)]
+    (tmp_path / marks.FILENAME).write_text(marks.as_csv(rows), "utf-8")
+    page = tmp_path / "feedback" / nbgrader_id(student) / "02" / "02_convolution.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("x")
+    export.main([str(tmp_path), "--for", "moodle"])
+    with zipfile.ZipFile(tmp_path / "export" / export.FEEDBACK) as archive:
+        assert archive.namelist() == ["a..bc_5_assignsubmission_file_/02_feedback.html"]
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "Not on the class list, so not exported: x\ufffd[2J y"
+
+
 def test_export_asks_for_a_class_list_where_names_tell_nothing(tmp_path, capsys):
     rows = [row._replace(student=downloads.parse(row.student).name) for row in MARKS]
     (tmp_path / marks.FILENAME).write_text(marks.as_csv(rows), "utf-8")

@@ -439,6 +439,13 @@ def test_failed_answer_cell_is_error(graded, cell, words):
     assert words in verdict.message
 
 
+def test_answer_that_cannot_be_sent_costs_itself_alone(graded):
+    verdicts = graded("blurred_pixel = 10**5000")
+    assert verdicts["2.2"].status == "error"
+    assert "cannot be sent (ValueError)" in verdicts["2.2"].message
+    assert verdicts["2.5"].status == "todo"
+
+
 @pytest.mark.parametrize("source", ["x = 1", "blurred_pixel = ...", "other = 3"])
 def test_untouched_answer_is_not_attempted(graded, source):
     assert graded(source)["2.2"].status == "todo"

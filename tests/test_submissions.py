@@ -149,6 +149,43 @@ def test_many_files_do_not_slow_find(tmp_path, reader, monkeypatch):
     assert submission.others == ("7.ipynb", "6.ipynb")
 
 
+def test_notebooks_that_take_long_do_not_slow_find(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(submissions, "MOST_SECONDS", 0)
+    for i in range(5):
+        dated(put(tmp_path, "ada", f"{i}.ipynb", text=notebook()), i)
+    (submission,) = submissions.find(tmp_path, reader).submissions
+    assert (submission.path, submission.others) == (tmp_path / "ada" / "4.ipynb", ())
+
+
+def test_note_is_one_line(tmp_path, reader):
+    dated(put(tmp_path, "ada", "a.ipynb\n0 to look at.ipynb", text=notebook()), 10)
+    put(tmp_path, "ada", NAME, text=notebook())
+    (note,) = submissions.find(tmp_path, reader).notes
+    assert note == f"ada, 02: {NAME} is marked, not a.ipynb 0 to look at.ipynb"
+
+
+def test_file_behind_a_link_is_not_read(tmp_path, reader):
+    """A folder may be exchanged for a link to somebody else's between finding and marking."""
+    put(tmp_path, "ada", "02", NAME, text=notebook())
+    put(tmp_path, "eve", "02", NAME, text=notebook())
+    collection = submissions.find(tmp_path, reader)
+    path = {s.student: s.path for s in collection.submissions}["eve"]
+    (tmp_path / "eve" / "02").rename(tmp_path / "eve" / "old")
+    (tmp_path / "eve" / "02").symlink_to(tmp_path / "ada" / "02")
+    assert path.exists()
+    for read in (reader.recognize, lambda path: reader.read(path, "02")):
+        with pytest.raises(UnreadableError, match="cannot be opened"):
+            read(path)
+    assert reading.read_bytes(path) == b""
+
+
+def test_class_may_lie_behind_a_link(tmp_path, reader):
+    put(tmp_path, "class", "ada", "02", NAME, text=notebook())
+    (tmp_path / "link").symlink_to("class")
+    (submission,) = submissions.find(tmp_path / "link", reader).submissions
+    assert reader.read(submission.path, "02").cells
+
+
 def test_find_explains_layout(tmp_path, reader):
     (tmp_path / "ada").mkdir()
     with pytest.raises(UserError, match=r"ada/02/02_convolution.ipynb; the assignments are 00, 01"):
@@ -259,6 +296,16 @@ def test_parse_cells_refuses_binary():
 def test_long_text_is_cut_not_refused():
     cells = parse(as_json({"cell_type": "markdown", "source": "x" * 10**6}))
     assert len(cells[0].source) < 2 * notebook_reader.MAX_TEXT
+
+
+def test_all_text_is_cut_not_refused():
+    """Every line of it becomes one of a comment, which takes ten times as much."""
+    text = [{"cell_type": "markdown", "source": "\n" * 20_000} for _ in range(100)]
+    code = {"cell_type": "code", "source": "x = 1"}
+    cells = parse(as_json(*text, code))
+    assert len(cells) == 101
+    assert cells[-1].source == "x = 1"
+    assert sum(len(cell.source) for cell in cells[:-1]) == notebook_reader.MAX_TEXTS
 
 
 def test_reader_refuses_huge_file(tmp_path, reader, monkeypatch):

@@ -102,17 +102,19 @@ def _keep(control: Connection, function: Callable[..., Any], seconds: int) -> No
             request = control.recv_bytes()
         except EOFError:
             return
+        if worker is not None and os.waitpid(process, os.WNOHANG)[0]:
+            worker = None  # it has ended since the last call
         if worker is None:
             worker, theirs = Pipe()
             process = _fork(_work, theirs, function, seconds)
             theirs.close()
-        worker.send_bytes(request)
-        if control in wait([control, worker]):  # the marking has ended meanwhile
-            os.kill(process, signal.SIGKILL)
-            return
         try:
+            worker.send_bytes(request)
+            if control in wait([control, worker]):  # the marking has ended meanwhile
+                os.kill(process, signal.SIGKILL)
+                return
             answer: bytes | str = worker.recv_bytes()
-        except EOFError:
+        except (EOFError, OSError):
             is_time = os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGXCPU
             why = f"it takes more than {seconds} s of a processor" if is_time else "it ends Python"
             worker, answer = None, why

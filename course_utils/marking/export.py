@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.errors import UserError
+from course_utils.errors import UserError, printable
 from course_utils.marking import assignment, downloads, gradebook, marks, roster
 from course_utils.marking.roster import Roster
 from course_utils.marking.submissions import nbgrader_id
@@ -177,7 +177,8 @@ def feedback_zip(folder: Path, students: list[str], platform: str) -> bytes:
             owner, place = downloads.parse(student), folder / "feedback" / nbgrader_id(student)
             name = nbgrader_id(student)
             if platform == "moodle" and owner.number:
-                name = f"{owner.name}_{owner.number}_assignsubmission_file_".replace("/", "")
+                name = f"{owner.name}_{owner.number}_assignsubmission_file_"
+                name = name.replace("/", "").replace("\\", "")  # some unpackers make folders of it
             for page in sorted(place.glob("*/*.html")):
                 archive.write(page, f"{name}/{page.parent.name}_feedback.html")
     return out.getvalue()
@@ -223,7 +224,8 @@ def main(argv: list[str]) -> int:
     print(out / FEEDBACK)
     blank = [f"{total.student}, {total.assignment}" for total in reached if total.points is None]
     if blank:
-        print(f"Left empty, not handed in or unreadable: {'; '.join(blank)}")
+        words = f"Left empty, not handed in or unreadable: {'; '.join(blank)}"
+        print(printable(" ".join(words.split("\n"))))
     if unplaced:
-        print(UNPLACED.format(", ".join(unplaced)))
+        print(printable(" ".join(UNPLACED.format(", ".join(unplaced)).split("\n"))))
     return int(bool(unplaced))

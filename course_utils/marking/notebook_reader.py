@@ -35,6 +35,7 @@ MAX_BYTES = 50 * MEGABYTE  # of a notebook, pictures included
 MAX_CELLS = 2000  # the longest workbook has a hundred
 MAX_CODE = 1_000_000  # characters in all code cells
 MAX_TEXT = 20_000  # characters of any other cell: it is not marked, only shown
+MAX_TEXTS = 500_000  # in all these: the longest workbook has 17,000
 LABEL = re.compile(r"[\w.-]{1,100}")  # of a tag or a name of nbgrader's
 
 
@@ -83,7 +84,18 @@ def parse_cells(data: bytes) -> list[Cell]:
         raise ValueError("is damaged: a cell is not as cells are") from None
     if sum(len(cell.source) for cell in parsed if cell.cell_type == "code") > MAX_CODE:
         raise ValueError(f"has more than {MAX_CODE:,} characters of code")
-    return parsed
+    return _shortened(parsed)
+
+
+def _shortened(cells: list[Cell]) -> list[Cell]:
+    """Cut what is only shown where all of it is too long."""
+    left, kept = MAX_TEXTS, []
+    for cell in cells:
+        if cell.cell_type != "code":
+            cell = cell._replace(source=cell.source[:left])
+            left -= len(cell.source)
+        kept.append(cell)
+    return kept
 
 
 def _cell(cell: dict) -> Cell:

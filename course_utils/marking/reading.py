@@ -164,7 +164,7 @@ def _open_regular(path: Path) -> int:
     if os.path.islink(path):
         raise UnreadableError(f"{_name(path)} is a link to another place, not a notebook.")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = _open_beside_links(path)
     except OSError as error:
         raise UnreadableError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
     status = os.fstat(descriptor)
@@ -175,6 +175,21 @@ def _open_regular(path: Path) -> int:
         os.close(descriptor)
         raise UnreadableError(f"{_name(path)} {why}.")
     return descriptor
+
+
+def _open_beside_links(path: Path) -> int:
+    """Open a file on the way to which there is no link: somebody may put one there meanwhile."""
+    to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
+    start, *folders = path.absolute().parts[:-1]
+    place = os.open(start, to_pass)
+    try:
+        for name in folders:
+            inner = os.open(name, to_pass, dir_fd=place)
+            os.close(place)
+            place = inner
+        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import os
 import re
+import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from course_utils.marking.reading import Contents, NotebookReader, UnreadableErr
 LAYOUT = "STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, such as ada/02/02_convolution.ipynb"
 MOST_FILES = 2000  # looked at in one student's folder, and of these the newest
 MOST_NOTEBOOKS = 40  # are looked into
+MOST_SECONDS = 60  # that takes; one may be made to take twenty
+TOO_LONG = "{} was not looked into: the newer notebooks beside it take too long."
 SNIFFED = 256  # bytes at the beginning of a file that tell whether it may be a notebook
 NAME_LENGTH = 100  # bytes of a student's name for nbgrader
 
@@ -106,6 +109,7 @@ def find(
     UserError
         If there is no submission; the message shows the layout.
     """
+    folder = folder.resolve()  # from here on, no link is followed
     folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
@@ -134,7 +138,7 @@ def find(
         f"{s.student}, {s.assignment}: {path} is marked, not {', '.join(s.others)}"
         for s, path in marked.items()
     ]
-    return Collection(sorted(submissions), notes)
+    return Collection(sorted(submissions), [" ".join(note.split("\n")) for note in notes])
 
 
 def _relative(path: Path, place: Path) -> str:
@@ -146,8 +150,13 @@ def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
     files = sorted(
         (f for entry in place.entries for f in _files(entry)), key=lambda pair: -pair[1]
     )[:MOST_NOTEBOOKS]
-    candidates = []
+    candidates, deadline = [], time.monotonic() + MOST_SECONDS
     for path, modified in files:
+        if candidates and time.monotonic() > deadline:
+            candidates.append(
+                Candidate(path, modified, None, TOO_LONG.format(downloads.readable(path.name)))
+            )
+            continue
         try:
             candidates.append(Candidate(path, modified, reader.recognize(path)))
         except UnreadableError as error:

@@ -121,11 +121,23 @@ def main() -> None:
             message = b""
         else:
             guard.restore()
-            message = serialization.pack(_observe(exercises[content], shell.user_ns))
+            message = _packed(_observe(exercises[content], shell.user_ns))
         if os.getpid() != pid:  # a process that a cell has forked goes no further
             os._exit(0)
         _send(out, message)
     os._exit(0)  # whatever threads and exit handlers are left
+
+
+def _packed(message: dict) -> bytes:
+    """Pack a message; of one that cannot be, such as a number of 5,000 digits, tell as much."""
+    from course_utils.marking import serialization
+
+    try:
+        return serialization.pack(message)
+    except Exception as error:
+        words = f"What your answer gives cannot be sent ({type(error).__name__[:100]})."
+        message = {"number": message["number"], "status": "error", "message": words}
+        return serialization.pack(message)
 
 
 def _send(out: int, message: bytes) -> None:
