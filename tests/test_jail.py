@@ -607,7 +607,8 @@ def test_processes_that_soon_end_are_no_memory(input_dir, user):
 def test_processes_that_end_before_they_are_read_count(input_dir, monkeypatch):
     numbers = itertools.count(10**8)
     monkeypatch.setattr(watch, "_folders", lambda *_: [Path(f"/proc/{next(numbers)}")])
-    result = run(input_dir, "import time; time.sleep(60)", user="here")
+    limits = SMALL._replace(seconds=10)
+    result = run(input_dir, "import time; time.sleep(60)", limits, user="here")
     assert result.stop_reason == "memory"
 
 

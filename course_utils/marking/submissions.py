@@ -150,7 +150,8 @@ def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
     files = sorted(
         (f for entry in place.entries for f in _files(entry)), key=lambda pair: -pair[1]
     )[:MOST_NOTEBOOKS]
-    candidates, deadline = [], time.monotonic() + MOST_SECONDS
+    candidates: list[Candidate] = []
+    deadline = time.monotonic() + MOST_SECONDS
     for path, modified in files:
         if candidates and time.monotonic() > deadline:
             candidates.append(
