@@ -17,6 +17,7 @@ import { readableZoom, SMALLEST_PICTURE } from "./slide_sizes.mjs";
  */
 
 const PAGE_COST = 0.3; // a slide more must leave at least this much less emptiness, squared
+const SPARSE = 0.35; // of a page: a chapter as short as this needs none of its own
 const NOTEBOOK_BREAK = 0.1; // what a cut saves where the notebook has one too
 
 /** @param {Element} node */
@@ -285,6 +286,45 @@ const makePages = (title, pages) =>
   });
 
 /**
+ * The height of a page of words and code in pixels; Infinity where it shows something.
+ *
+ * @param {Element} page
+ * @param {HTMLElement} place
+ */
+const heightOfWords = (page, place) => {
+  const content = page.querySelector(":scope > .fit");
+  if (!content || isFigure(content) || content.querySelector("img")) return Infinity;
+  place.replaceChildren(content);
+  const { height } = place.getBoundingClientRect();
+  page.append(content);
+  return height;
+};
+
+/**
+ * Put a chapter of a few lines below the end of the one before it, unless this is the deck's title.
+ *
+ * @param {Element} page The chapter's only one.
+ * @param {Element | undefined} former
+ * @param {HTMLElement} place
+ * @param {number} room
+ */
+const joinFormer = (page, former, place, room) => {
+  const [content, above] = [page, former].map((each) => each?.querySelector(":scope > .fit"));
+  if (!former || !content || !above || above.querySelector("h1")) return false;
+  const height = heightOfWords(page, place);
+  if (content.querySelector(".input") || height > SPARSE * room) return false;
+  if (height + heightOfWords(former, place) > room) return false;
+  const [heading, latest] = [
+    content.firstElementChild,
+    [...above.querySelectorAll("h2, h3")].pop(),
+  ];
+  if (isChapter(heading ?? content) && heading?.textContent === latest?.textContent)
+    heading?.remove();
+  above.append(...content.childNodes);
+  return true;
+};
+
+/**
  * Cut every stack of a deck into pages. Formulas must be set and pictures loaded before.
  *
  * @param {HTMLElement} deck The element that holds the stacks.
@@ -296,6 +336,8 @@ export const cutIntoPages = (deck, room) => {
   deck.after(place);
   /** @type {Element | null} */
   let title = null;
+  /** @type {Element | undefined} */
+  let last;
   for (const stack of [...deck.children]) {
     const pages = [];
     for (const chapter of chaptersOf(stack)) {
@@ -303,9 +345,13 @@ export const cutIntoPages = (deck, room) => {
       place.replaceChildren(...(title ? [title.cloneNode(true)] : []));
       const free = room - place.getBoundingClientRect().height;
       const units = unitsThatFit(group(chapter.blocks), place, free);
-      pages.push(...makePages(title, paginate(units, free - headHeight(units, place))));
+      const made = makePages(title, paginate(units, free - headHeight(units, place)));
+      if (made.length === 1 && joinFormer(made[0], last, place, room)) continue;
+      pages.push(...made);
+      last = made[made.length - 1];
     }
-    stack.replaceChildren(...pages);
+    if (pages.length) stack.replaceChildren(...pages);
+    else stack.remove();
   }
   place.remove();
 };

