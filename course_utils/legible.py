@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-SLIDE, HIGH = 1184, 540  # widest and highest picture on a slide, in pixels of the slide
+SLIDE, HIGH = 1184, 520  # widest and highest picture on a slide, in pixels of the slide
 LEAST = 22  # its smallest text
 LETTER, LINE = 0.55, 1.25  # width of a letter and height of a line, in font sizes
 FEW, PAD = 4, 0.5  # ticks of an axis where text is large, and their distance in font sizes
