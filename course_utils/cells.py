@@ -229,6 +229,12 @@ def stale_answer(name: str, tag: str) -> str:
     )
 
 
+def has_failed(name: str) -> bool:
+    """Whether the last cell that was to make a name stopped with an error."""
+    run = LOG.last_attempt(name)
+    return run is not None and bool(run.error)
+
+
 def _exercise_cell(tag: str) -> dict | None:
     for cell in _notebook_cells():
         tags = cell.get("metadata", {}).get("tags", [])

@@ -241,7 +241,7 @@ class Exercise:
         if verdict.status is Status.OWN:
             return verdict
         if stale := cells.stale_answer(self.name, f"ex-{self.number}"):
-            verdict = of_former_answer(verdict, stale)
+            verdict = of_former_answer(verdict, stale, cells.has_failed(self.name))
         mark = digest([str(verdict.status), verdict.message, *observations])
         try:
             entry = progress.record(

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils import cells, student
+from course_utils.exercises import classification
 from course_utils.judging.verdict import Status, Verdict, of_former_answer
 
 SETUP = "from course_utils.exercises import tensors as ex"
@@ -155,3 +156,11 @@ def test_failed_cell_leaves_nothing_general_to_say():
     named = Verdict(Status.MISTAKE, "1.1", "You exchanged them.")
     assert of_former_answer(general, "The cell stopped.").message == "The cell stopped."
     assert of_former_answer(named, "It changed.").message == "It changed. You exchanged them."
+    assert of_former_answer(named, "It failed.", has_failed=True).message == "It failed."
+
+
+def test_failed_cell_says_nothing_of_former_answer(log):
+    ran(log, "who_notices = c", NameError("name 'c' is not defined"))
+    words = classification.who_notices.check("a").message
+    assert "stopped with an error" in words
+    assert "Not both" not in words

@@ -19,6 +19,7 @@ from torch import nn
 
 from course_utils import progress
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises import classification
 from course_utils.judging import feedback, guard, scene, source
 from course_utils.judging.observation import NOT_COMPARED, Stopped, numbers
 
@@ -819,6 +820,16 @@ def test_parts_stand_in_a_table():
     assert "✗ first number</td>" in html
     assert "✓ second number</td>" in html
     assert "✗ first number: yours 4" in text
+
+
+def test_missing_part_is_called_nothing():
+    class Silent(classification.CNN.answer):
+        def forward(self, x):
+            self.conv1(x)
+
+    text = str(classification.CNN.judge(Silent))
+    assert "scores in training mode: yours nothing, expected below" in text
+    assert "None" not in text
 
 
 def test_scene_holds_thirty_numbers():

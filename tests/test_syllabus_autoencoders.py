@@ -499,3 +499,34 @@ def test_no_number_of_pca_coordinates_finds_strangers_as_well():
     network = area(lambda x: (training.predict(net, x) - x / 255).square().flatten(1).mean(1))
     assert 0.9 < area(pca(8)) < 0.92
     assert max(area(pca(q)) for q in range(2, 41)) < 0.935 < network
+
+
+@pytest.mark.training
+def test_search_by_code_finds_the_same_digit():
+    """Share of the five nearest with the same label: by 64 pixels, 8 of PCA's numbers, a code."""
+    digits = datasets.load("digits")
+    stored, asked = digits.train_images, digits.test_images
+    old, new = (images.flatten(1) / 255 for images in (stored, asked))
+
+    def share(known, unseen):
+        nearest = torch.cdist(unseen, known).topk(5, largest=False).indices
+        return (digits.train_labels[nearest] == digits.test_labels[:, None]).float().mean().item()
+
+    axes = torch.linalg.svd(old - old.mean(0), full_matrices=False).Vh[:8].T
+    assert share(old, new) == pytest.approx(0.94, abs=0.005)
+    assert share(old @ axes, new @ axes) == pytest.approx(0.886, abs=0.01)
+    assert share(old, asked.roll(1, dims=3).flatten(1) / 255) == pytest.approx(0.52, abs=0.01)
+    options = {"batch_size": 100, "epochs": 30, "schedule": "one-cycle"}
+    for seed in range(3):
+        ((net, _),) = training.repeat(
+            lambda: models.dense_autoencoder(8),
+            (stored, stored),
+            seeds=[seed],
+            loss=torch.nn.functional.mse_loss,
+            optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-2),
+            **options,
+        )
+        images = stored, asked, asked.roll(1, dims=3)
+        codes, unseen, moved = (training.predict(net.encoder, batch) for batch in images)
+        assert 0.84 < share(codes, unseen) < 0.92
+        assert 0.35 < share(codes, moved) < 0.5

@@ -100,6 +100,8 @@ def _column(whole: object, flags: dict[str, bool]) -> list[str]:
 
 def _in_words(value: object) -> str:
     """A value that is short enough for a line of a table; empty for any other."""
+    if value is None:
+        return "nothing"
     array = numbers(value)
     if array is not None and array.ndim:
         return ""

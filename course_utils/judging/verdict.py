@@ -69,12 +69,14 @@ class Verdict:
         return {"text/html": feedback.as_output(self), "text/plain": feedback.as_text(self)}
 
 
-def of_former_answer(verdict: Verdict, why: str) -> Verdict:
+def of_former_answer(verdict: Verdict, why: str, has_failed: bool = False) -> Verdict:
     """The verdict where the answer's cell failed or was edited: why comes first.
 
-    Of an answer that was never there, or whose mistake has no name, nothing else has to be said.
+    Nothing else is said where the cell failed, or of an answer that was never there, or of one
+    whose mistake has no name.
     """
-    words = "" if verdict.status in (Status.TODO, Status.WRONG) else verdict.message
+    is_all = has_failed or verdict.status in (Status.TODO, Status.WRONG)
+    words = "" if is_all else verdict.message
     return replace(verdict, message=f"{why} {words}".strip())
 
 
