@@ -224,8 +224,12 @@ def main(argv: list[str]) -> int:
     print(out / FEEDBACK)
     blank = [f"{total.student}, {total.assignment}" for total in reached if total.points is None]
     if blank:
-        words = f"Left empty, not handed in or unreadable: {'; '.join(blank)}"
-        print(printable(" ".join(words.split("\n"))))
+        _say(f"Left empty, not handed in or unreadable: {'; '.join(blank)}")
     if unplaced:
-        print(printable(" ".join(UNPLACED.format(", ".join(unplaced)).split("\n"))))
+        _say(UNPLACED.format(", ".join(unplaced)))
     return int(bool(unplaced))
+
+
+def _say(words: str) -> None:
+    """Print one line, whatever signs a name in it holds."""
+    print(printable(" ".join(words.split("\n"))))
