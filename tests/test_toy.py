@@ -64,7 +64,7 @@ def alone(course) -> Path:
 def test_own_tests_accept_toy(course):
     failed, passed = outcome(course, PROOF, ABOUT_TOY)
     assert failed == set()
-    assert passed > 100
+    assert passed > 60
 
 
 @pytest.mark.executed
