@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # in kernels: one process works on each core
 torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
-LONG = ("test_exercises.py", "test_mark.py")
+LONG = ("test_exercises.py", "test_mark.py", "test_mark_hostile.py", "test_students.py")
 FIXTURES = {  # mark → fixtures that do what it says
     "executed": {"executed_student", "executed_tutor", "built"},
     "marking": {"marked", "batch", "told", "graded", "scores", "dask"},

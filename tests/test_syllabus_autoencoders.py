@@ -371,7 +371,7 @@ def test_code_reads_digits_no_better_than_pixels():
         "axes": torch.tensor(axes[:32].T),
     }
     names = run_cells(["read-digits", "reading-table"], **namespace)
-    share = {name: names["reading"](*features) for name, features in names["rows"].items()}
+    share = {name: names["percent_read"](*features) for name, features in names["rows"].items()}
     assert abs(share["code of 32"] - share["64 pixels"]) < 3
     assert abs(share["PCA, 32 numbers"] - share["64 pixels"]) < 2
     assert share["PCA, each scaled"] < share["64 pixels"] - 15
