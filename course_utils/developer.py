@@ -9,13 +9,14 @@ from course_utils.publishing.browser_scripts import fetch_browser_scripts
 from course_utils.publishing.lab_driver import find_chromium
 from course_utils.workbooks import ROOT
 
-QUICK = "not (browser or executed or marking or training or weekly)"  # tests by their marks
+QUICK = "not (bank or browser or executed or marking or training or weekly)"  # tests by their marks
 
 
 def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores.
 
-    With ``--quick`` it leaves out what drives a browser, executes or marks notebooks, or trains.
+    With ``--quick`` it leaves out what drives a browser, executes or marks notebooks, or trains,
+    and the banks of students' answers.
     """
     fetch_browser_scripts(tools=True)
     arguments = [argument for argument in argv if argument != "--quick"]

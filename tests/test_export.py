@@ -162,6 +162,7 @@ def points(folder):
     return {total.student: total.points for total in export.totals(folder)}
 
 
+@pytest.mark.marking
 def test_marks_by_hand_and_late_penalties_outlive_marking_again(tmp_path, capsys):
     """One story, as every step marks: adjusted, late, handed in again, one student alone."""
     course, submitted, out = (tmp_path / name for name in ("course", "submitted", "marks"))

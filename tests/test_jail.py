@@ -25,6 +25,7 @@ from course_utils.marking import control_groups, jail, redacted_package, watch
 from course_utils.marking.jail import Limits
 from course_utils.workbooks import ROOT
 
+pytestmark = pytest.mark.marking
 SMALL = Limits(seconds=60, memory=300 * 2**20, file=2**20, output=2**20, processes=20)
 TRY = """
 import ctypes, glob, json, mmap, os, socket, sys

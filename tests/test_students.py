@@ -25,7 +25,6 @@ NAMED = 0.9
 KNOWN = {exercise.number: exercise for exercise in all_exercises()}
 ANSWERS = bank.read_banks()
 WORKBOOKS = sorted({answer.workbook for answer in ANSWERS})
-TRAINED = ("05_classification", "07_autoencoders")  # their answers start from trained networks
 
 
 def own_seed(answer):
@@ -39,11 +38,8 @@ def _unhurried(monkeypatch):
     monkeypatch.setattr(edits, "SECONDS_EACH", 1.0)
 
 
-def marked(workbook):
-    return pytest.param(workbook, marks=pytest.mark.training if workbook in TRAINED else ())
-
-
-@pytest.mark.parametrize("workbook", [marked(workbook) for workbook in WORKBOOKS])
+@pytest.mark.bank
+@pytest.mark.parametrize("workbook", WORKBOOKS)
 def test_bank_is_told_the_truth(workbook):
     faults, kinds = [], Counter()
     for answer in ANSWERS:
