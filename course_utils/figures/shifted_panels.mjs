@@ -82,7 +82,7 @@ function mapSheet(view, stage, shape) {
   const draw = (output, state) => {
     paint(output.data);
     const scale = stage.startsWith("pool") ? "yellow: each map's largest" : "blue: 0";
-    setText(heading, `after ${stage}: ${channels} maps of ${rows} × ${columns}; ${scale}`);
+    setText(heading, `${stage}: ${channels} maps of ${rows} × ${columns}; ${scale}`);
     const [top, left] = layout.pixelOf(state.channel, state.row, state.column);
     outline.style.display = state.stage === stage ? "" : "none";
     placeMarker(top / height, left / width, 1 / height, 1 / width);

@@ -101,8 +101,8 @@ def test_unit_controls_work_by_keyboard(figure):  # noqa: F811
     fill(figure, "row", 99)
     assert figure.root.get_by_label("row", exact=True).input_value() == "15"
     titles = figure.root.locator(".course-maps .course-title").all_inner_texts()
-    assert titles[0].startswith("after ReLU 2: 32 maps of 16 × 16")
-    assert titles[1].startswith("after pool 2: 32 maps of 8 × 8")
+    assert titles[0].startswith("ReLU 2: 32 maps of 16 × 16")
+    assert titles[1].startswith("pool 2: 32 maps of 8 × 8")
     assert figure.agrees()
 
 
