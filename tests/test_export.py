@@ -138,13 +138,22 @@ def test_export_asks_for_a_class_list_where_names_tell_nothing(tmp_path, capsys)
     "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "''@"]
 )
 def test_no_cell_runs_as_a_formula(cell, tmp_path):
-    assert marks.harmless(cell) == f"'{cell}"
+    assert marks.harmless(cell) in (f"'{cell}", f"'{cell[0]}'{cell[1:]}")  # after a tab, too
     assert marks.original(marks.harmless(cell)) == cell
     row = Mark(cell, "02", "2.5", 0, 15, "mistake", cell, "flipped", cell)
     (tmp_path / "m.csv").write_text(marks.as_csv([row]), "utf-8", newline="")
     assert marks.read(tmp_path / "m.csv") == [row]
     for word in ("Ada", "2.5", "", "O'Hara", "'quoted'"):
         assert marks.harmless(word) == word == marks.original(word)
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+@pytest.mark.parametrize("gap", [";", "; ", "\t", "\n", ";\r\n", ";'", ";''"])
+def test_no_part_of_a_cell_runs_as_a_formula(gap, sign):
+    """Where ";" parts cells, a spreadsheet may begin one within ours."""
+    cell = f"ValueError: x{gap}{sign}1+1;"
+    assert marks.harmless(cell) == cell.replace(sign, f"'{sign}", 1)
+    assert marks.original(marks.harmless(cell)) == cell
 
 
 # Marked for real ----------------------------------------------------------------------------------

@@ -172,6 +172,15 @@ ATTEMPTS = {
     "take blocks beyond a file": "file = os.open('/scratch/b', os.O_CREAT | os.O_RDWR); "
     "call({'x86_64': 285, 'aarch64': 47}[os.uname().machine], file, 1, 0, 4096)",
     "make rules": "call(444, 0, 0, 1)",
+    "take memory by an option": "number = {'x86_64': 157, 'aarch64': 167}[os.uname().machine]; "
+    "call(number, 78, 1, 256, 0)",  # prctl(PR_FUTEX_HASH), since Linux 6.16
+    "keep a page by one byte": "file = open('/scratch/p', 'w+b'); file.write(b'x'); file.flush(); "
+    "os.splice(file.fileno(), os.pipe()[1], 1, 0)",
+    "send a page's byte": "file = open('/scratch/q', 'w+b'); file.write(b'x'); file.flush(); "
+    "pair = socket.socketpair(); os.sendfile(pair[0].fileno(), file.fileno(), 0, 1)",
+    "say where pages are to lie": "number = {'x86_64': 237, 'aarch64': 235}[os.uname().machine]\n"
+    "try: call(number, 1, 0, 0, 0, 0, 0)\nexcept OSError: pass\n"
+    "else: raise OSError('nothing was done')",
     "take datagrams": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
     "enlarge a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 7, 2**20)",
     "open a hundred files": "files = [open('/dev/null') for i in range(100)]",
@@ -186,6 +195,8 @@ ATTEMPTS = {
     "call(number, 1, bytes(8))",
     "flush a file that all read": "try: os.fsync(12345)\nexcept OSError: pass\n"
     "else: raise OSError('nothing was done')",
+    "let the host forget what all read": "try: os.posix_fadvise(12345, 0, 0, 4)\n"
+    "except OSError: pass\nelse: raise OSError('nothing was done')",
     "flush all disks": "call('sync')",
     "hand a dump to the host": "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0))",
     # the kernel's less trodden parts
@@ -560,6 +571,11 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
     "    fd = os.open(place, os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(50 * 2**20))",
     "pages that nobody may count": "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # not dumpable
     "x = b'1' * 90 * 2**20",
+    "pages of a process whose first thread has ended": "import threading\n"
+    "def hold():\n    time.sleep(0.5); x = b'1' * 90 * 2**20; time.sleep(60)\n"
+    "threading.Thread(target=hold).start()\n"
+    "number = {'x86_64': 60, 'aarch64': 93}[os.uname().machine]\n"  # exit(2), of a thread
+    "ctypes.CDLL(None).syscall(ctypes.c_long(number), 0)",
     "page tables of eight processes": "[os.fork() for i in range(3)]\n"
     "m = mmap.mmap(-1, 5 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
     "m.madvise(15)\n"  # no huge pages
@@ -611,6 +627,18 @@ def test_processes_that_end_before_they_are_read_count(input_dir, monkeypatch):
     limits = SMALL._replace(seconds=10)
     result = run(input_dir, "import time; time.sleep(60)", limits, user="here")
     assert result.stop_reason == "memory"
+
+
+def test_threads_that_end_before_they_are_listed_count(tmp_path):
+    """Once the first thread of a process has ended, it tells no more than how many there are."""
+    process = tmp_path / "5"
+    (process / "task/5").mkdir(parents=True)
+    (process / "status").write_text("Name:\tx\nThreads:\t2\n")
+    assert watch._held_by_all(lambda: [process]) is None
+    (process / "status").write_text("Name:\tx\nThreads:\t1\n")
+    assert watch._held_by_all(lambda: [process]) == {}
+    gone = process, process / "task/7"
+    assert [watch._share(place, resident=9).pages for place in gone] == [0, 9]
 
 
 def test_waiting_jail_ends_with_the_marking(input_dir):

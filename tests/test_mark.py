@@ -9,6 +9,7 @@ import socket
 import threading
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import nbformat
@@ -617,3 +618,11 @@ def test_mark_refuses_wrong_arguments(tmp_path, capsys, folder, out, said):
     assert run_command(["mark", str(tmp_path / folder), "--out", str(tmp_path / out)]) == 2
     assert said in capsys.readouterr().err
     assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize(("gigabytes", "jobs"), [(2, 1), (8, 2), (16, 4), (64, 8)])
+def test_notebooks_that_run_together_fit_into_memory(gigabytes, jobs, monkeypatch):
+    memory = SimpleNamespace(total=gigabytes * 2**30)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    assert mark.parse(["submissions"]).jobs == jobs

@@ -523,8 +523,11 @@ TRIES = {
     "tries": [{"verdict": {"a": 1}, "digest": ""}],
 }
 OF_OTHERS = "student,assignment,exercise,points,maximum,status,misconception\nzoe,00,0.1,1,1,ok,\n"
+FINDINGS = [5, ["x"], "\ud800", "Call zoe, now!", "zoe" * 30, *map(str, range(1000))]
+MISTAKEN = TRIES | {"tries": [{"verdict": "mistake", "digest": "", "findings": FINDINGS}]}
 HOSTILE = {  # what a student's folder holds; the line that leaves it out, if any does
     "a verdict that is a list": ({"p.json": json.dumps({"0.1": TRIES})}, None),
+    "findings that are none": ({"p.json": json.dumps({"0.1": MISTAKEN})}, None),
     "a name that is no text": ({os.fsdecode(b"caf\xe9.csv"): PROGRESS}, None),
     "a name that a terminal obeys": ({"\x1b[2J.csv": "x"}, "neither a progress file"),
     "a table of others' marks": ({"p.csv": OF_OTHERS}, "tells of others"),
@@ -553,8 +556,18 @@ def test_file_of_one_student_spoils_no_report(name, tmp_path, capsys):
     text, said = page.read_text("utf-8"), capsys.readouterr().err
     assert "ada" in text
     assert "zoe" not in text
+    assert len(text) < 50_000
     assert (left_out or "") in said
     assert "\x1b" not in said
+
+
+def test_report_reads_no_notebook_as_a_student_made_it(tmp_path):
+    """Progress lies beside notebooks where a course of nbgrader's has collected both."""
+    place = tmp_path / "submitted/eve/00"
+    place.mkdir(parents=True)
+    (place / "n.ipynb").write_text("{")
+    (place / "eve.csv").write_text(PROGRESS.replace("True,ok", "False,wrong"))
+    assert run_command(["report", str(tmp_path), "--out", str(tmp_path / "r.html")]) == 0
 
 
 @pytest.mark.parametrize(

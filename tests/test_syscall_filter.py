@@ -15,7 +15,7 @@ ALLOW, EPERM, ENOSYS, NO_FAMILY = (
 )  # fmt: skip
 OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socket": "SOCKET"}
 OTHERS |= {"socketpair": "SOCKETPAIR", "setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT"}
-OTHERS |= {"setsockopt": "SETSOCKOPT"}
+OTHERS |= {"setsockopt": "SETSOCKOPT", "prctl": "PRCTL"}
 LISTS = syscall_filter.DENIED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
 NAMES = {name: numbers for calls in LISTS for name, numbers in calls.items()}
 NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
@@ -87,7 +87,7 @@ def test_filter_answers_in_place_of_the_kernel(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_reads_arguments(machine):
-    clone, mmap, fcntl, socket, pair, limit, prlimit, option = (
+    clone, mmap, fcntl, socket, pair, limit, prlimit, option, prctl = (
         NAMES[name][COLUMNS[machine]] for name in OTHERS
     )
     threads = 0x3D0F00  # what pthread_create asks for
@@ -112,6 +112,9 @@ def test_filter_reads_arguments(machine):
     assert [decide(machine, limit, which) for which in (4, 7)] == [EPERM, ALLOW]  # RLIMIT_CORE
     assert [decide(machine, prlimit, 0, which) for which in (4, 7)] == [EPERM, ALLOW]
     assert [decide(machine, option, 3, 1, name) for name in (7, 32, 8)] == [EPERM, EPERM, ALLOW]
+    assert {decide(machine, prctl, what) for what in (1, 15, 38, 61)} == {ALLOW}
+    newer = 62, 78, 0x53564D41, 0xFFFFFFFF
+    assert {decide(machine, prctl, what) for what in newer} == {0x50000 | errno.EINVAL}
     for call in (socket, pair):
         assert {decide(machine, call, 1, kind | 0x80800) for kind in (1, 5)} == {ALLOW}
         assert decide(machine, call, 1, 2 | 0x80800) == 0x50000 | errno.EPROTONOSUPPORT  # datagrams

@@ -9,11 +9,12 @@ from __future__ import annotations
 import builtins
 import csv
 import io
+import itertools
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,9 @@ SEPARATOR = " | "  # stands between the mistakes of an exported progress
 MAX_BYTES = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
 # in the name of a file of progress, what does not name a student: "my_progress-copy (1)"
 NO_NAME = re.compile(r"progress|export|(?<![^\W_])(?:my|copy)(?![^\W_])|\(\d+\)", re.IGNORECASE)
+# an id of a mistake in a student's file: small letters and signs, as this course's own have them
+FINDING = re.compile(r"[a-z0-9_+-]{1,60}")
+MOST_FINDINGS = 20  # of one exercise
 A_NAME = re.compile(r"[^\W\d_]|\d{4}")  # letters, or a student's number
 
 
@@ -218,10 +222,16 @@ def _from_json(progress: dict, student: str) -> Iterator[tuple[str, str, Outcome
             status = str(tries[-1]["verdict"])  # tried, then emptied again
         if exercise := _find_exercise(number, entry["name"]):
             known = [attempt for attempt in tries if attempt["verdict"] == "mistake"]
-            findings = tuple(id_ for attempt in known for id_ in exercise.findings_of(attempt))
+            findings = _ids(id_ for attempt in known for id_ in exercise.findings_of(attempt))
             latest = str(tries[-1]["digest"]) if tries else ""
             outcome = Outcome(status, entry["passed"] is True, findings, len(tries), latest)
             yield student, exercise.number, outcome
+
+
+def _ids(findings: Iterable[object]) -> tuple[str, ...]:
+    """Keep what may be ids of mistakes: a student's file may hold anything, and as much."""
+    kept = (id_ for id_ in findings if isinstance(id_, str) and FINDING.fullmatch(id_))
+    return tuple(itertools.islice(dict.fromkeys(kept), MOST_FINDINGS))
 
 
 def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
@@ -236,7 +246,7 @@ def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
             if exercise := _find_exercise(row["exercise"], row["name"]):
                 messages = filter(None, row["misconceptions"].split(SEPARATOR))
                 by_words = (f for m in messages for f in exercise.findings_of({"message": m}))
-                mistakes = tuple((row.get("findings") or "").split() or by_words)
+                mistakes = _ids((row.get("findings") or "").split() or by_words)
                 tries = int(row.get("distinct_tries") or 0)
                 emptied = tries > 0 and row["verdict"] == "todo"
                 status = "wrong" if emptied else row["verdict"].strip()

@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 from tqdm import tqdm
 
 from course_utils.errors import UserError, printable
@@ -119,6 +120,12 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
     return collection.submissions
 
 
+def _fitting_jobs() -> int:
+    """How many notebooks are run at a time: together they may take four fifths of the memory."""
+    fitting = 4 * psutil.virtual_memory().total // (5 * jail.LIMITS.memory)
+    return max(1, min(os.cpu_count() or 1, 8, fitting))
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="course_utils mark", description=__doc__)
@@ -131,7 +138,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--ask", action="store_true", help="refuse where one student has several")
     parser.add_argument("--seed", type=int, help="of the inputs, to mark again as before")
-    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 8), help="at a time")
+    parser.add_argument("--jobs", type=int, default=_fitting_jobs(), help="at a time")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster")
     parser.add_argument("--seconds", type=float, default=240, help="for one notebook")
     parser.add_argument("--unsafe", action="store_true", help="do without a jail")

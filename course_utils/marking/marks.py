@@ -19,6 +19,8 @@ NOTHING_TO_JUDGE = (MISSING, UNREADABLE)
 OPTIONAL = {"findings", "reason", "signature"}  # columns that a report can do without
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 FORMULA = re.compile(r"'*\s*[=+@\t\r\n-]")  # how a cell begins that a spreadsheet would run
+# what would begin another cell, and there such a sign: elsewhere than here, ";" parts cells
+INNER = re.compile(r"([;\t\r\n]\s*)('*)(?=[=+@-])")
 
 
 class Mark(NamedTuple):
@@ -72,12 +74,14 @@ def harmless(cell: str) -> str:
     >>> harmless("=1+1"), harmless("Zoë"), original(harmless("=1+1"))
     ("'=1+1", 'Zoë', '=1+1')
     """
+    cell = INNER.sub(r"\1'\2", cell)
     return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def original(cell: str) -> str:
     """Return a cell as it was before `harmless`."""
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+    cell = cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+    return INNER.sub(lambda match: match[1] + match[2][1:], cell)
 
 
 def write(marks: Iterable[Mark], path: Path) -> None:

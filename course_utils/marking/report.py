@@ -157,6 +157,8 @@ def main(argv: list[str]) -> int:  # long: all options of the command
         if strangers:
             print(printable(f"Not on the class list: {', '.join(strangers)}"), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
+    # elsewhere notebooks lie as students have made them
+    folders = [folder for folder in folders if (folder / marks.FILENAME).exists()]
     example = partial(example_from, folders, list(students))
     write_report(args.out, render(students, args.names, example))
     for line in left_out:

@@ -33,6 +33,7 @@ MOST_SECONDS = 60  # that takes; one may be made to take twenty
 TOO_LONG = "{} was not looked into: the newer notebooks beside it take too long."
 SNIFFED = 256  # bytes at the beginning of a file that tell whether it may be a notebook
 NAME_LENGTH = 100  # bytes of a student's name for nbgrader
+LONG_GAP = re.compile(r"\s{200,}")
 
 
 class Submission(NamedTuple):
@@ -348,13 +349,19 @@ def _harmless(cell: NotebookNode, given: set[str]) -> NotebookNode:
     """Return a copy of a cell that a browser may show.
 
     formgrader renders Markdown and raw cells as they are, scripts included. Code it escapes, so
-    what a student wrote besides becomes comments.
+    what a student wrote besides becomes comments. To colour long gaps in code takes it minutes.
     """
     if cell.cell_type == "code" or (cell.cell_type == "markdown" and cell.source in given):
         cell = copy.deepcopy(cell)
         cell.metadata.pop("nbgrader", None)
+        cell.source = LONG_GAP.sub(_shortened_gap, cell.source)
         return cell
     return new_code_cell("\n".join(f"# {line}".rstrip() for line in cell.source.splitlines()))
+
+
+def _shortened_gap(gap: re.Match[str]) -> str:
+    """Return a line end, and as much of the next line's indent as any code has."""
+    return "\n" + gap[0].rpartition("\n")[2][-100:]
 
 
 def _mark_as_answer(cell: NotebookNode, exercise: Exercise, graded: dict) -> NotebookNode:

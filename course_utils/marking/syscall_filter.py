@@ -55,17 +55,23 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
 }  # fmt: skip
 # What programs do without where a file system does not have it: lists of rights, which the kernel
-# keeps beside a scratch, and blocks of a file beyond its length, which no limit counts.
+# keeps beside a scratch, and blocks of a file beyond its length, which no limit counts; and what
+# moves pages instead of copying: a byte of a page keeps all of it, also once its file is gone.
 UNSUPPORTED: dict[str, tuple[int, int]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
+    "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71),
 }  # fmt: skip
-# A scratch has no disk to be written to; of a file that all jails read, it would be the host's.
+# A scratch has no disk to be written to; of a file that all jails read, it would be the host's. The
+# rest is advice: what the host is to keep of such a file, and in which memory pages are to lie,
+# which the kernel notes for each page of a file, as many as one likes and counted nowhere.
 NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
+    "fadvise64": (221, 223), "readahead": (187, 213),
+    "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
 }  # fmt: skip
 CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
-SETSOCKOPT = (54, 208)
+SETSOCKOPT, PRCTL = (54, 208), (157, 167)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
 CLONE3 = 435
 FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
@@ -81,6 +87,9 @@ DENIED_FCNTL = (6, 7, 37, 38, 1024, 1026, 1040)
 AF_UNIX = 1
 SOCK_DGRAM, SOCK_TYPE = 2, 0xF  # one takes messages of many senders, which may be closed by then
 DENIED_OPTIONS = (7, 32)  # SO_SNDBUF, SO_SNDBUFFORCE: the watch counts on their usual size
+# The first option of prctl since Linux 5.14. One of them takes a gigabyte of the kernel's memory
+# (PR_FUTEX_HASH), one a part of the processor from others (PR_SCHED_CORE).
+FIRST_NEW_OPTION = 62
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -129,6 +138,7 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += _if_called(SETRLIMIT[column], _fail_if_among(0, (RLIMIT_CORE,)))
     program += _if_called(PRLIMIT[column], _fail_if_among(1, (RLIMIT_CORE,)))
     program += _if_called(SETSOCKOPT[column], _fail_if_among(2, DENIED_OPTIONS))
+    program += _if_called(PRCTL[column], _fail_from(0, FIRST_NEW_OPTION))
     for call in (SOCKET, SOCKETPAIR):
         body = _fail_unless_equal(0, AF_UNIX) + _fail_if_type(SOCK_DGRAM)
         program += _if_called(call[column], body)
@@ -162,6 +172,10 @@ def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
 def _fail_if_among(argument: int, values: tuple[int, ...]) -> list[Instruction]:
     tests = [part for value in values for part in ((IF_EQUAL, 0, 1, value), _fail(errno.EPERM))]
     return [_load(argument), *tests]
+
+
+def _fail_from(argument: int, value: int) -> list[Instruction]:
+    return [_load(argument), (IF_AT_LEAST, 0, 1, value), _fail(errno.EINVAL)]
 
 
 def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:

@@ -102,7 +102,6 @@ def main(control: socket.socket, modules: list[str], fonts: str) -> None:
 
     `fonts` holds Matplotlib's list of fonts, which takes long to make.
     """
-    reset_signals()
     place = os.environ["MPLCONFIGDIR"]
     if os.path.isdir(fonts):
         os.environ["MPLCONFIGDIR"] = fonts

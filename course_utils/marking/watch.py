@@ -156,12 +156,33 @@ def _held_by_all(folders: Callable[[], list[Path]]) -> dict[Path, Held] | None:
     """
     known: set[Path] = set()
     for _ in range(PASSES):
-        held = {folder: _held(folder) for folder in folders()}
+        held = _read(folders())
         gone = {folder for folder, sizes in held.items() if sizes is None}
         if gone <= known:  # those that nobody has waited for stay in the list
             return {folder: sizes for folder, sizes in held.items() if sizes is not None}
         known |= gone
     return None
+
+
+def _read(folders: list[Path]) -> dict[Path, Held | None]:
+    """What processes hold; where the first thread has ended and tells nothing, all others do."""
+    held: dict[Path, Held | None] = {}
+    for folder in folders:
+        held[folder] = _held(folder)
+        if held[folder] is None:
+            held |= {thread: _held(thread) for thread in _other_threads(folder)}
+    return held
+
+
+def _other_threads(folder: Path) -> list[Path]:
+    """All threads but the first; where they end too fast to be listed, one that is always new."""
+    try:
+        has_others = b"\nThreads:\t1\n" not in (folder / "status").read_bytes()
+        names = [name for name in os.listdir(folder / "task") if name != folder.name]
+    except OSError:
+        return []
+    names += [str(time.monotonic_ns())] * (has_others and not names)
+    return [folder / "task" / name for name in names]
 
 
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
@@ -218,8 +239,8 @@ def _share(folder: Path, resident: int) -> Share:
         sizes = _sizes((folder / "smaps_rollup").read_bytes(), SHARED)
     except PermissionError:
         return Share(resident, 0)
-    except OSError:  # it has ended
-        return Share(0, 0)
+    except OSError:  # it has ended; a thread may have handed on what it holds
+        return Share(resident if folder.parent.name == "task" else 0, 0)
     return Share(*(sizes.get(name, 0) for name in SHARED))
 
 
