@@ -21,6 +21,11 @@ def printable(words: str) -> str:
     return "".join(kept).encode(encoding, "backslashreplace").decode(encoding)
 
 
+def on_one_line(words: str) -> str:
+    """Replace what `printable` replaces, and line ends, which would forge another line."""
+    return printable(" ".join(words.split("\n")))
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return "Did you mean lab?" for a misspelt word, "" where no choice is close to it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,3 +37,7 @@ class Catalogue:
     note: str
     head: tuple[str, ...]
     rows: tuple[tuple[tuple[str, ...], object], ...]
+
+    def lettered(self) -> dict[str, tuple[tuple[str, ...], object]]:
+        """Return the rows by the letters that they are chosen by."""
+        return dict(zip(string.ascii_uppercase, self.rows, strict=False))

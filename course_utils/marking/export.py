@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.errors import UserError, printable
+from course_utils.errors import UserError, on_one_line
 from course_utils.marking import assignment, downloads, gradebook, marks, roster
 from course_utils.marking.roster import Roster
 from course_utils.marking.submissions import nbgrader_id
@@ -224,12 +224,7 @@ def main(argv: list[str]) -> int:
     print(out / FEEDBACK)
     blank = [f"{total.student}, {total.assignment}" for total in reached if total.points is None]
     if blank:
-        _say(f"Left empty, not handed in or unreadable: {'; '.join(blank)}")
+        print(on_one_line(f"Left empty, not handed in or unreadable: {'; '.join(blank)}"))
     if unplaced:
-        _say(UNPLACED.format(", ".join(unplaced)))
+        print(on_one_line(UNPLACED.format(", ".join(unplaced))))
     return int(bool(unplaced))
-
-
-def _say(words: str) -> None:
-    """Print one line, whatever signs a name in it holds."""
-    print(printable(" ".join(words.split("\n"))))

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from course_utils.errors import UserError, printable
+from course_utils.errors import UserError, on_one_line, printable
 from course_utils.marking import assignment, cluster, gradebook, jail, marks, submissions
 from course_utils.marking.marker import Assignments, JudgedSubmission, judge_here, open_marker
 from course_utils.marking.reading import NotebookReader, lessons_of
@@ -91,7 +91,7 @@ def look_line(records: list[Record]) -> str:
         if record.look
     ]
     line = f"{len(lines)} to look at{': ' if lines else '.'}{'; '.join(lines)}"
-    return printable(" ".join(line.split("\n")))
+    return on_one_line(line)
 
 
 def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:

@@ -8,7 +8,6 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from string import ascii_uppercase
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -106,12 +105,13 @@ def _asked(exercise: Exercise) -> str:
 
 def _listed(exercise: Exercise, catalogue: Catalogue) -> str:
     """A table, and for each part of the answer a list of its rows."""
+    named = catalogue.lettered()
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in ("", *catalogue.head))
     rows = [
         f'<tr><th scope="row">{letter}</th>{"".join(map(_cell, texts))}</tr>'
-        for letter, (texts, _value) in zip(ascii_uppercase, catalogue.rows, strict=False)
+        for letter, (texts, _value) in named.items()
     ]
-    options = "".join(f"<option>{letter}</option>" for letter in ascii_uppercase[: len(rows)])
+    options = "".join(f"<option>{letter}</option>" for letter in named)
     lists = [
         f'<label class="course-box"><span>{html.escape(name)}</span> '
         f'<select><option value="">–</option>{options}</select></label>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import string
 
 from course_utils.exercise import Exercise
 from course_utils.judging.page_answers import Catalogue, Computation
@@ -31,7 +30,7 @@ def computed_table(exercise: Exercise, computation: Computation) -> dict:
 def catalogue_table(exercise: Exercise, catalogue: Catalogue) -> dict:
     """The table of an answer made of rows: of every choice a digest, and what is said of it."""
     outcomes, salt = Outcomes(), salt_of(exercise)
-    named = dict(zip(string.ascii_uppercase, catalogue.rows, strict=False))
+    named = catalogue.lettered()
     letters = {}
     for chosen in itertools.product(named, repeat=len(exercise.parts)):
         answer = tuple(named[letter][1] for letter in chosen)
