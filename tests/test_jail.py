@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 import users
+from attacking_calls import DENIED
 
 from course_utils.__main__ import main as run_command
 from course_utils.marking import control_groups, jail, redacted_package, watch
@@ -30,14 +31,12 @@ SMALL = Limits(seconds=60, memory=300 * 2**20, file=2**20, output=2**20, process
 TRY = """
 import ctypes, glob, json, mmap, os, socket, sys
 from pathlib import Path
-from course_utils.marking import jail, syscall_filter
+from course_utils.marking import jail
 job = json.load(sys.stdin)
 jail.confine(jail.Limits(*job["limits"]), True)
 outcomes, secret = {}, bytes.fromhex("736573616d65")  # the job is an open file, too
 libc = ctypes.CDLL(None, use_errno=True)
-numbers = {name: both[0] for name, both in syscall_filter.DENIED.items()}
-if os.uname().machine == "aarch64":
-    numbers = {name: both[1] for name, both in syscall_filter.DENIED.items()}
+numbers = {name: both[os.uname().machine == "aarch64"] for name, both in job["numbers"].items()}
 
 def call(name, *args):
     args = [arg if isinstance(arg, bytes) else ctypes.c_long(arg) for arg in args]
@@ -191,6 +190,15 @@ ATTEMPTS = {
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
     "watch files": "call('inotify_init1', 0)",
+    "wait for many files": "__import__('select').epoll()",
+    "take a terminal": "os.openpty()",
+    "begin a session": "pid = os.fork() or os.setsid() or os._exit(os.getsid(0) == os.getpid()); "
+    "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1",
+    "enlarge a pipe": "import fcntl; fcntl.fcntl(os.pipe()[1], 1031, 2**20)",
+    "ask for equal pages": "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE).madvise(12)",
+    "filter a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 26, bytes(16))",
+    "change a file's flags": "import fcntl; file = open('/scratch/f', 'w'); "
+    "fcntl.ioctl(file, 0x40086602, bytes(8))",
     "ask for asynchronous files": "number = {'x86_64': 206, 'aarch64': 0}[os.uname().machine]; "
     "call(number, 1, bytes(8))",
     "flush a file that all read": "try: os.fsync(12345)\nexcept OSError: pass\n"
@@ -281,7 +289,7 @@ def attempts(input_dir, user, tmp_path_factory):
     before = everything(place), everything(input_dir)
     with socket.create_server(("127.0.0.1", 0)) as server, host_objects(server):
         job = {"attempts": ATTEMPTS, "place": str(place), "port": server.getsockname()[1]}
-        job["limits"] = [*SMALL]
+        job |= {"limits": [*SMALL], "numbers": DENIED}
         result = run_as(user, TRY, json.dumps(job).encode(), input_dir, SMALL)
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
@@ -683,8 +691,13 @@ def test_memory_mapped_of_scratch_counts_once(input_dir, user):
 
 def test_honest_packages_run_in_jail(input_dir, user):
     code = """
+        import asyncio, multiprocessing, subprocess
         import matplotlib.pyplot as plt, torch, IPython
         from torch.utils.data import DataLoader
+        asyncio.run(asyncio.sleep(0))
+        subprocess.run("ls /usr > a && cp -a a b && sort b | head -1 > c", shell=True, check=True)
+        with multiprocessing.Pool(2) as pool:
+            pool.map(abs, [1, 2])
         plt.plot([1, 2])
         plt.savefig("figure.png")
         torch.nn.Linear(3, 3)(torch.ones(2, 3)).sum().backward()

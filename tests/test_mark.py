@@ -452,6 +452,11 @@ def test_untouched_answer_is_not_attempted(graded, source):
     assert graded(source)["2.2"].status == "todo"
 
 
+@pytest.mark.parametrize("command", ["!echo {20 + 8} > n", "%%bash\necho 28 > n"])
+def test_commands_of_the_system_are_run(graded, command):
+    assert graded(command, "n = !cat n\nblurred_pixel = int(n[0])")["2.2"].status == "ok"
+
+
 def test_endless_cell_is_skipped(graded):
     verdicts = graded("while True: pass", "blurred_pixel = 28", cell=1.5)
     assert verdicts["2.2"].status == "ok"

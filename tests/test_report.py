@@ -294,6 +294,21 @@ def test_bad_file_is_named_and_skipped(tmp_path, name, capsys, handed_in):
     )
 
 
+def test_file_named_after_another_stops_no_report(handed_in, tmp_path, capsys):
+    forged = handed_in / "eve" / f"{NAMES[0]}.csv"
+    forged.parent.mkdir()
+    own = handed_in / forged.name
+    forged.write_bytes(own.read_bytes())
+    out = tmp_path / "r.html"
+    assert report.main([str(handed_in), "--out", str(out)]) == 1
+    told = capsys.readouterr().err
+    assert str(own) in told
+    assert str(forged) in told
+    assert "29 of 29 students" in said(out.read_text("utf-8"))
+    assert run_command(["report", str(own), str(forged), "--out", str(tmp_path / "x.html")]) == 2
+    assert "rename one file" in capsys.readouterr().err
+
+
 def test_report_explains_wrong_arguments(tmp_path, capsys):
     def fails(*arguments):
         assert run_command(["report", *map(str, arguments), "--out", str(tmp_path / "r.html")]) == 2

@@ -5,6 +5,7 @@ import errno
 import struct
 
 import pytest
+from attacking_calls import DENIED
 
 from course_utils.marking import syscall_filter
 from course_utils.marking.syscall_filter import AUDIT_ARCH
@@ -15,12 +16,12 @@ ALLOW, EPERM, ENOSYS, NO_FAMILY = (
 )  # fmt: skip
 OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socket": "SOCKET"}
 OTHERS |= {"socketpair": "SOCKETPAIR", "setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT"}
-OTHERS |= {"setsockopt": "SETSOCKOPT", "prctl": "PRCTL"}
-LISTS = syscall_filter.DENIED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
-NAMES = {name: numbers for calls in LISTS for name, numbers in calls.items()}
+OTHERS |= {"setsockopt": "SETSOCKOPT", "prctl": "PRCTL", "ioctl": "IOCTL", "madvise": "MADVISE"}
+LISTS = syscall_filter.ALLOWED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
+NAMES = {name: numbers for calls in (*LISTS, DENIED) for name, numbers in calls.items()}
 NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
 HONEST = ("read", "write", "openat", "mmap", "clone", "execve", "futex", "kill", "setresuid",
-          "prctl", "ioctl", "socket", "getrandom", "statx", "rseq", "pidfd_open")  # fmt: skip
+          "prctl", "ioctl", "socket", "getrandom", "statx", "rseq", "madvise", "fcntl")  # fmt: skip
 
 
 def decide(machine, number, *args, architecture=None):
@@ -66,16 +67,26 @@ def test_numbers_equal_libseccomp(libseccomp, machine):
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_allows_honest_calls(libseccomp, machine):
     args = {"socket": (1, 1), "mmap": (0, 4096, 3, 0x22)}  # AF_UNIX; private pages
+    args |= {"ioctl": (1, 0x5401), "prctl": (15,)}  # a terminal's settings; a thread's name
     for name in HONEST:
         number = resolve(libseccomp, machine, name)
         assert decide(machine, number, *args.get(name, ())) == ALLOW, name
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
-def test_filter_denies_listed_calls(machine):
-    numbers = {numbers[COLUMNS[machine]] for numbers in syscall_filter.DENIED.values()} - {None}
+def test_filter_denies_what_attacks_need(machine):
+    numbers = {numbers[COLUMNS[machine]] for numbers in DENIED.values()} - {None}
     assert len(numbers) > 70
     assert {decide(machine, number) for number in numbers} == {EPERM}
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_filter_denies_whatever_it_does_not_list(machine):
+    listed = {numbers[COLUMNS[machine]] for calls in LISTS for numbers in calls.values()}
+    listed |= {NAMES[name][COLUMNS[machine]] for name in OTHERS}
+    others = {*range(451)} - listed - {syscall_filter.CLONE3}
+    assert len(others) > 200
+    assert {decide(machine, number) for number in others} == {EPERM}
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
@@ -87,7 +98,7 @@ def test_filter_answers_in_place_of_the_kernel(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_reads_arguments(machine):
-    clone, mmap, fcntl, socket, pair, limit, prlimit, option, prctl = (
+    clone, mmap, fcntl, socket, pair, limit, prlimit, option, prctl, ioctl, madvise = (
         NAMES[name][COLUMNS[machine]] for name in OTHERS
     )
     threads = 0x3D0F00  # what pthread_create asks for
@@ -106,15 +117,25 @@ def test_filter_reads_arguments(machine):
     assert decide(machine, mmap, 0, 4096, 3, 0x01) == ALLOW  # a file, shared
     assert decide(machine, mmap, 0, 4096, 3, 0x21) == EPERM
     assert decide(machine, mmap, 0, 4096, 3, 0x40022) == EPERM  # huge pages
-    assert {decide(machine, fcntl, 3, what) for what in (0, 2, 4, 5, 36, 1030, 1033)} == {ALLOW}
-    locks, leases = (6, 7, 37, 38), (1024, 1026, 1040)
-    assert {decide(machine, fcntl, 3, what) for what in locks + leases} == {EPERM}
+    assert {decide(machine, fcntl, 3, what) for what in (0, 2, 4, 5, 36, 1030, 1034)} == {ALLOW}
+    locks, leases, larger_pipe = (6, 7, 37, 38), (1024, 1026, 1040), (1031,)
+    others = locks + leases + larger_pipe + (10, 1033, 1036, 0xFFFFFFFF)
+    assert {decide(machine, fcntl, 3, what) for what in others} == {EPERM}
+    terminal, clone_file, flags = (0x5401, 0x541B, 0x5421), 0x40049409, 0x40086602
+    assert {decide(machine, ioctl, 3, request) for request in terminal} == {ALLOW}
+    others = clone_file, flags, 0x10005401, 0x5301, 0x8933, 0xB701
+    assert {decide(machine, ioctl, 3, request) for request in others} == {0x50000 | errno.ENOTTY}
+    assert {decide(machine, madvise, 0, 4096, how) for how in (3, 4, 8, 14)} == {ALLOW}
+    shared = 9, 12, 20, 21, 100  # MADV_REMOVE, MERGEABLE, COLD, PAGEOUT, HWPOISON
+    advised = {decide(machine, madvise, 0, 4096, how) for how in shared}
+    assert advised == {0x50000 | errno.EINVAL}
     assert [decide(machine, limit, which) for which in (4, 7)] == [EPERM, ALLOW]  # RLIMIT_CORE
     assert [decide(machine, prlimit, 0, which) for which in (4, 7)] == [EPERM, ALLOW]
-    assert [decide(machine, option, 3, 1, name) for name in (7, 32, 8)] == [EPERM, EPERM, ALLOW]
-    assert {decide(machine, prctl, what) for what in (1, 15, 38, 61)} == {ALLOW}
-    newer = 62, 78, 0x53564D41, 0xFFFFFFFF
-    assert {decide(machine, prctl, what) for what in newer} == {0x50000 | errno.EINVAL}
+    assert {decide(machine, option, 3, 1, name) for name in (2, 20)} == {ALLOW}
+    assert {decide(machine, option, 3, 1, name) for name in (7, 8, 26, 32, 33, 50)} == {EPERM}
+    assert {decide(machine, prctl, what) for what in (1, 15, 38)} == {ALLOW}
+    others = 22, 35, 36, 59, 62, 78, 0x53564D41, 0xFFFFFFFF
+    assert {decide(machine, prctl, what) for what in others} == {0x50000 | errno.EINVAL}
     for call in (socket, pair):
         assert {decide(machine, call, 1, kind | 0x80800) for kind in (1, 5)} == {ALLOW}
         assert decide(machine, call, 1, 2 | 0x80800) == 0x50000 | errno.EPROTONOSUPPORT  # datagrams

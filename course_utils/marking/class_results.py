@@ -91,30 +91,41 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     ------
     ReportError
         If a source is missing, is named itself and cannot be read, or holds nothing; or if two
-        files tell about the same student and exercise.
+        files that are named themselves tell about the same student and exercise.
     """
-    students: ClassResults = {}
-    origins: dict[tuple[str, str], Path] = {}
+    files: dict[Path, list[tuple[str, str, Outcome]]] = {}
     left_out, tables = [], {source / marks.FILENAME for source in sources}
     for path, is_explicit in _files(sources):
         try:
-            outcomes = _read_file(path, is_explicit or path in tables)
+            files[path] = _read_file(path, is_explicit or path in tables)
         except ReportError as error:
             if is_explicit:
                 raise
             left_out.append(str(error))
-            continue
-        for student, number, outcome in outcomes:
-            other = origins.setdefault((student, number), path)
-            if other != path:
-                raise ReportError(
-                    f"{other} and {path} both tell about exercise {number} of {student!r}. Leave "
-                    "one of them out or, if these are two people, rename one file."
-                )
-            students.setdefault(student, {})[number] = outcome
+    for paths in _clashes(files):
+        words = f"{' and '.join(map(str, paths))} tell about the same student. Leave out all but "
+        words += "one or, if these are two people, rename one file."
+        if set(paths) <= set(sources):
+            raise ReportError(words)
+        left_out.append(words)  # whose file is the true one cannot be known
+        for path in paths:
+            files.pop(path, None)
+    students: ClassResults = {}
+    for student, number, outcome in itertools.chain.from_iterable(files.values()):
+        students.setdefault(student, {})[number] = outcome
     if not students:
         raise ReportError("\n".join([*left_out, "No file holds a try: nothing to report."]))
     return students, left_out
+
+
+def _clashes(files: dict[Path, list[tuple[str, str, Outcome]]]) -> list[list[Path]]:
+    """Files that tell about the same student and exercise, group by group."""
+    tellers: dict[tuple[str, str], dict[Path, None]] = {}
+    for path, rows in files.items():
+        for student, number, _ in rows:
+            tellers.setdefault((student, number), {})[path] = None
+    groups = dict.fromkeys(tuple(paths) for paths in tellers.values() if len(paths) > 1)
+    return [list(paths) for paths in groups]
 
 
 def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, list[str]]:

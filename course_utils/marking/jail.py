@@ -9,6 +9,7 @@ writes to its standard output.
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import site
 import subprocess
@@ -166,12 +167,12 @@ def bwrap_args(input_dir: Path) -> list[str]:
     args += ["--ro-bind", str(input_dir), INPUT_DIR]
     args += ["--proc", "/proc", "--tmpfs", "/proc/1"]  # process 1 is bubblewrap itself
     hidden_files = [f"/proc/{name}" for name in PROC_FILES if os.path.exists(f"/proc/{name}")]
-    args += ["--dev", "/dev"]
+    args += ["--dev", "/dev", "--tmpfs", "/dev/pts"]  # terminals are few, and the whole machine's
     for file in (*hidden_files, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
         args += ["--ro-bind", "/dev/null", file]
     for place in SCRATCHES:
         args += ["--perms", "1777", "--size", str(SCRATCH_SIZE), "--tmpfs", place]
-    for place in (*hidden, "/proc/1", "/dev", "/"):
+    for place in (*hidden, "/proc/1", "/dev/pts", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
 
@@ -365,6 +366,8 @@ def confine(limits: Limits, jailed: bool) -> None:
     import resource
 
     reset_signals()
+    if jailed:  # there is no epoll, which a warm Python has chosen before
+        selectors.DefaultSelector = selectors.PollSelector  # type: ignore[misc, assignment]
     for kind, value in _rlimits(limits, jailed).items():
         resource.setrlimit(kind, (value, value))
     if jailed and os.geteuid() == 0:

@@ -1,7 +1,7 @@
-"""The system calls that no answer needs, as a seccomp filter for `bwrap --seccomp`.
+"""The system calls that answers may make, as a seccomp filter for `bwrap --seccomp`.
 
 The filter is a program for the kernel's classic BPF machine (seccomp(2)), put together here from
-the numbers below. A denied call fails with an error that programs expect; nothing is killed.
+the numbers below. Any other call fails with an error that programs expect; nothing is killed.
 """
 
 from __future__ import annotations
@@ -11,67 +11,84 @@ import platform
 import struct
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
-# Name → its number on x86_64 and on aarch64; None where it does not exist.
-DENIED: dict[str, tuple[int, int | None]] = {
-    # keys of the host
-    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
-    # other processes
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "kcmp": (312, 272), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
-    "perf_event_open": (298, 241),
-    # programs in the kernel, and large parts of it that no answer needs
-    "bpf": (321, 280), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "vmsplice": (278, 75),
-    # other namespaces and file systems
-    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-    "unshare": (272, 97), "setns": (308, 268), "open_tree": (428, 428), "move_mount": (429, 429),
-    "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
-    "mount_setattr": (442, 442), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
-    "fanotify_init": (300, 262), "fanotify_mark": (301, 263), "mknod": (133, None),
-    "mknodat": (259, 33), "quotactl": (179, 60), "quotactl_fd": (443, 443),
-    # memory that belongs to no process
-    "memfd_create": (319, 279), "memfd_secret": (447, 447),
-    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "shmdt": (67, 197),
-    "semget": (64, 190), "semop": (65, 193), "semctl": (66, 191), "semtimedop": (220, 192),
-    "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
-    "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_timedsend": (242, 182),
-    "mq_timedreceive": (243, 183), "mq_notify": (244, 184), "mq_getsetattr": (245, 185),
-    "migrate_pages": (256, 238), "move_pages": (279, 239),
-    # rules of the kernel's, as many as one likes
-    "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
-    "landlock_restrict_self": (446, 446),
-    # what is felt outside the jail: watches of files count for their owner, requests that are
-    # read later for the whole machine, and disks are shared
-    "io_setup": (206, 0),
-    "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
-    "sync": (162, 81), "syncfs": (306, 267),
-    # the machine
-    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
-    "finit_module": (313, 273), "delete_module": (176, 106), "reboot": (169, 142),
-    "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "syslog": (103, 116),
-    "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266),
-    "adjtimex": (159, 171), "sethostname": (170, 161), "setdomainname": (171, 162),
-    "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
-    "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
+# Name → its number on x86_64 and on aarch64; None where it does not exist. Whatever is not listed
+# fails: what an attack of the future needs as well as what those of the past did, such as keys,
+# tracing, mounts, namespaces, `bpf`, `io_uring`, segments, memory files, watches, clocks to set.
+ALLOWED: dict[str, tuple[int | None, int | None]] = {
+    # files: open, read, write, move, delete
+    "read": (0, 63), "write": (1, 64), "open": (2, None), "openat": (257, 56), "close": (3, 57),
+    "close_range": (436, 436), "creat": (85, None), "lseek": (8, 62), "pread64": (17, 67),
+    "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66), "preadv": (295, 69),
+    "pwritev": (296, 70), "preadv2": (327, 286), "pwritev2": (328, 287), "stat": (4, None),
+    "fstat": (5, 80), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
+    "statfs": (137, 43), "fstatfs": (138, 44), "access": (21, None), "faccessat": (269, 48),
+    "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
+    "getdents": (78, None), "getdents64": (217, 61), "getxattr": (191, 8), "lgetxattr": (192, 9),
+    "fgetxattr": (193, 10), "listxattr": (194, 11), "llistxattr": (195, 12),
+    "flistxattr": (196, 13), "getcwd": (79, 17), "chdir": (80, 49), "fchdir": (81, 50),
+    "umask": (95, 166), "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "link": (86, None),
+    "linkat": (265, 37), "unlink": (87, None), "unlinkat": (263, 35), "symlink": (88, None),
+    "symlinkat": (266, 36), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53),
+    "truncate": (76, 45), "ftruncate": (77, 46), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "dup": (32, 23), "dup2": (33, None),
+    "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59), "flock": (73, 32),
+    # what waits
+    "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
+    "eventfd2": (290, 19), "pause": (34, None), "nanosleep": (35, 101),
+    "clock_nanosleep": (230, 115), "futex": (202, 98),
+    # memory
+    "mprotect": (10, 226), "munmap": (11, 215), "mremap": (25, 216), "brk": (12, 214),
+    "get_mempolicy": (239, 236),
+    # processes, threads
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "exit": (60, 93),
+    "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95), "set_tid_address": (218, 96),
+    "set_robust_list": (273, 99), "rseq": (334, 293), "arch_prctl": (158, None),
+    "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getpgid": (121, 155),
+    "getpgrp": (111, None), "setpgid": (109, 154), "getsid": (124, 156),
+    "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177),
+    "getresuid": (118, 148), "getresgid": (120, 150), "getgroups": (115, 158),
+    "setuid": (105, 146), "setgid": (106, 144), "setgroups": (116, 159), "setresuid": (117, 147),
+    "setresgid": (119, 149), "capget": (125, 90), "sched_yield": (24, 124),
+    "sched_getaffinity": (204, 123), "sched_setaffinity": (203, 122), "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125),
+    "sched_get_priority_min": (147, 126), "getpriority": (140, 141), "setpriority": (141, 140),
+    "getrlimit": (97, 163), "getrusage": (98, 165), "getcpu": (309, 168),
+    # signals, clocks
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
+    "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132),
+    "restart_syscall": (219, 128), "alarm": (37, None), "getitimer": (36, 102),
+    "setitimer": (38, 103), "clock_gettime": (228, 113), "clock_getres": (229, 114),
+    "gettimeofday": (96, 169), "time": (201, None), "times": (100, 153),
+    # local sockets
+    "bind": (49, 200), "connect": (42, 203), "listen": (50, 201), "accept": (43, 202),
+    "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
+    "getsockopt": (55, 209), "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211),
+    "recvmsg": (47, 212), "shutdown": (48, 210),
+    # about the machine
+    "uname": (63, 160), "sysinfo": (99, 179), "getrandom": (318, 278),
 }  # fmt: skip
 # What programs do without where a file system does not have it: lists of rights, which the kernel
 # keeps beside a scratch, and blocks of a file beyond its length, which no limit counts; and what
 # moves pages instead of copying: a byte of a page keeps all of it, also once its file is gone.
 UNSUPPORTED: dict[str, tuple[int, int]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
-    "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71),
+    "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
 }  # fmt: skip
-# A scratch has no disk to be written to; of a file that all jails read, it would be the host's. The
-# rest is advice: what the host is to keep of such a file, and in which memory pages are to lie,
-# which the kernel notes for each page of a file, as many as one likes and counted nowhere.
+# A scratch has no disk to be written to; of a file that all jails read, it would be the host's. Then
+# advice: what the host is to keep of such a file, and in which memory pages are to lie, which the
+# kernel notes for each page of a file, as many as one likes and counted nowhere. And sessions: to
+# each Linux gives as much of the processors as to any other, so a jail is to have a single one.
 NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
+    "setsid": (112, 157),
 }  # fmt: skip
 CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
-SETSOCKOPT, PRCTL = (54, 208), (157, 167)
+SETSOCKOPT, PRCTL, IOCTL, MADVISE = (54, 208), (157, 167), (16, 29), (28, 233)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
 CLONE3 = 435
 FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
@@ -80,16 +97,25 @@ FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 
 NOT_CLONED = 0x7E020000 | 0x8000
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
 MAP_HUGETLB = 0x40000
-# F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW: locks of parts of files are memory of the
-# kernel's, as much as one likes; F_SETLEASE, F_NOTIFY and F_SETDELEG: with a lease on a file that
-# all jails read, each of them waits at it
-DENIED_FCNTL = (6, 7, 37, 38, 1024, 1026, 1040)
+# What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_GETOWN,
+# F_OFD_GETLK, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS. Not: locks of parts of files, which are
+# memory of the kernel's, as much as one likes; larger pipes; leases, as with one on a file that all
+# jails read each of them waits at it.
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 9, 36, 1030, 1032, 1034)
+TERMINAL, REQUEST_KIND = 0x5400, 0xFFFFFF00  # ioctl's requests of terminals, pipes and sockets
+# madvise: MADV_NORMAL to MADV_DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP,
+# DODUMP, WIPEONFORK, POPULATE_READ, POPULATE_WRITE, COLLAPSE: of one's own memory. Not: pages that
+# are shared with other processes, or looked for to be shared
+ADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
 AF_UNIX = 1
 SOCK_DGRAM, SOCK_TYPE = 2, 0xF  # one takes messages of many senders, which may be closed by then
-DENIED_OPTIONS = (7, 32)  # SO_SNDBUF, SO_SNDBUFFORCE: the watch counts on their usual size
-# The first option of prctl since Linux 5.14. One of them takes a gigabyte of the kernel's memory
-# (PR_FUTEX_HASH), one a part of the processor from others (PR_SCHED_CORE).
-FIRST_NEW_OPTION = 62
+# SO_REUSEADDR, SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO. Not: filters, and larger buffers, as the
+# watch counts on their usual size
+SOCKET_OPTIONS = (2, 16, 20, 21)
+# PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_NAME, PR_GET_NAME,
+# PR_CAPBSET_READ, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL. Of the others, one takes
+# a gigabyte of the kernel's memory (PR_FUTEX_HASH).
+PROCESS_OPTIONS = (1, 2, 3, 4, 15, 16, 23, 38, 39, 51)
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -98,6 +124,7 @@ IF_EQUAL, IF_AT_LEAST = 0x15, 0x35  # BPF_JMP|JEQ|K, BPF_JMP|JGE|K
 ALLOW, FAIL_WITH = 0x7FFF0000, 0x00050000  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
+_ALLOW: Instruction = (RETURN, 0, 0, ALLOW)
 
 
 def is_supported() -> bool:
@@ -123,26 +150,30 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += [_fail(errno.EPERM), (LOAD, 0, 0, NUMBER)]
     program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
     program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
-    for calls, error in (
-        (DENIED, errno.EPERM),
-        (UNSUPPORTED, errno.EOPNOTSUPP),
-        (NOTHING_TO_DO, 0),
-    ):
-        for numbers in calls.values():
-            if (number := numbers[column]) is not None:
-                program += [(IF_EQUAL, 0, 1, number), _fail(error)]
+    unsupported = _fail(errno.EOPNOTSUPP)
+    decisions = [(numbers, _ALLOW) for numbers in ALLOWED.values()]
+    decisions += [(numbers, unsupported) for numbers in UNSUPPORTED.values()]
+    decisions += [(numbers, _fail(0)) for numbers in NOTHING_TO_DO.values()]
+    for numbers, decision in decisions:
+        if (number := numbers[column]) is not None:
+            program += [(IF_EQUAL, 0, 1, number), decision]
     program += _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
     flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
     program += _if_called(MMAP[column], flags)
-    program += _if_called(FCNTL[column], _fail_if_among(1, DENIED_FCNTL))
-    program += _if_called(SETRLIMIT[column], _fail_if_among(0, (RLIMIT_CORE,)))
-    program += _if_called(PRLIMIT[column], _fail_if_among(1, (RLIMIT_CORE,)))
-    program += _if_called(SETSOCKOPT[column], _fail_if_among(2, DENIED_OPTIONS))
-    program += _if_called(PRCTL[column], _fail_from(0, FIRST_NEW_OPTION))
+    for call, argument in (SETRLIMIT, 0), (PRLIMIT, 1):
+        program += _if_called(call[column], _fail_if_equal(argument, RLIMIT_CORE))
+    for call, argument, values, error in (
+        (FCNTL, 1, FCNTL_COMMANDS, errno.EPERM),
+        (SETSOCKOPT, 2, SOCKET_OPTIONS, errno.EPERM),
+        (MADVISE, 2, ADVICE, errno.EINVAL),
+        (PRCTL, 0, PROCESS_OPTIONS, errno.EINVAL),
+    ):
+        program += _if_called(call[column], _fail_unless_among(argument, values, error))
+    program += _if_called(IOCTL[column], _fail_unless_terminal(1))
     for call in (SOCKET, SOCKETPAIR):
         body = _fail_unless_equal(0, AF_UNIX) + _fail_if_type(SOCK_DGRAM)
         program += _if_called(call[column], body)
-    program.append((RETURN, 0, 0, ALLOW))
+    program.append(_fail(errno.EPERM))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
@@ -153,7 +184,7 @@ def _fail(error: int) -> Instruction:
 
 def _if_called(number: int, body: list[Instruction]) -> list[Instruction]:
     """Run the body for this call; it ends in a decision, because it loads over the number."""
-    return [(IF_EQUAL, 0, len(body) + 1, number), *body, (RETURN, 0, 0, ALLOW)]
+    return [(IF_EQUAL, 0, len(body) + 1, number), *body, _ALLOW]
 
 
 def _load(argument: int) -> Instruction:
@@ -169,13 +200,18 @@ def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
     return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 0, 1, flags), _fail(errno.EPERM)]
 
 
-def _fail_if_among(argument: int, values: tuple[int, ...]) -> list[Instruction]:
-    tests = [part for value in values for part in ((IF_EQUAL, 0, 1, value), _fail(errno.EPERM))]
-    return [_load(argument), *tests]
+def _fail_if_equal(argument: int, value: int) -> list[Instruction]:
+    return [_load(argument), (IF_EQUAL, 0, 1, value), _fail(errno.EPERM)]
 
 
-def _fail_from(argument: int, value: int) -> list[Instruction]:
-    return [_load(argument), (IF_AT_LEAST, 0, 1, value), _fail(errno.EINVAL)]
+def _fail_unless_among(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
+    tests = [part for value in values for part in ((IF_EQUAL, 0, 1, value), _ALLOW)]
+    return [_load(argument), *tests, _fail(error)]
+
+
+def _fail_unless_terminal(argument: int) -> list[Instruction]:
+    masked = [_load(argument), (AND, 0, 0, REQUEST_KIND)]
+    return [*masked, (IF_EQUAL, 1, 0, TERMINAL), _fail(errno.ENOTTY)]
 
 
 def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:

@@ -153,7 +153,10 @@ def _shell():
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
-    return InteractiveShell.instance(config=settings)
+    shell = InteractiveShell.instance(config=settings)
+    # `!command` otherwise takes a terminal, and there is none
+    shell.system = shell.system_raw  # type: ignore[method-assign]
+    return shell
 
 
 def _run_cell(shell, source: str, seconds: float) -> None:
