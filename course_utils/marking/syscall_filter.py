@@ -76,10 +76,10 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
     "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
 }  # fmt: skip
-# A scratch has no disk to be written to; of a file that all jails read, it would be the host's. Then
-# advice: what the host is to keep of such a file, and in which memory pages are to lie, which the
-# kernel notes for each page of a file, as many as one likes and counted nowhere. And sessions: to
-# each Linux gives as much of the processors as to any other, so a jail is to have a single one.
+# A scratch has no disk to be written to; of a file that all jails read, it would be the host's.
+# Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
+# the kernel notes for each page of a file, as many as one likes and counted nowhere. And sessions:
+# to each Linux gives as much of the processors as to any other, so a jail is to have a single one.
 NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213),
