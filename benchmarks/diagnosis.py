@@ -21,11 +21,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import nbformat
 
-from course_utils import cells
+from course_utils import cells, plotting
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.judging import feedback
@@ -72,11 +74,16 @@ def _cells(workbook: str) -> tuple:
     return tuple(nbformat.read(path, as_version=4).cells)
 
 
+def _close(figure, *, alt: str) -> None:
+    plt.close(figure.get_figure(root=True))
+
+
 @cache
 def _names_before(workbook: str, positions: tuple[int, ...]) -> dict:
     """The names that these cells of a workbook make."""
     names: dict = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    unseen = mock.patch.object(plotting, "show", _close)  # to draw would take most of the time
+    with unseen, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a lesson's cells warn as they do for a student
         for i in positions:
             exec(compile(_cells(workbook)[i].source, f"<{workbook} cell {i}>", "exec"), names)

@@ -99,9 +99,10 @@ def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
     kinds = a.dtype.kind + b.dtype.kind
     wide = np.complex128 if "c" in kinds else np.float64
     relative = tolerance if kinds.strip("biu") == kinds else 0.0
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # as np.isclose, which takes several times as long
         a, b = a.astype(wide), b.astype(wide)
-        return np.isclose(a, b, rtol=relative, atol=tolerance, equal_nan=True)
+        near = (np.abs(a - b) <= tolerance + relative * np.abs(b)) & np.isfinite(b)
+        return near | (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 MARKS = " \n()."  # round a letter, as in "(c)"

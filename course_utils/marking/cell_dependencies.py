@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import symtable
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.marking.exercise_cells import is_exercise_cell
@@ -19,30 +20,31 @@ if TYPE_CHECKING:
     from course_utils.exercise import Exercise
     from course_utils.marking.notebook_reader import Asked
 
-READS_ANYTHING = {"eval", "exec", "globals", "locals", "vars", "get_ipython"}
+READS_ANYTHING = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython"})
 
 
 class Names(NamedTuple):
     """The notebook's names that a cell reads, and those it binds; some of these by an import."""
 
-    read: set[str]
-    bound: set[str]
-    imported: set[str]
+    read: frozenset[str]
+    bound: frozenset[str]
+    imported: frozenset[str]
 
 
+@lru_cache(maxsize=1024)  # cells of a workbook stand in every submission
 def names_in(source: str) -> Names:
     """The names of a cell; one that Python cannot parse, such as a magic, may read anything."""
     try:
         cell = symtable.symtable(source, "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Names(set(READS_ANYTHING), set(), set())
+        return Names(READS_ANYTHING, frozenset(), frozenset())
     symbols = cell.get_symbols()
     nested = (symbol for table in _nested_tables(cell) for symbol in table.get_symbols())
     every = [*symbols, *(symbol for symbol in nested if symbol.is_global())]
-    read = {symbol.get_name() for symbol in every if symbol.is_referenced()}
-    bound = {s.get_name() for s in every if s.is_assigned() or s.is_imported()}
+    read = frozenset(symbol.get_name() for symbol in every if symbol.is_referenced())
+    bound = frozenset(s.get_name() for s in every if s.is_assigned() or s.is_imported())
     defined = {symbol.get_name() for symbol in symbols if symbol.is_namespace()}
-    imported = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
+    imported = frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported())
     return Names(read - defined, bound, imported)
 
 
@@ -78,6 +80,7 @@ def cells_to_run(
         is_needed = (names.read & read_later) - tools | (names.bound & read_later)
         is_needed |= read_later & READS_ANYTHING  # something later may read any name
         run = bool(is_own or is_needed)
-        read_later |= names.read if run else set()
+        if run:
+            read_later |= names.read
         runs.append(run)
     return runs[::-1]

@@ -137,8 +137,10 @@ def _middle(low: float, high: float) -> float | None:
 
 
 def _edge(low: float, high: float, holds: Callable[[float], object]) -> tuple[float, float]:
-    """The neighbours between which `holds` changes; the middle, where it does not."""
+    """The neighbours between which `holds` changes; the higher end, where it does not."""
     at_low, at_high = holds(low), holds(high)
+    if at_low == at_high:
+        return high, high
     while (middle := _middle(low, high)) is not None:
         value = holds(middle)
         if value == at_low:
