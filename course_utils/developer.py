@@ -21,7 +21,7 @@ def test(argv: list[str]) -> int:
     fetch_browser_scripts(tools=True)
     arguments = [argument for argument in argv if argument != "--quick"]
     if "--quick" in argv:
-        arguments = ["-m", QUICK, *arguments]
+        arguments = ["-m", QUICK, "--ignore=tests/browser", *arguments]
     else:
         find_chromium()
     spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # see conftest.py

@@ -28,6 +28,7 @@ LONG = ("test_exercises.py", "test_mark.py", "test_mark_hostile.py", "test_stude
 FIXTURES = {  # mark → fixtures that do what it says
     "executed": {"executed_student", "executed_tutor", "built"},
     "marking": {"marked", "batch", "told", "graded", "scores", "dask"},
+    "training": {"contest"},
 }
 
 

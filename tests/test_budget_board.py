@@ -109,6 +109,7 @@ def test_another_seed_moves_the_first_dot():
 
 
 @pytest.mark.parametrize("seed", [SEED, 1])
+@pytest.mark.training
 def test_training_reaches_what_is_recorded(seed):
     """Digits differ between processors, so a run may differ from the recorded one a little."""
     board = new_board(**{name: QUICK[name] for name in SHAPE})

@@ -270,6 +270,7 @@ def further_part(letter: str) -> dict:
     return names
 
 
+@pytest.mark.training
 def test_photograph_finds_kernel_later_than_noise():
     names = further_part("F")
     errors = {

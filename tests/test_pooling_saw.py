@@ -75,6 +75,7 @@ def test_browser_computes_the_same():
         ("mean", "4", "flatten"),
     ],
 )
+@pytest.mark.training
 def test_recorded_curve_is_reproduced(setting):
     pool, size, head = setting
     classes = pooling_saw.predictions(pool, int(size), head)

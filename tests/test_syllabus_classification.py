@@ -308,6 +308,7 @@ def learn_handful(seed, clear_late):
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.training
 def test_handful_is_learned_unless_gradients_are_cleared_late(seed):
     assert learn_handful(seed, clear_late=False) == 1
     assert learn_handful(seed, clear_late=True) <= 0.3

@@ -152,6 +152,7 @@ def test_short_cycle_survives_a_large_peak():
         (1000, (3.16,), 40, 63),
     ],
 )
+@pytest.mark.training
 def test_larger_batch_asks_for_larger_rate(size, best, low, high):
     """Three epochs: neighbours three times smaller and larger do worse than the best."""
     rates = torch.tensor([best[0] / 3.16, *best, best[-1] * 3.16])
@@ -219,6 +220,7 @@ def layer_ratios(rate, seeds):
     return torch.stack(ratios), 100 * right.float().mean(1)
 
 
+@pytest.mark.training
 def test_update_over_weight_tells_rates_apart():
     """First ten steps: below 0.1 %, 0.6 to 5 %, 9 to 35 %; after a crash it is small again."""
     for rate, low, high, later, accuracy in [

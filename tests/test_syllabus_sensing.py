@@ -310,6 +310,7 @@ def test_slice_from_third_of_kspace(pattern):
 
 
 @pytest.mark.parametrize("name", ["flower", "china"])
+@pytest.mark.training
 def test_variation_and_decoder_lead_by_little(name):
     photo = datasets.photograph(name, size=64, gray=True)[0].float() / 255
     cosine, wavelet = DCT(photo.shape), Wavelet(photo.shape, "haar", levels=3)

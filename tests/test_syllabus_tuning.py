@@ -277,6 +277,7 @@ def test_network_has_1898_weights():
         ("Adam", (0.01, 0.0316), (76, 85), (76, 86)),
     ],
 )
+@pytest.mark.training
 def test_rules_tuned_alike_come_out_alike(rule, best, at_small, at_large):
     """88 to 93 % at its own best rate; at 0.001 and at 0.1 the order is turned round."""
     for group in (0, 1):

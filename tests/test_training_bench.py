@@ -39,6 +39,7 @@ def table(capsys):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
 
+@pytest.mark.training
 def test_every_part_writes_rows(bench, capsys):
     bench.main(["--images", "60", "--runs", "1", "--threads", "1"])
     rows = table(capsys)
@@ -64,6 +65,7 @@ def test_every_part_writes_rows(bench, capsys):
     assert goals == [""] * 9 + ["≤ 45 %", "≥ 85 %"]  # the others are for CIFAR-10
 
 
+@pytest.mark.training
 def test_missed_goal_returns_one(bench, capsys, monkeypatch):
     arguments = ["--images", "60", "--threads", "1", "--part", "shapes"]
     assert bench.main(arguments) == 1

@@ -150,14 +150,26 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += [_fail(errno.EPERM), (LOAD, 0, 0, NUMBER)]
     program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
     program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
+    program += [*_by_number(column), *_by_arguments(column), _fail(errno.EPERM)]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _by_number(column: int) -> list[Instruction]:
+    """Decide on calls whatever they are given."""
     unsupported = _fail(errno.EOPNOTSUPP)
     decisions = [(numbers, _ALLOW) for numbers in ALLOWED.values()]
     decisions += [(numbers, unsupported) for numbers in UNSUPPORTED.values()]
     decisions += [(numbers, _fail(0)) for numbers in NOTHING_TO_DO.values()]
+    program = []
     for numbers, decision in decisions:
         if (number := numbers[column]) is not None:
             program += [(IF_EQUAL, 0, 1, number), decision]
-    program += _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
+    return program
+
+
+def _by_arguments(column: int) -> list[Instruction]:
+    """Decide on calls that do many things."""
+    program = _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
     flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
     program += _if_called(MMAP[column], flags)
     for call, argument in (SETRLIMIT, 0), (PRLIMIT, 1):
@@ -173,8 +185,7 @@ def seccomp_program(machine: str | None = None) -> bytes:
     for call in (SOCKET, SOCKETPAIR):
         body = _fail_unless_equal(0, AF_UNIX) + _fail_if_type(SOCK_DGRAM)
         program += _if_called(call[column], body)
-    program.append(_fail(errno.EPERM))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    return program
 
 
 def _fail(error: int) -> Instruction:
