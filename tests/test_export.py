@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 import subprocess
 import sys
 import zipfile
@@ -147,13 +148,56 @@ def test_no_cell_runs_as_a_formula(cell, tmp_path):
         assert marks.harmless(word) == word == marks.original(word)
 
 
-@pytest.mark.parametrize("sign", "=+-@")
-@pytest.mark.parametrize("gap", [";", "; ", "\t", "\n", ";\r\n", ";'", ";''"])
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+UNSEEN = "\u200b\ufeff\u2060\xa0\u3000"
+GAPS = [
+    ";",
+    "; ",
+    "\t",
+    "\n",
+    ";\r\n",
+    ";'",
+    ";''",
+    ';"',
+    '; "',
+    ';" ',
+    ';""',
+    ';"""',
+    '\t"',
+    '\n"',
+]
+GAPS += ["|", "\u061b", ' ;"; ', *(gap + space for gap in (";", ';"') for space in UNSEEN)]
+
+
+def begins_a_formula(cell):
+    """Whether a spreadsheet might run it, which strips quotes and what nobody sees."""
+    return cell.lstrip(f'" \t\r\n{UNSEEN}').startswith(tuple(SIGNS))
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("gap", GAPS)
 def test_no_part_of_a_cell_runs_as_a_formula(gap, sign):
     """Where ";" parts cells, a spreadsheet may begin one within ours."""
-    cell = f"ValueError: x{gap}{sign}1+1;"
-    assert marks.harmless(cell) == cell.replace(sign, f"'{sign}", 1)
-    assert marks.original(marks.harmless(cell)) == cell
+    for cell in (f"ValueError: x{gap}{sign}1+1;", f"{gap}{sign}1", f'"x";{gap}{sign}1;"'):
+        assert marks.original(marks.harmless(cell)) == cell
+        row = Mark(cell, "02", "2.5", 0, 15, "mistake", cell, "flipped", cell, cell)
+        for separator in ";,\t|\u061b":
+            text = io.StringIO(marks.as_csv([row, row]).removeprefix("\ufeff"), newline="")
+            parts = [part for line in csv.reader(text, delimiter=separator) for part in line]
+            assert not [part for part in parts if begins_a_formula(part)]
+
+
+def test_harmless_keeps_what_begins_no_cell():
+    for words in ("a - b", "x[1, -2]", "got -1", 'say "-"', "a;b=1"):
+        assert marks.harmless(words) == words
+
+
+def test_harmless_undoes_any_text():
+    letters = f";\t\n|'\" ax,{SIGNS}{UNSEEN}"
+    chosen = random.Random(5)
+    for _ in range(5000):
+        cell = "".join(chosen.choices(letters, k=chosen.randrange(12)))
+        assert marks.original(marks.harmless(cell)) == cell
 
 
 # Marked for real ----------------------------------------------------------------------------------

@@ -18,9 +18,17 @@ UNREADABLE = "unreadable"  # the status where what was handed in cannot be read
 NOTHING_TO_JUDGE = (MISSING, UNREADABLE)
 OPTIONAL = {"findings", "reason", "signature"}  # columns that a report can do without
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
-FORMULA = re.compile(r"'*\s*[=+@\t\r\n-]")  # how a cell begins that a spreadsheet would run
-# what would begin another cell, and there such a sign: elsewhere than here, ";" parts cells
-INNER = re.compile(r"([;\t\r\n]\s*)('*)(?=[=+@-])")
+# what begins a formula; the full-width signs do where people write Japanese or Chinese
+SIGN = r"[-=+@\uff0d\uff1d\uff0b\uff20]"
+PARTS = r";|\t\r\n\u061b"  # what ends a cell or a row elsewhere than here, where "," does
+# what may stand between: quotes, which go when the cell is read, spaces, signs without width
+GAP = (
+    r"\"\x00-\x08\x0b\x0c\x0e- \x7f-\xa0\xad"
+    r"\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+)
+FORMULA = re.compile(rf"'*[{GAP}]*(?:{SIGN}|[\t\r\n])")  # how a cell begins that would run
+# how one begins within ours; a whole run is taken at once, as its parts would take square time
+INNER = re.compile(rf"(?<![{GAP}{PARTS}])([{GAP}]*+[{PARTS}][{GAP}{PARTS}]*+)('*+)(?={SIGN})")
 
 
 class Mark(NamedTuple):
