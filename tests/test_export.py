@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
-from course_utils.marking import assignment, downloads, export, gradebook, mark, marks
+from course_utils.marking import assignment, downloads, export, gradebook, mark, marks, roster
 from course_utils.marking.marks import Mark
 from course_utils.marking.records import Marking
 from course_utils.marking.submissions import nbgrader_id
@@ -124,7 +125,7 @@ def test_names_are_no_folders_and_no_signs_for_a_terminal(tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "export" / export.FEEDBACK) as archive:
         assert archive.namelist() == ["a..bc_5_assignsubmission_file_/02_feedback.html"]
     *_, last = capsys.readouterr().out.splitlines()
-    assert last == "Not on the class list, so not exported: x\ufffd[2J y"
+    assert last == export.UNPLACED.format("x\ufffd[2J y")
 
 
 def test_export_asks_for_a_class_list_where_names_tell_nothing(tmp_path, capsys):
@@ -133,6 +134,110 @@ def test_export_asks_for_a_class_list_where_names_tell_nothing(tmp_path, capsys)
     assert run_command(["export", str(tmp_path), "--for", "moodle"]) == 2
     assert "--roster" in capsys.readouterr().err
     assert run_command(["export", str(tmp_path / "x"), "--for", "moodle"]) == 2
+
+
+# Whose row it is ----------------------------------------------------------------------------------
+CLASS_LISTS = {  # columns as the platforms export them, the platform's own number first
+    "moodle": ["Identifier", "Full name", "ID number", "Email address", "Username"],
+    "moodle, participants": ["", "First name", "Last name", "ID number", "Email address"],
+    "canvas": ["ID", "Student", "SIS User ID", "SIS Login ID", "Section"],
+    "brightspace": ["", "OrgDefinedId", "Username", "Last Name", "First Name", "Email"],
+}
+OWN = {
+    "Identifier": "Participant {0}", "ID": "{0}", "Full name": "{1}", "Student": "{2}, {1}",
+    "First name": "{1}", "First Name": "{1}", "Last name": "{2}", "Last Name": "{2}",
+    "ID number": "m{0}", "SIS User ID": "m{0}", "OrgDefinedId": "#m{0}", "Username": "#u{0}",
+    "SIS Login ID": "u{0}@uni.example", "Email address": "u{0}@uni.example",
+    "Email": "u{0}@uni.example", "Section": "x",
+}  # fmt: skip
+COLUMNS = [(kind, column) for kind, (_, *columns) in CLASS_LISTS.items() for column in columns]
+CALLED = ["123", "m123", "u123", "Ada Lovelace", "lovelaceada", "u123@uni.example"]
+FORMS = ["{}", "#{}", "Participant {}", "{}@evil.example", "{}, x", "{} x"]
+
+
+def class_list(path, columns, *people):
+    """Write a class list; of a person, what does not stand there is their own."""
+    columns = [column for column in columns if column]
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        for names, cells in people:
+            table.writerow(cells.get(column, OWN[column].format(*names)) for column in columns)
+    return roster.read(path)
+
+
+def row_of(tables, points):
+    """The row with these points, as one text; "" where there is none."""
+    rows = (",".join(row) for table in tables for row in table.rows if points in row)
+    return next(rows, "")
+
+
+@pytest.mark.parametrize("called", CALLED)
+@pytest.mark.parametrize(("kind", "column"), COLUMNS)
+def test_no_cell_of_another_takes_points(kind, column, called, tmp_path):
+    """Eve writes what Ada is called into a column of her own row."""
+    ada, eve = ("123", "Ada", "Lovelace"), ("456", "Eve", "Evil")
+    platform = kind.partition(",")[0]
+    for form in FORMS:
+        cell = {column: form.format(called)}
+        people = class_list(tmp_path / "c.csv", CLASS_LISTS[kind], (ada, {}), (eve, cell))
+        for student in ("Ada Lovelace (123)", "lovelaceada (123)", "m123", "u123@uni.example"):
+            reached = [export.Total(name, "02", 7 * (name == student) + 1, 10)
+                       for name in (student, "Eve Evil (456)")]  # fmt: skip
+            tables = export.PLATFORMS[platform](reached, people, {"02": "Assignment 02"})
+            row, unplaced = row_of(tables, "8"), tables[0].unplaced
+            assert not re.search(r"Ev|456|evil", row)
+            assert bool(row) != (student in unplaced)
+            assert bool(row_of(tables, "1")) != ("Eve Evil (456)" in unplaced)
+
+
+def test_number_of_a_download_is_the_platforms_alone(tmp_path):
+    """A number of the university's, an address and a user name may be the same by chance."""
+    ada, eve = ("123", "Ada", "Lovelace"), ("456", "Eve", "Evil")
+    for column in ("OrgDefinedId", "Username", "Email"):
+        cell = {column: "123@evil.example" if column == "Email" else "#123"}
+        people = class_list(tmp_path / "c.csv", CLASS_LISTS["brightspace"], (ada, {}), (eve, cell))
+        assert people.find("Ada Lovelace (123)") is people.people[0]
+        assert people.find("Zoë (123)") is None
+    people = class_list(tmp_path / "c.csv", CLASS_LISTS["canvas"], (ada, {}), (eve, {}))
+    assert people.find("zoe (123)") is people.people[0]  # the number alone
+    assert people.find("evileve (123)") is None  # which says another than the name
+
+
+@pytest.mark.parametrize("platform", HEADS)
+def test_two_students_in_one_row_are_named(folder, platform, capsys):
+    """Of two folders that lead to the same row, nobody knows whose it is."""
+    twins = ["Ada Lovelace (12)", "Ada Lovelace (13)"]
+    marks.write([Mark(name, "02", "2.1", 5, 5, "ok") for name in (*twins, ZOE)],
+                folder / marks.FILENAME)  # fmt: skip
+    (folder / "list.csv").write_text(
+        "Identifier,Full name,ID,OrgDefinedId,Username\nParticipant 1,Ada Lovelace,1,#9001,#ada\n"
+        "Participant 7,Zoë O'Hara,7,#9002,#zoe\n", "utf-8"
+    )  # fmt: skip
+    arguments = [str(folder), "--for", platform, "--roster", str(folder / "list.csv")]
+    assert export.main(arguments) == 1
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == export.UNPLACED.format(", ".join(twins))
+    (path,) = (folder / "export").glob("*.csv")
+    assert "Ada" not in path.read_text("utf-8")
+    assert "#ada" not in path.read_text("utf-8")
+
+
+def test_numbers_of_two_students_are_not_one_row(folder, capsys):
+    marks.write(
+        [Mark(name, "02", "2.1", 5, 5, "ok") for name in ("Ada (12)", "Eve (12)", ZOE)],
+        folder / marks.FILENAME,
+    )
+    assert export.main([str(folder), "--for", "canvas"]) == 1
+    assert "Ada (12), Eve (12)" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_nobody_placed_names_them(folder, capsys):
+    """With a class list it is not the class list that is missing."""
+    (folder / "list.csv").write_text("Full name,Username\nKaren,k\n")
+    arguments = [str(folder), "--for", "brightspace", "--roster", str(folder / "list.csv")]
+    assert run_command(["export", *arguments]) == 2
+    assert ADA in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

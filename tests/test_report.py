@@ -503,7 +503,7 @@ def test_report_counts_missing_students_of_roster(tmp_path, capsys):
     out = tmp_path / "r.html"
     arguments = [*files, "--roster", str(tmp_path / "list.txt"), "--out", str(out), "--names"]
     assert report.main(arguments) == 0
-    assert "Not on the class list: A Stranger" in capsys.readouterr().err
+    assert "Not clearly one person on the class list: A Stranger" in capsys.readouterr().err
     text = said(out.read_text("utf-8"))
     assert "2 of 3 students handed in, 1 did not." in text
     assert "– 1 not handed in Emmy No" in text

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +23,7 @@ from course_utils.marking.submissions import nbgrader_id
 from course_utils.workbooks import write_atomic
 
 FEEDBACK = "feedback.zip"
-UNPLACED = "Not on the class list, so not exported: {}"
+UNPLACED = "Not on the class list, or not clearly one person on it, so not exported: {}"
 NO_NUMBER = (
     "{} knows students by what their names in the marks do not tell. Give the class list that it "
     "exports: --roster FILE."
@@ -37,13 +39,32 @@ class Total(NamedTuple):
     maximum: float
 
 
-class Table(NamedTuple):
-    """A file to be uploaded: its name, columns and rows, and students who are in no row."""
+class Line(NamedTuple):
+    """A student's row, and what the platform knows them by."""
 
-    name: str
-    columns: list[str]
-    rows: list[list[str]]
-    unplaced: list[str]
+    student: str
+    identifiers: list[str]
+    row: list[str]
+
+
+class Table:
+    """A file to be uploaded: its name, columns and rows, and students who are in no row.
+
+    That is who has no identifier, and who shares one: whose marks these are nobody knows.
+    """
+
+    def __init__(self, name: str, columns: list[str], lines: list[Line]):
+        self.name, self.columns = name, columns
+        times = Counter(pair for line in lines for pair in enumerate(line.identifiers))
+        alone = [
+            any(line.identifiers)
+            and all(times[pair] == 1 for pair in enumerate(line.identifiers) if pair[1])
+            for line in lines
+        ]
+        self.rows = list(itertools.compress((line.row for line in lines), alone))
+        self.unplaced = [
+            line.student for line, placed in zip(lines, alone, strict=True) if not placed
+        ]
 
 
 def totals(folder: Path) -> list[Total]:
@@ -80,18 +101,16 @@ def for_moodle(reached: list[Total], people: Roster | None, titles: dict[str, st
     tables = []
     for name in titles:
         header = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"]
-        table = Table(f"moodle-{name}.csv", header, [], [])
+        lines = []
         for total in (total for total in reached if total.assignment == name):
             person = people.find(total.student) if people else None
             owner = downloads.parse(total.student)
-            identifier = _cell(person, "Identifier") or f"Participant {owner.number}"
+            number = f"Participant {owner.number}" if owner.number else ""
+            identifier = _cell(person, "Identifier") or number
             full_name = _cell(person, "Full name") or owner.name
-            if identifier == "Participant ":
-                table.unplaced.append(total.student)
-                continue
             points = [_number(total.points), _number(total.maximum), ""]
-            table.rows.append([identifier, full_name, *points])
-        tables.append(table)
+            lines.append(Line(total.student, [identifier], [identifier, full_name, *points]))
+        tables.append(Table(f"moodle-{name}.csv", header, lines))
     return tables
 
 
@@ -100,17 +119,16 @@ def for_canvas(reached: list[Total], people: Roster | None, titles: dict[str, st
     identity = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     maximum = {total.assignment: _number(total.maximum) for total in reached}
     possible = ["    Points Possible", "", "", "", "", *(maximum[name] for name in titles)]
-    table = Table("canvas.csv", [*identity, *titles.values()], [possible], [])
+    lines = []
     for student, cells in _by_student(reached, titles).items():
         person, owner = people.find(student) if people else None, downloads.parse(student)
         if person:
             values = [_cell(person, column) for column in identity]
         else:
             values = [owner.name, owner.number, "", "", ""]
-        if any(values[1:4]):
-            table.rows.append([*values, *cells])
-        else:
-            table.unplaced.append(student)
+        lines.append(Line(student, values[1:4], [*values, *cells]))
+    table = Table("canvas.csv", [*identity, *titles.values()], lines)
+    table.rows.insert(0, possible)
     return [table]
 
 
@@ -122,17 +140,14 @@ def for_brightspace(
     points = [f"{title} Points Grade <Numeric MaxPoints:{maximum[name]}>"
               for name, title in titles.items()]  # fmt: skip
     columns = ["OrgDefinedId", "Username", *points, "End-of-Line Indicator"]
-    table = Table("brightspace.csv", columns, [], [])
+    lines = []
     for student, cells in _by_student(reached, titles).items():
         person, owner = people.find(student) if people else None, downloads.parse(student)
         values = [_cell(person, "OrgDefinedId"), _cell(person, "Username")]
         if people is None and not owner.number:  # what a download calls students is no user name
             values = ["", owner.name]
-        if any(values):
-            table.rows.append([*values, *cells, "#"])
-        else:
-            table.unplaced.append(student)
-    return [table]
+        lines.append(Line(student, values, [*values, *cells, "#"]))
+    return [Table("brightspace.csv", columns, lines)]
 
 
 PLATFORMS: dict[str, Callable[..., list[Table]]] = {
@@ -214,6 +229,8 @@ def main(argv: list[str]) -> int:
     tables = PLATFORMS[args.platform](reached, people, titles)
     unplaced = list(dict.fromkeys(student for table in tables for student in table.unplaced))
     if {total.student for total in reached} == {*unplaced}:
+        if people:
+            raise UserError(on_one_line(UNPLACED.format(", ".join(unplaced))))
         raise UserError(NO_NUMBER.format(args.platform.capitalize()))
     out = args.out or args.marks / "export"
     for table in tables:

@@ -155,7 +155,8 @@ def main(argv: list[str]) -> int:  # long: all options of the command
     if args.roster:
         students, strangers = class_results.add_missing(students, roster.read(args.roster))
         if strangers:
-            print(printable(f"Not on the class list: {', '.join(strangers)}"), file=sys.stderr)
+            words = f"Not clearly one person on the class list: {', '.join(strangers)}"
+            print(printable(words), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
     # elsewhere notebooks lie as students have made them
     folders = [folder for folder in folders if (folder / marks.FILENAME).exists()]
