@@ -181,6 +181,7 @@ ATTEMPTS = {
     "try: call(number, 1, 0, 0, 0, 0, 0)\nexcept OSError: pass\n"
     "else: raise OSError('nothing was done')",
     "take datagrams": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "take raw messages": "socket.socketpair(socket.AF_UNIX, socket.SOCK_RAW)",
     "enlarge a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 7, 2**20)",
     "open a hundred files": "files = [open('/dev/null') for i in range(100)]",
     # what is felt outside
@@ -567,6 +568,21 @@ def test_run_returns_stderr(input_dir):
     assert "a_module_that_is_not_there" in result.stderr
 
 
+ENDED = """import os, signal, time
+there, here = os.pipe()
+if not (child := os.fork()):
+    x = b"1" * 30 * 2**20
+    os.write(here, id(x).to_bytes(8, "little"))
+    time.sleep(60)
+place = int.from_bytes(os.read(there, 8), "little")
+file = os.open(f"/proc/{child}/mem", os.O_RDONLY)
+os.kill(child, signal.SIGKILL)
+os.fork()
+os.fork()
+while os.pread(file, 2**20, place):  # by turns
+    pass
+time.sleep(60)
+"""
 HELD = {  # more than 60 MB, each in another way; it is well below the limits of time
     "pages": "x = b'1' * 90 * 2**20",
     "pages of four processes": "os.fork(); os.fork(); x = b'1' * 25 * 2**20",
@@ -577,8 +593,17 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
     "    mmap.mmap(file.fileno(), 50 * 2**20)[:] = bytes(50 * 2**20)",
     "files without a name": "for place in ('/scratch', '/dev/shm'):\n"
     "    fd = os.open(place, os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(50 * 2**20))",
-    "pages that nobody may count": "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # not dumpable
-    "x = b'1' * 90 * 2**20",
+    # in a chain of forks, a record of the kernel's for each map and each process before
+    "maps of a chain of processes": "size = 30_000 * 4096\n"
+    "m = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); m.madvise(15); m[0] = 1\n"
+    "start = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+    "protect = ctypes.CDLL(None).mprotect\n"
+    "for i in range(1, 30_000, 2): protect(ctypes.c_void_p(start + i * 4096), 4096, 1)\n"
+    "for i in range(12):\n"
+    "    if os.fork(): break",
+    # the reader keeps alive what was killed; a program of its own, of which that may be asked
+    "memory of a process that has ended": "import subprocess, sys\n"
+    f"subprocess.run([sys.executable, '-ISc', {ENDED!r}])",
     "pages of a process whose first thread has ended": "import threading\n"
     "def hold():\n    time.sleep(0.5); x = b'1' * 90 * 2**20; time.sleep(60)\n"
     "threading.Thread(target=hold).start()\n"
@@ -614,6 +639,17 @@ def test_memory_counts_however_held(input_dir, user, kind, groups):
     limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)
     result = run(input_dir, code, limits, user=user, groups=groups)
     assert result.stop_reason == "memory", result
+
+
+def test_flood_of_single_bytes_is_read_slowly(input_dir):
+    code = """
+        import fcntl, os
+        fcntl.fcntl(1, fcntl.F_SETFL, os.O_DIRECT)  # each is a packet of its own
+        while True: os.write(1, b"x")
+    """
+    result = run(input_dir, code, SMALL._replace(seconds=4), user="here")
+    assert result.stop_reason == "time"
+    assert 0 < len(result.output) < 5000
 
 
 def test_processes_that_soon_end_are_no_memory(input_dir, user):

@@ -108,14 +108,15 @@ TERMINAL, REQUEST_KIND = 0x5400, 0xFFFFFF00  # ioctl's requests of terminals, pi
 # are shared with other processes, or looked for to be shared
 ADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
 AF_UNIX = 1
-SOCK_DGRAM, SOCK_TYPE = 2, 0xF  # one takes messages of many senders, which may be closed by then
+# Others take messages of many senders, which may be closed by then; SOCK_RAW is made such a one.
+SOCK_STREAM, SOCK_TYPE = 1, 0xF
 # SO_REUSEADDR, SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO. Not: filters, and larger buffers, as the
 # watch counts on their usual size
 SOCKET_OPTIONS = (2, 16, 20, 21)
-# PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_NAME, PR_GET_NAME,
-# PR_CAPBSET_READ, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL. Of the others, one takes
-# a gigabyte of the kernel's memory (PR_FUTEX_HASH).
-PROCESS_OPTIONS = (1, 2, 3, 4, 15, 16, 23, 38, 39, 51)
+# PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
+# PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL. Of the others, one takes a gigabyte of
+# the kernel's memory (PR_FUTEX_HASH), one hides what a process holds (PR_SET_DUMPABLE).
+PROCESS_OPTIONS = (1, 2, 3, 15, 16, 23, 38, 39, 51)
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -183,7 +184,7 @@ def _by_arguments(column: int) -> list[Instruction]:
         program += _if_called(call[column], _fail_unless_among(argument, values, error))
     program += _if_called(IOCTL[column], _fail_unless_terminal(1))
     for call in (SOCKET, SOCKETPAIR):
-        body = _fail_unless_equal(0, AF_UNIX) + _fail_if_type(SOCK_DGRAM)
+        body = _fail_unless_equal(0, AF_UNIX) + _fail_unless_type(SOCK_STREAM)
         program += _if_called(call[column], body)
     return program
 
@@ -229,6 +230,6 @@ def _fail_unless_equal(argument: int, value: int) -> list[Instruction]:
     return [_load(argument), (IF_EQUAL, 1, 0, value), _fail(errno.EAFNOSUPPORT)]
 
 
-def _fail_if_type(kind: int) -> list[Instruction]:
-    masked = [_load(1), (AND, 0, 0, SOCK_TYPE), (IF_EQUAL, 0, 1, kind)]
-    return [*masked, _fail(errno.EPROTONOSUPPORT)]
+def _fail_unless_type(kind: int) -> list[Instruction]:
+    masked = [_load(1), (AND, 0, 0, SOCK_TYPE)]
+    return [*masked, (IF_EQUAL, 1, 0, kind), _fail(errno.EPROTONOSUPPORT)]

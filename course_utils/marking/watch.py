@@ -23,20 +23,25 @@ if TYPE_CHECKING:
 SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
+MAP = 200  # bytes of the kernel's for each map of a process …
+LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
+MOST_MAPS = 65_530  # of a process, where they cannot be counted
 HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
 SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
+LITTLE = 2**12  # bytes that are read at a time
 PASSES = 50  # in which processes are looked for that end before they are read
 Running = subprocess.Popen | Entered
 
 
 class Held(NamedTuple):
-    """Bytes in pages that a process has mapped, and in what it holds beside.
+    """Bytes in pages that a process has mapped, and in what it holds beside; its number of maps.
 
     Beside are page tables, what was swapped out, as a process may ask for itself, and huge pages.
     """
 
     resident: int
     beside: int
+    maps: int
 
 
 class Share(NamedTuple):
@@ -86,10 +91,13 @@ def watch(
     pipe = program.stdout
 
     def read():
-        while chunk := pipe.read(2**16):
-            output.extend(chunk)
-            if len(output) > limits.output:
-                return
+        with contextlib.suppress(ValueError):  # the pipe is closed when the run has ended
+            while chunk := pipe.read(2**16):
+                output.extend(chunk)
+                if len(output) > limits.output:
+                    return
+                if len(chunk) < LITTLE:  # of a flood of single bytes, a thousand a second
+                    time.sleep(0.001)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
@@ -115,10 +123,11 @@ def _memory(roots: list[int], limit: int) -> int:
         return sum(map(_resident, _all_processes(roots)))
     first = _first_in_jail(roots[0])
     held = _held_by_all(lambda: _folders(first, roots))
-    if held is None:
+    if held is None or _keeps_memory_of_others(first, [*held]):
         return limit + 1
     files, beside = _scratch_memory(first), _socket_memory(first)
     beside += sum(sizes.beside for sizes in held.values())
+    beside += sum(sizes.maps for sizes in held.values()) * (MAP + LINK * len(held))
     total = files + beside + sum(sizes.resident for sizes in held.values())
     if total > limit:  # the proportional shares take long to read: only where they decide
         shares = [_share(folder, sizes.resident) for folder, sizes in held.items()]
@@ -185,6 +194,22 @@ def _other_threads(folder: Path) -> list[Path]:
     return [folder / "task" / name for name in names]
 
 
+def _keeps_memory_of_others(first: int | None, folders: list[Path]) -> bool:
+    """Whether something in a jail has a process's memory open: while it reads, that lives on.
+
+    So what a process held may stay when it has ended, in no process any more.
+    """
+    for folder in folders if first else ():
+        with contextlib.suppress(OSError):
+            proc = os.stat(f"/proc/{first}/root/proc").st_dev
+            for file in (folder / "task").glob("*/fd/*"):  # a thread may have files of its own
+                with contextlib.suppress(OSError):
+                    name = os.readlink(file).removesuffix(" (deleted)")  # as it has ended
+                    if name.endswith("/mem") and os.stat(file).st_dev == proc:
+                        return True
+    return False
+
+
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
     processes: dict[psutil.Process, None] = {}
     for number in roots:
@@ -230,7 +255,17 @@ def _held(folder: Path) -> Held | None:
     except OSError:
         return None
     resident, *beside = (sizes.get(name, 0) for name in HELD)
-    return Held(resident, sum(beside)) if HELD[0] in sizes else None
+    return Held(resident, sum(beside), _maps(folder)) if HELD[0] in sizes else None
+
+
+def _maps(folder: Path) -> int:
+    """How many maps of memory a process has."""
+    try:
+        return (folder / "maps").read_bytes().count(b"\n")
+    except PermissionError:
+        return MOST_MAPS
+    except OSError:  # it has ended
+        return 0
 
 
 def _share(folder: Path, resident: int) -> Share:
