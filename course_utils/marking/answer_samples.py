@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,8 +23,9 @@ WORD = re.compile(r"[^\W\d_]{3,}")  # of a name; shorter ones are words of every
 HEADER = '''"""Wrong answers of a class that no mistake explains, the most frequent first.
 
 Students wrote this code: read it before you run it. What an answer takes from other cells of its
-notebook is missing. Give each entry an id and words (what the answer did, what was wanted, what to
-try), and move it to the `mistakes=` of its exercise.
+notebook is missing, and one that Python does not take as a function is a comment. Give each entry
+an id and words (what the answer did, what was wanted, what to try), and move it to the `mistakes=`
+of its exercise.
 """
 
 import math
@@ -45,6 +48,23 @@ def new_mistake_{count}():
 # of exercise {number}:
 #     "an-id": mistake("What it did. What was wanted. What to try.", new_mistake_{count}()),
 '''
+
+COMMENT = """
+
+# {heading}: {students} answers do this. Python does not take it as a function:
+{source}
+"""
+COMPILE_SECONDS = 10  # for one entry; a processor's time is limited to one second
+COMPILE = """
+import contextlib, marshal, sys
+with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no limits, macOS not all
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+    resource.setrlimit(resource.RLIMIT_AS, (500_000_000, 500_000_000))
+code = compile(sys.stdin.buffer.read(), "entry", "exec")
+sys.exit(len(marshal.dumps(code)) > 200_000)
+"""
 
 
 def source_of(folder: Path, student: str, exercise: Exercise) -> str:
@@ -151,12 +171,35 @@ def shortened(source: str) -> str:
 
 
 def entry(exercise: Exercise, source: str, students: int, count: int) -> str:
-    """Return a function that makes this wrong answer, and the line that belongs to `mistakes=`."""
-    return ENTRY.format(
-        count=count,
-        heading=exercise.heading,
-        students=students,
-        source=textwrap.indent(source, "    "),
-        name=exercise.name,
-        number=exercise.number,
-    )
+    """Return a function that makes this wrong answer, and the line that belongs to `mistakes=`.
+
+    Where Python would not import that, it is all comments.
+    """
+    values = {
+        "count": count,
+        "heading": exercise.heading,
+        "students": students,
+        "source": textwrap.indent(source, "    "),
+        "name": exercise.name,
+        "number": exercise.number,
+    }
+    text = ENTRY.format(**values)
+    if _compiles(text):
+        return text
+    values["source"] = textwrap.indent(source, "#     ", lambda _line: True)
+    return COMMENT.format(**values)
+
+
+def _compiles(text: str) -> bool:
+    """Whether Python takes this code, and soon: in another process, as some is made to take long.
+
+    Code of a few lines can be compiled to gigabytes, so what comes out is bounded, too.
+    """
+    command = [sys.executable, "-I", "-W", "ignore", "-c", COMPILE]
+    try:
+        result = subprocess.run(
+            command, input=text.encode(), capture_output=True, timeout=COMPILE_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return result.returncode == 0
