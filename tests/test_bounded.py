@@ -17,6 +17,7 @@ import torch
 
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
+from course_utils.judging import feedback
 from course_utils.judging.observe import make_cases
 from course_utils.marking import bounded, jail, serialization
 from course_utils.marking.bounded import BoundedCalls, LimitError
@@ -175,16 +176,26 @@ def test_nothing_is_judged_without_a_keeper():
                 calls("x")
 
 
-def test_comparison_that_takes_long_costs_one_exercise(monkeypatch):
-    """The other exercises of the same notebook are judged."""
-    compare = Exercise.compare
+def spin_if(is_meant):
+    while is_meant:
+        pass
+
+
+@pytest.mark.parametrize("slow", ["compare", "render"])
+def test_comparison_that_takes_long_costs_one_exercise(slow, monkeypatch):
+    """The other exercises of the same notebook are judged; what an answer gave is shown there."""
+    compare, render = Exercise.compare, feedback.render_scene
 
     def compare_slowly(self, observations, seed=None):
-        while self.number == "2.2":
-            pass
+        spin_if(slow == "compare" and self.number == "2.2")
         return compare(self, observations, seed)
 
+    def render_slowly(verdict):
+        spin_if(slow == "render" and verdict.title.startswith("2.2"))
+        return render(verdict)
+
     monkeypatch.setattr(Exercise, "compare", compare_slowly)
+    monkeypatch.setattr(feedback, "render_scene", render_slowly)
     monkeypatch.setattr(bounded.BoundedCalls.__init__, "__defaults__", (1,))
     numbers = ["2.2", "2.3"]
     grader = SubmissionGrader([KNOWN[number] for number in numbers], seed=5)
@@ -199,3 +210,5 @@ def test_comparison_that_takes_long_costs_one_exercise(monkeypatch):
     assert verdicts["2.2"].status == "limit"
     assert "takes more than 1 s" in verdicts["2.2"].message
     assert verdicts["2.3"].status in ("wrong", "mistake", "type")
+    assert verdicts["2.3"].yours is None  # what is left to be shown is text
+    assert "yours = <code>0" in verdicts["2.3"].scene.html

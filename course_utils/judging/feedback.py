@@ -44,6 +44,22 @@ class Shown:
         return {"text/html": self.html, "text/plain": self.text}
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What a verdict shows beside words: a table of parts, and the smallest failing case."""
+
+    html: str
+    parts: tuple[str, ...]  # lines of plain text
+    values: tuple[str, ...]
+
+
+def render_scene(verdict) -> Scene:
+    """Render what a verdict shows beside words; an answer may be made to take long here."""
+    values = [f"  {row.name} = {scene.as_text(row)}" for row in scene.rows(verdict)]
+    html_parts = _parts_as_html(verdict) + _scene(verdict)
+    return Scene(html_parts, tuple(_parts_as_text(verdict)), tuple(values))
+
+
 def note(words: str) -> Shown:
     """A remark in a box."""
     return Shown(f'<div style="{_BOX.format(edge="#757575")}">{html.escape(words)}</div>', words)
@@ -115,10 +131,10 @@ def _parts_as_html(verdict) -> str:
 
 def as_text(verdict) -> str:
     """The verdict as plain text."""
-    lines = [f"{verdict.title}: {headline(verdict)}"]
-    lines += _parts_as_text(verdict)
+    shown = verdict.scene or render_scene(verdict)
+    lines = [f"{verdict.title}: {headline(verdict)}", *shown.parts]
     lines += [f"  hint {i}: {words}" for i, words in enumerate(verdict.hints, 1)]
-    lines += [f"  {row.name} = {scene.as_text(row)}" for row in scene.rows(verdict)]
+    lines += shown.values
     lines += [f"  note: {words}" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         lines.append(f"  your code printed: {verdict.printed.strip()[:500]}")
@@ -137,7 +153,7 @@ def as_html(verdict) -> str:
     for i, words in enumerate(verdict.hints, 1):
         summary = f"<summary>Hint {i}</summary>"
         blocks.append(f"<details>{summary}<p>{with_marks(words)}</p></details>")
-    blocks += [_parts_as_html(verdict), _scene(verdict)]
+    blocks.append((verdict.scene or render_scene(verdict)).html)
     blocks += [f"<p>Note: {with_marks(words)}</p>" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         printed = html.escape(verdict.printed[:2000])

@@ -41,6 +41,7 @@ class Verdict:
     notes : remarks that do not decide, such as an input changed in place
     printed : the beginning of what the answer printed
     signature : the same for answers that do the same (`observation.signature`); set by marking
+    scene : parts, case, yours and expected as they are shown, where marking has rendered them
     details : the traceback of a fault of the course itself
     """
 
@@ -58,6 +59,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     printed: str = ""
     signature: str = ""
+    scene: feedback.Scene | None = None
     details: str = ""
 
     def __str__(self):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from course_utils.exercise import Exercise
+from course_utils.judging import feedback
 from course_utils.judging.observation import signature
 from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Status, Verdict
@@ -44,6 +45,7 @@ DIED = "Your notebook ended Python before it reached this exercise."
 SPOILED = "Your notebook spoiled what it was to send, before it reached this exercise."
 TOO_LONG = "What your answer gave cannot be compared: {}."
 LAST_CELL = " The last cell that ran begins `{}`."
+MOST_SHOWN, MOST_WORDS = 2_000_000, 5_000  # characters of a scene and of a message
 LINE_WIDTH = 60  # characters of a cell's first line that are quoted
 
 
@@ -208,7 +210,7 @@ class SubmissionGrader:
     def _verdict(self, number: str, message: dict, remark: str = "") -> Verdict:
         exercise = self.exercises[number]
         try:
-            return self._judge(exercise, message, remark)
+            return _rendered(self._judge(exercise, message, remark))
         except Exception as error:  # data of a form that no honest observation has
             words = f"What your answer gave cannot be read ({type(error).__name__})."
             return Verdict(Status.ERROR, exercise.heading, words)
@@ -245,6 +247,16 @@ def _with_more_time(exercise: Exercise) -> Exercise:
     longer = copy.copy(exercise)
     longer.seconds = TIME_FACTOR * exercise.seconds
     return longer
+
+
+def _rendered(verdict: Verdict) -> Verdict:
+    """Render what is shown of an answer here, where time and memory are bounded, and drop it."""
+    scene = feedback.render_scene(verdict)
+    if len(scene.html) + sum(map(len, scene.parts + scene.values)) > MOST_SHOWN:
+        words = "What your answer gave is too long to be shown."
+        scene = feedback.Scene(f"<p>{words}</p>", (), (f"  {words}",))
+    slim = replace(verdict, parts={}, case={}, yours=None, expected=None)
+    return replace(slim, message=verdict.message[:MOST_WORDS], scene=scene)
 
 
 def _with_notes(verdict: Verdict, message: dict) -> Verdict:
