@@ -1,6 +1,5 @@
 """New mistakes made of a class's answers: the written file imports, whatever students answered."""
 
-import signal
 import subprocess
 import sys
 
@@ -96,7 +95,7 @@ def test_entry_with_too_much_code_is_a_comment(times):
 def test_compiling_stays_small():
     run = [sys.executable, "-I", "-c", answer_samples.COMPILE]
     result = subprocess.run(run, input=doubled(18).encode(), capture_output=True)
-    assert b"MemoryError" in result.stderr or result.returncode == -signal.SIGXCPU
+    assert b"MemoryError" in result.stderr or result.returncode < 0
 
 
 def test_entry_that_takes_too_long_is_a_comment(monkeypatch):
