@@ -16,8 +16,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
 from course_utils.errors import UserError
 from course_utils.marking import assignment, downloads, jail, notebook_reader, redacted_package
+from course_utils.marking.highlighting import SLOW
 from course_utils.marking.notebook_reader import LIMITS, MAX_BYTES, MEGABYTE
 
+WARM_MODULES = ("course_utils.marking.notebook_reader", "course_utils.marking.highlighting")
 START_READER = "from course_utils.marking import notebook_reader; notebook_reader.main({!r}, {!r})"
 MAKE_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 STOPPED = {
@@ -44,7 +46,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     digest : of the file
-    cells : made anew, without outputs
+    cells : made anew, without outputs; what takes long to highlight is marked as `SLOW`
     runs : whether each cell has to run
     positions : number of an exercise → where it is judged
     remarks : number of an exercise → why its own cell gives no answer, or ""
@@ -82,8 +84,7 @@ class NotebookReader:
         place = Path(self.folder.name)
         (place / notebook_reader.LESSONS).write_text(json.dumps(self.lessons), "utf-8")
         redacted_package.write_reader(place)
-        modules = ["course_utils.marking.notebook_reader"] if self.jailed else []
-        self.warm = jail.warm_python(place, modules).__enter__()
+        self.warm = jail.warm_python(place, WARM_MODULES if self.jailed else ()).__enter__()
         probe = self._run(b'{"nbformat": 4, "cells": []}', "")
         if not probe.output:
             self.__exit__()
@@ -116,11 +117,13 @@ class NotebookReader:
         first, *later = self._stages(source, name)
         if not later:
             raise UnreadableError(f"{_name(source)} ends whatever reads it.")
-        second, third = later[0], later[1] if later[1:] else {}
-        cells = [_cell(*cell) for cell in second["cells"]]
+        told = {key: value for stage in later for key, value in stage.items()}
+        cells = [_cell(*cell) for cell in told["cells"]]
         code = [cell.cell_type == "code" for cell in cells]
-        runs = third.get("runs", code)  # where telling takes too long, all cells run
-        return Reading(first["digest"], cells, runs, second["positions"], second["remarks"])
+        runs = told.get("runs", code)  # where telling takes too long, all cells run
+        for i in {*range(len(cells))} - {*told.get("quick", [])}:
+            cells[i].metadata[SLOW] = True
+        return Reading(first["digest"], cells, runs, told["positions"], told["remarks"])
 
     def _run(self, source: Path | bytes, name: str) -> jail.RunResult:
         code = START_READER.format(name, self.jailed)

@@ -45,6 +45,7 @@ READER_FILES = (
     "marking/cell_dependencies.py",
     "marking/control_groups.py",
     "marking/exercise_cells.py",
+    "marking/highlighting.py",
     "marking/jail.py",
     "marking/notebook_reader.py",
     "marking/syscall_filter.py",

@@ -24,6 +24,7 @@ from course_utils.marking import assignment, downloads, marks
 from course_utils.marking.assignment import exercises_in
 from course_utils.marking.downloads import Place
 from course_utils.marking.exercise_cells import ROLES, grade_id, is_exercise_cell, last_position
+from course_utils.marking.highlighting import SLOW, as_comment, as_excerpt
 from course_utils.marking.reading import Contents, NotebookReader, UnreadableError
 
 LAYOUT = "STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, such as ada/02/02_convolution.ipynb"
@@ -33,7 +34,6 @@ MOST_SECONDS = 60  # that takes; one may be made to take twenty
 TOO_LONG = "{} was not looked into: the newer notebooks beside it take too long."
 SNIFFED = 256  # bytes at the beginning of a file that tell whether it may be a notebook
 NAME_LENGTH = 100  # bytes of a student's name for nbgrader
-LONG_GAP = re.compile(r"\s{200,}")
 
 
 class Submission(NamedTuple):
@@ -336,6 +336,7 @@ def restore_grade_cells(cells: list[NotebookNode], source: NotebookNode) -> list
     for i, cell in enumerate(cells):
         if not _is_only_check(cell, exercises):
             restored.append(_harmless(cell, given))
+            given.discard(cell.source)  # a copy is measured as what it becomes
             answered = [exercise for exercise in exercises if positions[exercise] == i]
             restored += [_mark_as_answer(restored[-1], exercise, graded) for exercise in answered]
     for exercise in exercises:
@@ -349,19 +350,15 @@ def _harmless(cell: NotebookNode, given: set[str]) -> NotebookNode:
     """Return a copy of a cell that a browser may show.
 
     formgrader renders Markdown and raw cells as they are, scripts included. Code it escapes, so
-    what a student wrote besides becomes comments. To colour long gaps in code takes it minutes.
+    what a student wrote besides becomes comments. What would take it long becomes an excerpt.
     """
+    if SLOW in cell.metadata:
+        return new_code_cell(as_excerpt(cell.source))
     if cell.cell_type == "code" or (cell.cell_type == "markdown" and cell.source in given):
         cell = copy.deepcopy(cell)
         cell.metadata.pop("nbgrader", None)
-        cell.source = LONG_GAP.sub(_shortened_gap, cell.source)
         return cell
-    return new_code_cell("\n".join(f"# {line}".rstrip() for line in cell.source.splitlines()))
-
-
-def _shortened_gap(gap: re.Match[str]) -> str:
-    """Return a line end, and as much of the next line's indent as any code has."""
-    return "\n" + gap[0].rpartition("\n")[2][-100:]
+    return new_code_cell(as_comment(cell.source))
 
 
 def _mark_as_answer(cell: NotebookNode, exercise: Exercise, graded: dict) -> NotebookNode:
