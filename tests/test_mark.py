@@ -7,6 +7,7 @@ import pickle
 import re
 import socket
 import threading
+import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -535,9 +536,35 @@ def test_whatever_goes_wrong_is_one_row(tmp_path, error):
         (row,) = record.marks
         assert (row.status, row.points) == ("unreadable", 0)
         assert f"{type(error).__name__}: no " in row.reason
+        assert record.identity == ""  # the next marking tries it anew
     page = marking.folder / "feedback" / "bob" / "00" / "00_start_here.html"
     assert "It could not be marked" in page.read_text("utf-8")
     assert "<b>" not in page.read_text("utf-8")
+
+
+class Scarce:
+    """Stands for a marker on a machine that runs short of memory by what one student wrote."""
+
+    def __init__(self):
+        self.running, self.alone = 0, []
+
+    def judge(self, submission, _source, is_alone=False):
+        self.running += 1
+        time.sleep(0.05)
+        if is_alone:
+            assert self.running == 1
+            self.alone.append(submission.student)
+        self.running -= 1
+        if submission.student != "zoe" and not is_alone:
+            raise marker.ScarceMemoryError
+        return submission.student
+
+
+def test_what_ran_while_memory_was_short_is_judged_again_alone():
+    judge = Scarce()
+    handed_in = [submissions.Submission(name, "00", Path("x")) for name in ("ada", "bob", "zoe")]
+    assert sorted(marker.judge_here(judge, handed_in, 3)) == ["ada", "bob", "zoe"]
+    assert sorted(judge.alone) == ["ada", "bob"]
 
 
 def test_interrupted_marking_keeps_nothing_half(tmp_path):

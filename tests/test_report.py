@@ -552,6 +552,16 @@ HOSTILE = {  # what a student's folder holds; the line that leaves it out, if an
 }
 
 
+def test_student_gives_no_points(tmp_path):
+    """A table in the form of marks is read as progress, where a student has handed it in."""
+    (tmp_path / "zoe.csv").write_text(OF_OTHERS.replace("1,1,ok", "-5e8,-1,ok"))
+    students, left_out = class_results.read([tmp_path])
+    (outcome,) = students["zoe"].values()
+    assert (outcome.passed, outcome.points, outcome.maximum, left_out) == (True, None, None, [])
+    students, _ = class_results.read([tmp_path / "zoe.csv"])  # named itself, it is a tutor's
+    assert [outcome.points for outcome in students["zoe"].values()] == [-5e8]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other names and links")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_file_of_one_student_spoils_no_report(name, tmp_path, capsys):

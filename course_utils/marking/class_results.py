@@ -15,7 +15,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -191,8 +191,11 @@ def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
             rows = list(_from_json(json.loads(text), _student(path)))
         else:
             rows = list(_from_table(text, _student(path)))
-        if not is_tutors and {student for student, *_ in rows} - {_student(path)}:
-            raise ReportError(f"{path} tells of others: name a table of marks itself.")
+        if not is_tutors:
+            if {student for student, *_ in rows} - {_student(path)}:
+                raise ReportError(f"{path} tells of others: name a table of marks itself.")
+            # points are a tutor's to give
+            rows = [(who, number, replace(o, points=None, maximum=None)) for who, number, o in rows]
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}.") from None
     # a student's file may hold anything at any place: whatever its reader stumbles over

@@ -26,7 +26,9 @@ NO_DASK = (
 )
 QUEUE = 3  # submissions that wait at each thread of the cluster
 CONNECT_SECONDS = 20
-FAILED = "It could not be marked: workers of the cluster ended over it."
+AGAIN = "The same command, started again, tries it anew."
+FAILED = f"It could not be marked: workers of the cluster ended over it. {AGAIN}"
+SCARCE = f"It could not be marked: a machine of the cluster ran short of memory. {AGAIN}"
 
 
 def edition() -> str:
@@ -51,7 +53,7 @@ def judge(
     UserError
         If there is no such scheduler, or no Dask, or if a worker cannot judge.
     """
-    from course_utils.marking.marker import blank
+    from course_utils.marking.marker import ScarceMemoryError, blank
 
     try:
         from distributed import Client, KilledWorker, as_completed
@@ -86,4 +88,6 @@ def judge(
             try:
                 yield future.result()
             except KilledWorker:
-                yield blank(assignments, submission, FAILED)
+                yield blank(assignments, submission, FAILED, is_final=False)
+            except ScarceMemoryError:
+                yield blank(assignments, submission, SCARCE, is_final=False)

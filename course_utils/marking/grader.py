@@ -39,6 +39,8 @@ LIMIT_MESSAGES = {
     "time": "Your notebook was stopped after {seconds:g} seconds, before it reached this exercise. "
     "Is there a loop that never ends?",
     "memory": "Your notebook used too much memory and was stopped before it reached this exercise.",
+    "scarce": "Your notebook left too little of the machine's memory and was stopped before it "
+    "reached this exercise.",
     "output": "Your notebook wrote too much and was stopped before it reached this exercise.",
 }
 DIED = "Your notebook ended Python before it reached this exercise."

@@ -77,7 +77,8 @@ LIMITS = Limits()
 class RunResult(NamedTuple):
     """What came out of a run, and why it stopped.
 
-    That is "", "time", "memory", "output", "died" or "interrupted".
+    That is "", "time", "memory", "output", "died", "interrupted" or, where the machine has hardly
+    any memory left and has lost more than the limit meanwhile, "scarce".
     """
 
     output: bytes

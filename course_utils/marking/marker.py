@@ -32,7 +32,7 @@ TEMPLATE = Path(__file__).with_name("feedback.html.j2")
 STOPPED = (Status.ERROR, Status.LIMIT)
 WHOLE_NOTEBOOK = "Your notebook "  # begins what is said of a run that did not come to its end
 MAX_REASON = 300  # characters of why an answer stopped
-FAILED = "It could not be marked ({}: {})."
+FAILED = "It could not be marked ({}: {}). The same command, started again, tries it anew."
 STATUS_WORDS = {
     "ok": "right",
     "todo": "not attempted",
@@ -86,6 +86,10 @@ class Assignments:
         return [e for exercises in self.exercises.values() for e in exercises.values()]
 
 
+class ScarceMemoryError(Exception):
+    """The machine ran short of memory, by this submission or by one beside it."""
+
+
 class Marker:
     """Judges submissions; threads may call `judge` together."""
 
@@ -93,29 +97,37 @@ class Marker:
         self.assignments, self.reader, self.grader = assignments, reader, grader
         self.lock = threading.Lock()  # comparing and drawing are not made for threads
 
-    def judge(self, submission: Submission, source: Path | bytes | None) -> JudgedSubmission:
+    def judge(
+        self, submission: Submission, source: Path | bytes | None, is_alone: bool = False
+    ) -> JudgedSubmission:
         """Judge a submission, as a file or what it holds; what goes wrong becomes its marks.
 
         Raises
         ------
         jail.JailError
             If nothing can be judged here.
+        ScarceMemoryError
+            If the machine ran short of memory meanwhile, and other submissions were judged, too.
         """
         try:
-            return self._grade(submission, source)
-        except jail.JailError:
+            return self._grade(submission, source, is_alone)
+        except (jail.JailError, ScarceMemoryError):
             raise
         except UnreadableError as error:
             return blank(self.assignments, submission, str(error))
-        except Exception as error:
+        except Exception as error:  # a fault of this machine's, or of ours
             words = FAILED.format(type(error).__name__, str(error).partition("\n")[0])
-            return blank(self.assignments, submission, words)
+            return blank(self.assignments, submission, words, is_final=False)
 
-    def _grade(self, submission: Submission, source: Path | bytes | None) -> JudgedSubmission:
+    def _grade(
+        self, submission: Submission, source: Path | bytes | None, is_alone: bool
+    ) -> JudgedSubmission:
         if source is None:
             return blank(self.assignments, submission, submission.problem, submission.status)
         reading = self.reader.read(source, submission.assignment)
         observed = self.grader.observe(reading)
+        if observed.result.stop_reason == "scarce" and not is_alone:
+            raise ScarceMemoryError
         with self.lock:
             verdicts = self.grader.verdicts(observed)
             look = _why_look(verdicts) or _other_notebooks(submission)
@@ -125,13 +137,17 @@ class Marker:
 
 
 def blank(
-    assignments: Assignments, submission: Submission, problem: str, status: str = marks.UNREADABLE
+    assignments: Assignments,
+    submission: Submission,
+    problem: str,
+    status: str = marks.UNREADABLE,
+    is_final: bool = True,
 ) -> JudgedSubmission:
-    """Return what comes of a submission with which nothing can be done."""
+    """Return what comes of a submission with which nothing can be done; or not now."""
     exercises = assignments.exercises[submission.assignment]
     verdicts = {number: Verdict(Status.TODO, e.heading) for number, e in exercises.items()}
     graded = Graded(submission, [], verdicts, problem, status, look=problem)
-    return render(assignments, graded, identity_of(submission))
+    return render(assignments, graded, identity_of(submission) if is_final else "")
 
 
 def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSubmission:
@@ -147,7 +163,8 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSub
         notebook = new_notebook(cells=restored, metadata=source.metadata)
         place = Path("submitted", nbgrader_id(student), name)
         files[place / file.name] = nbformat.writes(notebook)
-        files[place / "timestamp.txt"] = graded.submission.timestamp
+        if graded.submission.timestamp:  # formgrader cannot read an empty one
+            files[place / "timestamp.txt"] = graded.submission.timestamp
     outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
     return JudgedSubmission(files, Record(student, name, identity, rows, outputs, graded.look))
 
@@ -237,11 +254,20 @@ def open_marker(
 
 
 def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator[JudgedSubmission]:
-    """Judge submissions, several at a time, and yield what comes of each as soon as it is there."""
-    pool = ThreadPoolExecutor(jobs)
+    """Judge submissions, several at a time, and yield what comes of each as soon as it is there.
+
+    Those that ran while the machine was short of memory are judged once more, one by one.
+    """
+    pool, again = ThreadPoolExecutor(jobs), []
     try:
-        for future in as_completed([pool.submit(marker.judge, s, s.path) for s in pending]):
-            yield future.result()
+        judged = {pool.submit(marker.judge, each, each.path): each for each in pending}
+        for future in as_completed(judged):
+            try:
+                yield future.result()
+            except ScarceMemoryError:
+                again.append(judged[future])
+        for submission in again:
+            yield marker.judge(submission, submission.path, is_alone=True)
     except BaseException:
         marker.grader.stop.set()  # what runs ends at once, and is not kept
         raise

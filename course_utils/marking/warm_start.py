@@ -97,17 +97,21 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def main(control: socket.socket, modules: list[str], fonts: str) -> None:
+def main(control: socket.socket, told: list[str]) -> None:
     """Import modules, then serve requests until the marking ends.
 
-    `fonts` holds Matplotlib's list of fonts, which takes long to make.
+    `told` is a folder with Matplotlib's list of fonts, which takes long to make, and the modules.
+    Who looks at the frames below its own can read what is named here: so it is forgotten.
     """
     place = os.environ["MPLCONFIGDIR"]
+    fonts, *modules = told
     if os.path.isdir(fonts):
         os.environ["MPLCONFIGDIR"] = fonts
     for name in modules:
         importlib.import_module(name)
     os.environ["MPLCONFIGDIR"] = place
+    told.clear()
+    fonts, modules = "", []
     syscall_filter = importlib.import_module("course_utils.marking.syscall_filter")
     filters = syscall_filter.seccomp_program()
     sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "InputFinder"]
@@ -119,8 +123,9 @@ def main(control: socket.socket, modules: list[str], fonts: str) -> None:
             return
         if os.fork() == 0:
             control.close()
+            parts, request = [json.loads(request)], b""
             try:
-                _enter(json.loads(request), filters, *descriptors)
+                _enter(parts, filters, *descriptors)
             finally:
                 os._exit(1)
         for descriptor in descriptors:
@@ -137,15 +142,19 @@ def _reap() -> None:
         pass
 
 
-def _enter(
-    request: dict, filters: bytes, jail: int, report: int, code: int, *standard: int
-) -> None:
-    """Enter a jail, let a child run the code there, and report its number and how it ended."""
-    for folder in request["groups"]:
+def _join(groups: list[str]) -> None:
+    for folder in groups:
         with open(f"{folder}/cgroup.procs", "w") as file:
             file.write(str(os.getpid()))
+
+
+def _enter(
+    request: list[dict], filters: bytes, jail: int, report: int, code: int, *standard: int
+) -> None:
+    """Enter a jail, let a child run the code there, and report its number and how it ended."""
+    _join(request[0]["groups"])
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(jail, _other_namespaces(request["process"])):
+    if libc.setns(jail, _other_namespaces(request[0]["process"])):
         os._exit(1)  # nothing is reported: the marking starts another Python
     with open(code, encoding="utf-8") as file:
         source = file.read()

@@ -26,9 +26,13 @@ INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
 MAP = 200  # bytes of the kernel's for each map of a process …
 LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
 MOST_MAPS = 65_530  # of a process, where they cannot be counted
+MAPS_IN_ALL = 100_000  # of a jail: each may keep a file open, of those of the whole machine
+SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
 HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
 SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
 LITTLE = 2**12  # bytes that are read at a time
+# Files of a process in /proc that keep its memory while they are read
+OF_MEMORY = {"mem", "environ", "maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"}
 PASSES = 50  # in which processes are looked for that end before they are read
 Running = subprocess.Popen | Entered
 
@@ -87,6 +91,7 @@ def watch(
 ) -> tuple[bytes, str]:
     """Read the output until the program ends, a limit is reached, or `stop` is set."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
+    free = psutil.virtual_memory().available
     assert program.stdout is not None  # `run` has asked for a pipe
     pipe = program.stdout
 
@@ -109,12 +114,23 @@ def watch(
             return bytes(output), "interrupted" if stop.is_set() else "time"
         if group.ran_out_of_memory() or _memory(roots, limits.memory) > limits.memory:
             return bytes(output), "memory"
+        if _is_scarce(free - limits.memory):
+            return bytes(output), "scarce"
         if not reader.is_alive():
             time.sleep(0.02)
     reader.join(2)
     if not program.returncode:
         return bytes(output), ""
     return bytes(output), "memory" if group.ran_out_of_memory() else "died"
+
+
+def _is_scarce(expected: float) -> bool:
+    """Whether the machine has hardly any memory left, and less than is to be expected.
+
+    For what is held in a way that nobody knows to count.
+    """
+    memory = psutil.virtual_memory()
+    return memory.available < min(expected, SCARCE * memory.total)
 
 
 def _memory(roots: list[int], limit: int) -> int:
@@ -125,9 +141,11 @@ def _memory(roots: list[int], limit: int) -> int:
     held = _held_by_all(lambda: _folders(first, roots))
     if held is None or _keeps_memory_of_others(first, [*held]):
         return limit + 1
+    maps = sum(sizes.maps for sizes in held.values())
+    if maps > MAPS_IN_ALL:
+        return limit + 1
     files, beside = _scratch_memory(first), _socket_memory(first)
-    beside += sum(sizes.beside for sizes in held.values())
-    beside += sum(sizes.maps for sizes in held.values()) * (MAP + LINK * len(held))
+    beside += sum(sizes.beside for sizes in held.values()) + maps * (MAP + LINK * len(held))
     total = files + beside + sum(sizes.resident for sizes in held.values())
     if total > limit:  # the proportional shares take long to read: only where they decide
         shares = [_share(folder, sizes.resident) for folder, sizes in held.items()]
@@ -195,19 +213,24 @@ def _other_threads(folder: Path) -> list[Path]:
 
 
 def _keeps_memory_of_others(first: int | None, folders: list[Path]) -> bool:
-    """Whether something in a jail has a process's memory open: while it reads, that lives on.
+    """Whether a process in a jail has a file open that tells of another's memory.
 
-    So what a process held may stay when it has ended, in no process any more.
+    While it reads, that memory lives on, also when the other has ended and it is in no process.
     """
     for folder in folders if first else ():
-        with contextlib.suppress(OSError):
-            proc = os.stat(f"/proc/{first}/root/proc").st_dev
-            for file in (folder / "task").glob("*/fd/*"):  # a thread may have files of its own
-                with contextlib.suppress(OSError):
-                    name = os.readlink(file).removesuffix(" (deleted)")  # as it has ended
-                    if name.endswith("/mem") and os.stat(file).st_dev == proc:
-                        return True
+        is_thread = folder.parent.name == "task"
+        owner = folder.parents[1].name if is_thread else folder.name
+        # a thread may have files of its own
+        for file in folder.glob("fd/*" if is_thread else "task/*/fd/*"):
+            with contextlib.suppress(OSError):
+                *place, kind = os.readlink(file).removesuffix(" (deleted)").split("/")
+                if kind in OF_MEMORY and owner not in place and _is_of_jails_proc(file, first):
+                    return True
     return False
+
+
+def _is_of_jails_proc(file: Path, first: int | None) -> bool:
+    return os.stat(file).st_dev == os.stat(f"/proc/{first}/root/proc").st_dev
 
 
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
