@@ -558,6 +558,22 @@ def test_run_ends_where_the_machine_has_no_memory_left(input_dir, monkeypatch):
     assert run(input_dir, code, limits, user="here").stop_reason == "time"
 
 
+def test_jail_ends_where_processes_cannot_be_listed(input_dir, monkeypatch):
+    family = psutil.Process()
+    before = {*family.children(recursive=True)}
+
+    def fail(_root):
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(watch, "process_tree", fail)
+    with pytest.raises(OSError, match="too many"):
+        jail.run("import time; time.sleep(60)", b"", input_dir, SMALL)
+    deadline = time.monotonic() + 20
+    while not {*family.children(recursive=True)} <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_run_ends_when_it_is_told_to(input_dir):
     stop = threading.Event()
     threading.Timer(1, stop.set).start()

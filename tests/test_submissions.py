@@ -489,11 +489,14 @@ def test_stray_notebook_beside_folders_is_nobody(tmp_path, reader):
         ("ada/02", "2026-11-02 15:58:23 +01:00", "2026-11-02 14:58:23+00:00"),
         ("ada/02", "soon", ""),
         ("ada/02", "1" * 1000, ""),
+        ("ada/02", "9999-12-31 23:59:59 UTC", ""),  # there is no later day in another zone
+        ("ada/02", "0001-01-01 00:00:00 UTC", ""),
         ("ada", "2026-11-02 15:58:23 UTC", ""),  # not where nbgrader writes it
         ("Ada_1_assignsubmission_file_/02", "2026-11-02 15:58:23 UTC", ""),  # a student's own
     ],
 )
 def test_timestamp_is_nbgraders_own(tmp_path, place, text, timestamp, reader):
+    """Not one that a student has put beside a notebook, also in one of two folders."""
     (tmp_path / place).mkdir(parents=True)
     shutil.copy(NOTEBOOKS / "02_convolution.ipynb", tmp_path / place / "n.ipynb")
     (tmp_path / place / "timestamp.txt").write_text(text)

@@ -58,15 +58,17 @@ class Share(NamedTuple):
 @contextmanager
 def killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
     """Leave no process behind: with the first one, the kernel ends a jail's others."""
-    root = psutil.Process(program.pid)
+    root, processes = None, []
     try:
+        root = psutil.Process(program.pid)
         yield
     finally:
-        for process in process_tree(root):
-            try:
+        with contextlib.suppress(OSError):  # no file can be opened any more
+            processes = process_tree(root) if root else []
+        program.kill()  # with bubblewrap the jail ends, whatever else fails
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         program.wait()
         assert program.stdout is not None  # `run` has asked for a pipe
         program.stdout.close()
