@@ -1,5 +1,7 @@
-"""New mistakes made of a class's answers: the written file imports, whatever students answered."""
+"""Answers shown without names; new mistakes made of them import, whatever students answered."""
 
+import ast
+import re
 import subprocess
 import sys
 
@@ -109,3 +111,112 @@ def test_entry_runs_nothing(tmp_path, monkeypatch):
     (tmp_path / "resource.py").write_text("open('ran', 'w')")
     assert not is_comment(entry("open('ran', 'w').close()\nx = open('ran', 'w')\n" + CONV, 1))
     assert not (tmp_path / "ran").exists()
+
+
+# Names of the class -------------------------------------------------------------------------------
+CLASS = ["Ada Lovelace", "Max Löve", "Xavier Adam"]
+NAMED = [  # wherever Python's syntax has room for a name, and for two that would become the same
+    "a = 'by Ada', b'by Ada, 0171 555', b'L\\xc3\\xb6ve', b'L\\xf6ve', 'Lo\u0308ve'",
+    "a = f'by Ada {1:Ada} {ada=} {b!r:{lovelace}}'",
+    "import ada, os.ada.lovelace as lovelace",
+    "from ada.lovelace import ada_1 as ada_2, lovelace",
+    "def ada(ada, /, x, lovelace=1, *ada_1, ada_2, **ada_3):\n    return ada.lovelace.max",
+    "async def ada(x: lovelace) -> 'Ada':\n    global ada, ada_1, x_1\n    ada = 1",
+    "def f(ada, lovelace):\n    def g():\n        nonlocal ada, lovelace\n        ada = 1",
+    "@ada\nclass AdaNet(lovelace.Base, ada=1, lovelace=2): LOVELACE = myAda = 1",
+    "try: pass\nexcept Lovelace as ada: pass",
+    "match ada:\n    case [ada, lovelace, *rest_of_ada] | [*rest_of_ada, lovelace, ada]: a = 1",
+    "match 1:\n    case Ada(ada=1, lovelace=2) as x: a = 1",
+    "match 1:\n    case {'Ada': 1, '...': 2, 'Lovelace': 3, **ada}: a = 1",
+    "match 1:\n    case {b'Ada': 1, b'...': 2, b'Lovelace': 3}: a = 1",
+    "a = [ada for ada in lovelace if (x := ada)], lambda ada, lovelace: b.ada",
+    "for i in a:\n    'Ada'\nelse:\n    'Lovelace'",
+    "with ada as lovelace, a as x.ada: del ada[lovelace:ada]",
+]
+if sys.version_info >= (3, 12):
+    NAMED += [
+        "type Ada[lovelace: int, *ada, **ada_1] = lovelace",
+        "def ada[lovelace, x, ada](a: ada): pass\nclass Ada[lovelace]: pass",
+    ]
+if sys.version_info >= (3, 14):
+    NAMED += ["a = t'by Ada {ada.lovelace:Ada} {\"Ada\"}'"]
+# no text of a cell gets there, nor to any type_comment
+EMPTY = {"TypeIgnore.tag", "Constant.kind", "MatchSingleton.value"}
+
+
+def anonymized(source):
+    return answer_samples.anonymize(source, convolution.conv2d, CLASS)
+
+
+@pytest.mark.parametrize("source", NAMED)
+def test_names_of_the_class_stay_nowhere(source):
+    compile(source, "cell", "exec")
+    shown = anonymized(source)
+    compile(shown, "shown", "exec")
+    assert shown
+    assert not re.search(r"ada|lovelace|l(ö|\\xc3\\xb6|\\xf6|o\u0308)ve", shown.casefold())
+
+
+def test_names_are_tried_wherever_syntax_has_room():
+    """A new Python's syntax is to get a line above."""
+    fields = set()
+    kinds = [ast.AST]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        if (kind.__doc__ or "").startswith(kind.__name__ + "("):
+            texts = re.findall(r"(?:identifier|string|constant)[?*]? (\w+)", kind.__doc__)
+            fields |= {f"{kind.__name__}.{field}" for field in texts if field != "type_comment"}
+    tried = {
+        f"{type(node).__name__}.{field}"
+        for source in NAMED
+        for node in ast.walk(ast.parse(source))
+        for field, value in ast.iter_fields(node)
+        if "ada" in str(value).casefold()
+    }
+    assert {"Name.id", "Global.names", "Constant.value"} < tried
+    assert tried == fields - EMPTY
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a = torch.max(b).max(max=np.max(c), dim=max(1, 2))",
+        "from torch import max, max_pool2d",
+        "a = [nn.MaxPool2d(2), F.max_pool2d(b, 2), torch.optim.Adam]",
+        "nn.init.xavier_uniform_(a).b = 1",
+        "a = adapt(maximum, b'adapt', 'adapt', 'Adapt')",
+        "a = 30171555",
+    ],
+)
+def test_words_of_libraries_stay(source):
+    assert anonymized(source) == source
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("max = 1\na = max", "x = 1\na = x"),
+        ("import a as max", "import a as x"),
+        *[
+            (source.format("max"), source.format("x"))
+            for source in (
+                "match a:\n    case {{1: 2, **{0}}}:\n        b = {0}",
+                "match a:\n    case [*{0}]:\n        b = {0}",
+                "try:\n    pass\nexcept a as {0}:\n    b = {0}",
+                "def f({0}):\n    return {0}",
+            )
+        ],
+        ("a = Max, b.max_of, by_tan.max", "a = (x, b.x_of, by_tan.max)"),
+        ("x = ada, Ada, AdaNet, ada", "x = (xx, xxx, xNet, xx)"),
+        ("a = 'Ada', 'Lovelace', 'Ada', b'Ada'", "a = ('...', '....', '...', b'...')"),
+        ("if a:\n    'text'", "if a:\n    pass"),
+    ],
+)
+def test_every_name_becomes_one_other(source, shown):
+    assert anonymized(source) == shown
+
+
+def test_future_stays():
+    source = "from __future__ import annotations\nannotations = 1"
+    shown = answer_samples.anonymize(source, convolution.conv2d, ["Annotations"])
+    assert shown == source

@@ -454,7 +454,7 @@ def test_new_mistakes_says_when_there_are_none(handed_in, tmp_path, capsys):
         ("conv2d = adapt(2)", "conv2d = adapt(2)"),  # a word that only begins like a name
         ("conv2d = max(2, 3)", "conv2d = max(2, 3)"),  # Max is in the class, but made no `max`
         ("conv2d = 'by Ada'", "conv2d = '...'"),
-        ("from ada import lovelace\nconv2d = 2", "from ada import lovelace\nconv2d = 2"),
+        ("from ada import lovelace\nconv2d = 2", "from x import xx\nconv2d = 2"),
         ("def image(kernel):\n    'Ada'", "def image(kernel):\n    pass"),
         ("conv2d = (28", ""),
         ("-" * 3000 + "1", ""),

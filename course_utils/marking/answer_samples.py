@@ -1,17 +1,26 @@
 """One student's wrong answer, told without who wrote it; and new mistakes made of such answers."""
 
 from __future__ import annotations
+import __future__
 
 import ast
+import builtins
 import inspect
+import keyword
+import math
 import re
 import subprocess
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 from course_utils.exercise import Exercise
 from course_utils.marking.exercise_cells import grade_id
@@ -20,6 +29,13 @@ from course_utils.marking.submissions import nbgrader_id
 MAX_SOURCE = 4000  # characters of a cell that are looked at
 MAX_LINES = 24  # of an answer that is shown
 WORD = re.compile(r"[^\W\d_]{3,}")  # of a name; shorter ones are words of every program
+PART = re.compile(r"[^\W\d_][^\W\d_A-ZÀ-Þ]{2,}")  # of a word such as AdaNet
+IDENTIFIER = re.compile(r"\w+")
+LIBRARIES = (builtins, math, np, np.linalg, np.random, torch, nn, F, nn.init, torch.optim)
+TYPES = (np.ndarray, torch.Tensor, nn.Module, *filter(inspect.isclass, vars(builtins).values()))
+VOCABULARY = {name for owner in (*LIBRARIES, *TYPES) for name in dir(owner)}
+VOCABULARY |= {"torch", "numpy", *keyword.kwlist, *sys.stdlib_module_names}
+FUTURE = {"__future__", *__future__.all_feature_names}  # Python takes no others
 HEADER = '''"""Wrong answers of a class that no mistake explains, the most frequent first.
 
 Students wrote this code: read it before you run it. What an answer takes from other cells of its
@@ -95,9 +111,11 @@ def anonymize(source: str, exercise: Exercise, students: Iterable[str]) -> str:
         tree = ast.parse(source[:MAX_SOURCE])
         # what only prints or checks tells nothing of the answer
         body = [node for node in tree.body if not isinstance(node, ast.Expr)]
-        words = {word.casefold() for student in students for word in WORD.findall(student)}
-        cleaned = _Anonymizer(words, _own_names(exercise), tree).visit(ast.Module(body, []))
-        return ast.unparse(ast.fix_missing_locations(cleaned))
+        everybody = unicodedata.normalize("NFKC", " ".join(students))
+        words = {word.casefold() for word in WORD.findall(everybody)}
+        answer = ast.Module(body, [])
+        _Anonymizer(words, _own_names(exercise) | FUTURE, tree).clean(answer)
+        return ast.unparse(ast.fix_missing_locations(answer))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # of somebody's code, anything
         return ""
 
@@ -108,53 +126,75 @@ def _own_names(exercise: Exercise) -> set[str]:
     return {exercise.name, *inspect.signature(exercise.model).parameters}
 
 
-class _Anonymizer(ast.NodeTransformer):
-    """Takes names of people out of strings, and out of names that the code itself makes."""
+def _made(tree: ast.AST) -> set[str | None]:
+    """Return the names that code makes itself; what it imports or only reads is others'."""
+    made: set[str | None] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias | ast.arg):
+            made.add(node.asname if isinstance(node, ast.alias) else node.arg)
+        elif not isinstance(node, ast.Name | ast.Attribute):
+            made |= {getattr(node, "name", None), getattr(node, "rest", None)}
+        elif isinstance(node.ctx, ast.Store):
+            made.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return made
+
+
+class _Anonymizer:
+    """Takes names of people out of every text in code, in whatever field of whatever node.
+
+    A text is a constant, or it consists of identifiers.
+    """
 
     def __init__(self, words: set[str], kept: set[str], tree: ast.AST):
         self.words = words
-        made = {getattr(node, "name", None) for node in ast.walk(tree)}
-        made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-        stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute))
-        made |= {_name(node) for node in stored if isinstance(node.ctx, ast.Store)}
-        self.made = {name for name in made if isinstance(name, str)} - kept
+        self.kept = kept | (VOCABULARY - _made(tree))
+        constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        self.taken = constants.union(IDENTIFIER.findall(ast.unparse(tree)))
+        self.renamed: dict = {}
 
-    def _clean(self, name: str) -> str:
-        if name not in self.made or not self._tells(name):
-            return name
-        return WORD.sub(lambda word: "x" if word[0].casefold() in self.words else word[0], name)
+    def clean(self, tree: ast.AST) -> None:
+        """Change the tree's texts in place, and leave out those that stand alone."""
+        for node in ast.walk(tree):
+            clean = self._constant if isinstance(node, ast.Constant) else self._identifiers
+            for field, value in ast.iter_fields(node):
+                if isinstance(value, list):
+                    rest = [clean(part) for part in value if not _is_text(part)]
+                    setattr(node, field, rest or [ast.Pass() for _ in value[:1]])
+                else:
+                    setattr(node, field, clean(value))
 
-    def _tells(self, text: str) -> bool:
-        return any(word.casefold() in self.words for word in WORD.findall(text))
+    def _constant(self, value):
+        if isinstance(value, bytes):
+            text = " ".join(value.decode(code, "replace") for code in ("utf-8", "latin-1"))
+        else:
+            text = unicodedata.normalize("NFKC", value) if isinstance(value, str) else ""
+        if self._nameless(text) == text:
+            return value
+        return self._renamed(value, b"..." if isinstance(value, bytes) else "...")
 
-    def visit_Name(self, node):
-        node.id = self._clean(node.id)
-        return node
+    def _identifiers(self, value):
+        return IDENTIFIER.sub(self._identifier, value) if isinstance(value, str) else value
 
-    def visit_Attribute(self, node):
-        node.attr = self._clean(node.attr)
-        return self.generic_visit(node)
+    def _identifier(self, match: re.Match) -> str:
+        name = match[0]
+        nameless = name if name in self.kept else self._nameless(name)
+        return name if nameless == name else self._renamed(name, nameless)
 
-    def visit_arg(self, node):
-        node.arg = self._clean(node.arg)
-        return self.generic_visit(node)
+    def _nameless(self, text: str) -> str:
+        def other(match):
+            return "x" if match[0].casefold() in self.words else match[0]
 
-    def visit_Constant(self, node):
-        if isinstance(node.value, str) and self._tells(node.value):
-            node.value = "..."
-        return node
+        return PART.sub(other, WORD.sub(other, text))
 
-    def visit_FunctionDef(self, node):
-        node.name = self._clean(node.name)
-        rest = [part for part in node.body if not _is_text(part)]
-        node.body = rest or [ast.Pass()]
-        return self.generic_visit(node)
-
-    visit_ClassDef = visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 (ast's naming)
-
-
-def _name(node: ast.Name | ast.Attribute) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr
+    def _renamed(self, old, new):
+        """Return the same for the same old text, and another for any other: Python needs both."""
+        key = old, new
+        if key not in self.renamed:
+            while new in self.taken:
+                new += new[-1:]
+            self.taken.add(new)
+            self.renamed[key] = new
+        return self.renamed[key]
 
 
 def _is_text(node: ast.stmt) -> bool:
