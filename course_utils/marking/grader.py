@@ -140,7 +140,7 @@ class SubmissionGrader:
 
         Raises
         ------
-        jail.JailError
+        RuntimeError
             If Python does not even start: that is not the student's fault.
         """
         steps = _steps(reading)
@@ -148,7 +148,7 @@ class SubmissionGrader:
         if not result.output and result.stop_reason in ("", "died"):
             probe = self._run([])
             if not probe.output:
-                raise jail.JailError(f"Python does not start in the jail:\n{probe.stderr}")
+                raise RuntimeError(f"Python does not start in the jail: {probe.stderr}")
         return Observed(result, steps, reading)
 
     def _run(self, steps: list[tuple[str, str]]) -> jail.RunResult:

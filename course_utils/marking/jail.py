@@ -8,6 +8,7 @@ writes to its standard output.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -43,7 +44,9 @@ PYTHON_PARTS = ("bin", "lib", "lib32", "lib64", "pyvenv.cfg")  # a course may li
 PACKAGE = Path(__file__).resolve().parents[1]
 # of the host's: keys, what is loaded and running, how it was started
 PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
-FIRST_UID = 61_000  # for root, whose own processes no limit stops
+# The first user number for root's jails, and how many; the second where a container has no others.
+# No limit stops root's own processes.
+USERS = ((2**30, 2**29), (61_000, 4000))
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
 # what keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
 # What it has open, answers may open as well: so that is nothing of the host's.
@@ -372,7 +375,10 @@ def confine(limits: Limits, jailed: bool) -> None:
     for kind, value in _rlimits(limits, jailed).items():
         resource.setrlimit(kind, (value, value))
     if jailed and os.geteuid() == 0:
-        user = FIRST_UID + int.from_bytes(os.urandom(2), "big") % 4000  # one for each run
         os.setgroups([])
-        os.setresgid(user, user, user)
+        for first, count in USERS:  # one for each run
+            user = first + int.from_bytes(os.urandom(4), "big") % count
+            with contextlib.suppress(OSError):
+                os.setresgid(user, user, user)
+                break
         os.setresuid(user, user, user)

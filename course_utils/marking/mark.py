@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from course_utils.errors import UserError, on_one_line, printable
+from course_utils.errors import UserError, on_one_line
 from course_utils.marking import assignment, cluster, gradebook, jail, marks, submissions
 from course_utils.marking.marker import Assignments, JudgedSubmission, judge_here, open_marker
 from course_utils.marking.reading import NotebookReader, lessons_of
@@ -79,7 +79,8 @@ def mark(
     dues = gradebook.read_dues(course) if course else {}
     config = course / "nbgrader_config.py" if course else None
     for record in gradebook.fill(marking, dues, config):
-        print(f"{printable(record.student)}, {record.assignment}: not in nbgrader's gradebook")
+        words = f"{record.student}, {record.assignment}: not in nbgrader's gradebook"
+        print(on_one_line(words))
     return records
 
 
@@ -112,11 +113,12 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
     if args.ask and collection.notes:
         raise UserError("\n".join(["Several notebooks of one student:", *collection.notes]))
     for note in collection.notes:
-        print(printable(note))
+        print(on_one_line(note))
     known_students = {submission.student for submission in collection.submissions}
     if strangers := {*(args.student or ())} - known_students:
         listed = ", ".join(sorted(known_students))
-        raise UserError(f"There is no student {strangers.pop()!r}; there are {listed}.")
+        words = f"There is no student {strangers.pop()!r}; there are {listed}."
+        raise UserError(on_one_line(words))
     return collection.submissions
 
 

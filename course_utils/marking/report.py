@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from course_utils.errors import printable
+from course_utils.errors import on_one_line
 from course_utils.exercise import Exercise
 from course_utils.judging import feedback
 from course_utils.marking import answer_samples, class_results, class_summary, marks, roster
@@ -156,14 +156,14 @@ def main(argv: list[str]) -> int:  # long: all options of the command
         students, strangers = class_results.add_missing(students, roster.read(args.roster))
         if strangers:
             words = f"Not clearly one person on the class list: {', '.join(strangers)}"
-            print(printable(words), file=sys.stderr)
+            print(on_one_line(words), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
     # elsewhere notebooks lie as students have made them
     folders = [folder for folder in folders if (folder / marks.FILENAME).exists()]
     example = partial(example_from, folders, list(students))
     write_report(args.out, render(students, args.names, example))
     for line in left_out:
-        print(printable(f"Left out: {line}"), file=sys.stderr)
+        print(on_one_line(f"Left out: {line}"), file=sys.stderr)
     print(f"{len(students)} students: {args.out}")
     if args.new_mistakes:
         write_report(args.new_mistakes, new_mistakes(students, example))
