@@ -24,6 +24,7 @@ from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
 from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
+from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import (
     gradebook,
     jail,
@@ -35,7 +36,7 @@ from course_utils.marking import (
     submissions,
     worker,
 )
-from course_utils.marking.grader import START_WORKER, SubmissionGrader
+from course_utils.marking.grader import START_WORKER, NotReached, SubmissionGrader
 from course_utils.marking.marks import Mark
 from course_utils.marking.reading import NotebookReader, lessons_of
 from course_utils.marking.records import Marking
@@ -540,6 +541,12 @@ def test_whatever_goes_wrong_is_one_row(tmp_path, error):
     page = marking.folder / "feedback" / "bob" / "00" / "00_start_here.html"
     assert "It could not be marked" in page.read_text("utf-8")
     assert "<b>" not in page.read_text("utf-8")
+
+
+def test_student_puts_no_words_on_the_last_line():
+    words = "Your notebook was stopped: call 0900"
+    own, courses = Verdict(Status.ERROR, "2.2", words), NotReached(Status.LIMIT, "2.2", "Stopped.")
+    assert [marker._why_look({"2.2": each}) for each in (own, courses)] == ["", "Stopped."]
 
 
 class Scarce:

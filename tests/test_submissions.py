@@ -428,6 +428,16 @@ def test_restore_keeps_answer_beside_check(workbook):
     assert mended[1].metadata.nbgrader.grade_id == "check-2-5"
 
 
+@pytest.mark.parametrize("place", ["label", "comment"])
+def test_restore_shows_what_only_looks_like_a_check(workbook, cells, place):
+    source = "globals().update(conv2d=lambda *_: 5)" + "  # conv2d.check(" * (place == "comment")
+    tags = ["check", "ex-2.5"] if place == "label" else []
+    hidden = new_code_cell(source, metadata={"tags": tags})
+    shown = [cell.source for cell in submissions.restore_grade_cells([*cells, hidden], workbook)]
+    assert source in shown
+    assert len(shown) == len(cells) + 1
+
+
 @pytest.mark.parametrize("make", [new_markdown_cell, new_raw_cell])
 def test_restore_shows_text_as_comments(workbook, make):
     """formgrader shows a Markdown cell as HTML, and a raw one as it is."""

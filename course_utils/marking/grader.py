@@ -59,6 +59,10 @@ class Observed(NamedTuple):
     reading: Reading
 
 
+class NotReached(Verdict):
+    """The verdict on an exercise to which a run did not come: the whole notebook was stopped."""
+
+
 class Sent(NamedTuple):
     """What a jail has sent.
 
@@ -181,7 +185,7 @@ class SubmissionGrader:
                 remark = reading.remarks[number]
                 verdicts[number] = self._compared(number, sent.messages[number], remark)
             else:
-                verdicts[number] = Verdict(status, self.exercises[number].heading, words)
+                verdicts[number] = NotReached(status, self.exercises[number].heading, words)
         return verdicts
 
     def _apart(self, method: str, *args: Any) -> Any:

@@ -21,7 +21,7 @@ from course_utils.exercise import Exercise
 from course_utils.judging import feedback
 from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import assignment, jail, marks, submissions
-from course_utils.marking.grader import SubmissionGrader
+from course_utils.marking.grader import NotReached, SubmissionGrader
 from course_utils.marking.marks import Mark
 from course_utils.marking.nbgrader_preprocessors import as_output
 from course_utils.marking.reading import NotebookReader, UnreadableError, lessons_of
@@ -30,7 +30,6 @@ from course_utils.marking.submissions import Submission, nbgrader_id
 
 TEMPLATE = Path(__file__).with_name("feedback.html.j2")
 STOPPED = (Status.ERROR, Status.LIMIT)
-WHOLE_NOTEBOOK = "Your notebook "  # begins what is said of a run that did not come to its end
 MAX_REASON = 300  # characters of why an answer stopped
 FAILED = "It could not be marked ({}: {}). The same command, started again, tries it anew."
 STATUS_WORDS = {
@@ -171,8 +170,7 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSub
 
 def _why_look(verdicts: dict[str, Verdict]) -> str:
     """Say that a whole notebook was stopped, or that it ended Python."""
-    words = [verdict.message for verdict in verdicts.values() if verdict.status in STOPPED]
-    return next((message for message in words if message.startswith(WHOLE_NOTEBOOK)), "")
+    return next((each.message for each in verdicts.values() if isinstance(each, NotReached)), "")
 
 
 def _other_notebooks(submission: Submission) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
-INODE = 1024  # bytes of the kernel's for each file of a scratch, however small
+INODE = 2048  # bytes of the kernel's for each file of a scratch, however small
 MAP = 200  # bytes of the kernel's for each map of a process …
 LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
 MOST_MAPS = 65_530  # of a process, where they cannot be counted
