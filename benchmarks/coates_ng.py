@@ -35,6 +35,8 @@ PAPER = {  # CIFAR-10, 1,600 atoms, 50,000 images: test accuracy in %; none is g
 }
 CHUNK = 1000  # images whose features make one file of the cache
 STRIDES = {"T": 1, "SC": 2}  # the paper takes patches at every place for both
+# Thresholds or λ, and C, to choose from: SC's features ask for smaller ones
+GRIDS = {"T": (THRESHOLDS, CS), "SC": ((0.125, 0.25, 0.5), (1e-5, 3e-5, 1e-4, 3e-4, 1e-3))}
 RESULTS = ("test, %", "training, %", "paper, %", "minutes", "of CPU", "peak, GB")
 HEADS = ("row", "atoms", "threshold", "C", *RESULTS)
 
@@ -78,11 +80,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--images", type=int, help="default: all training images")
     parser.add_argument("--stride", type=int, help="between patches; default: 1, for SC 2")
     choices = "to choose from, on training images held out"
-    parser.add_argument(
-        "--threshold", type=float, nargs="+", default=THRESHOLDS, help=f"of T, λ of SC, {choices}"
-    )
+    parser.add_argument("--threshold", type=float, nargs="+", help=f"of T, λ of SC, {choices}")
     parser.add_argument("--patches", type=int, help="to learn from; default: 25 an atom")
-    parser.add_argument("--C", type=float, nargs="+", default=CS, help=f"the SVM's, {choices}")
+    parser.add_argument("--C", type=float, nargs="+", help=f"the SVM's, {choices}")
     parser.add_argument("--cache", type=Path, help="a folder for features; a killed run goes on")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -97,6 +97,7 @@ def main(argv: list[str]) -> int:
     print(f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|", sep="\n", flush=True)
     for row in args.row or PAPER:
         dictionary, encoder = row.split("/")
+        thresholds, costs = args.threshold or GRIDS[encoder][0], args.C or GRIDS[encoder][1]
         start, cpu = time.perf_counter(), time.process_time()
         result = coates_ng(
             train,
@@ -105,17 +106,17 @@ def main(argv: list[str]) -> int:
             encoder,
             args.atoms,
             patches=args.patches or max(5000, 25 * args.atoms),
-            threshold=args.threshold,
+            threshold=thresholds,
             stride=args.stride or STRIDES[encoder],
-            C=args.C,
+            C=costs,
             device=args.device,
             **cached,
         )
         cells = [
             row,
             args.atoms,
-            at_edge(result.threshold, args.threshold),
-            at_edge(result.C, args.C),
+            at_edge(result.threshold, thresholds),
+            at_edge(result.C, costs),
             f"{100 * result.test_accuracy:.1f}",
             f"{100 * result.train_accuracy:.1f}",
             PAPER[row] or "",

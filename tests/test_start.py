@@ -629,7 +629,7 @@ def test_test_quick_needs_no_browser(monkeypatch):
         developer.subprocess, "call", lambda command, cwd: done.append(command) or 0
     )
     assert commands.main(["test", "--quick", "-k", "x"]) == 0
-    assert done[0][-4:] == ["-m", developer.QUICK, "-k", "x"]
+    assert done[0][-5:] == ["-m", developer.QUICK, "--ignore=tests/browser", "-k", "x"]
 
 
 @pytest.fixture

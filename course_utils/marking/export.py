@@ -211,7 +211,7 @@ def _titles(known: list[str], wanted: list[str]) -> dict[str, str]:
     return titles
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:  # long: all options of the command
     """Write the tables and the feedback; 1 where a student could not be placed."""
     parser = argparse.ArgumentParser(prog="course_utils export", description=__doc__)
     parser.add_argument("marks", type=Path, help="the folder that `mark` wrote")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import psutil
 
@@ -95,18 +95,8 @@ def watch(
     output, deadline = bytearray(), time.monotonic() + limits.seconds
     free = psutil.virtual_memory().available
     assert program.stdout is not None  # `run` has asked for a pipe
-    pipe = program.stdout
-
-    def read():
-        with contextlib.suppress(ValueError):  # the pipe is closed when the run has ended
-            while chunk := pipe.read(2**16):
-                output.extend(chunk)
-                if len(output) > limits.output:
-                    return
-                if len(chunk) < LITTLE:  # of a flood of single bytes, a thousand a second
-                    time.sleep(0.001)
-
-    reader = threading.Thread(target=read, daemon=True)
+    arguments = program.stdout, output, limits.output
+    reader = threading.Thread(target=_read_output, args=arguments, daemon=True)
     reader.start()
     while program.poll() is None:
         reader.join(0.25)
@@ -124,6 +114,17 @@ def watch(
     if not program.returncode:
         return bytes(output), ""
     return bytes(output), "memory" if group.ran_out_of_memory() else "died"
+
+
+def _read_output(pipe: IO[bytes], output: bytearray, most: int) -> None:
+    """Read a pipe to its end, or until too much has come."""
+    with contextlib.suppress(ValueError):  # the pipe is closed when the run has ended
+        while chunk := pipe.read(2**16):
+            output.extend(chunk)
+            if len(output) > most:
+                return
+            if len(chunk) < LITTLE:  # of a flood of single bytes, a thousand a second
+                time.sleep(0.001)
 
 
 def _is_scarce(expected: float) -> bool:
