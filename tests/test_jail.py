@@ -682,6 +682,19 @@ def test_memory_counts_however_held(input_dir, user, kind, groups):
     assert result.stop_reason == "memory", result
 
 
+def test_jail_has_no_huge_pages(input_dir, user):
+    """A part of one that is not given back keeps all of it, and is counted as a part."""
+    code = """
+        import mmap
+        pages = mmap.mmap(-1, 2**23, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages.madvise(14)
+        pages[:] = bytes(2**23)
+        print([line for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHuge")])
+    """
+    result = run(input_dir, code, user=user)
+    assert result.output == b"['AnonHugePages:         0 kB\\n']\n", result
+
+
 def test_flood_of_single_bytes_is_read_slowly(input_dir):
     code = """
         import fcntl, os

@@ -9,6 +9,7 @@ writes to its standard output.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import shutil
@@ -44,6 +45,7 @@ PYTHON_PARTS = ("bin", "lib", "lib32", "lib64", "pyvenv.cfg")  # a course may li
 PACKAGE = Path(__file__).resolve().parents[1]
 # of the host's: keys, what is loaded and running, how it was started
 PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
+PR_SET_THP_DISABLE = 41  # prctl(2)
 # The first user number for root's jails, and how many; the second where a container has no others.
 # No limit stops root's own processes.
 USERS = ((2**30, 2**29), (61_000, 4000))
@@ -136,6 +138,14 @@ def leave_no_dumps() -> None:
     import resource  # here: not on Windows, where a gradebook can be read but nothing be marked
 
     resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+
+
+def _use_no_huge_pages() -> None:
+    """Let no process started from here on have huge pages; the filter keeps it so.
+
+    Of one that is given back but for a part, the kernel keeps all, and counts the part.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def limits_in_force(limits: Limits) -> str:
@@ -253,6 +263,7 @@ def run(
     import anything any more, from `warm_python`.
     """
     leave_no_dumps()
+    _use_no_huge_pages()
     with ExitStack() as stack:
         scratch = str(input_dir)  # without a jail, a folder to write in; with one it has its own
         if not jailed:
@@ -303,6 +314,7 @@ def warm_python(input_dir: Path, modules: Iterable[str]) -> WarmPython:
     Where systemd makes the control groups it stays cold: another process cannot join these.
     """
     leave_no_dumps()
+    _use_no_huge_pages()
     environment = _environment(INPUT_DIR, SCRATCH_DIR) | {"PWD": SCRATCH_DIR}
     possible = control_groups.available() != "systemd"
     return WarmPython(input_dir, INPUT_DIR, environment, [*modules] if possible else [])
