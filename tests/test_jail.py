@@ -196,6 +196,7 @@ ATTEMPTS = {
     "take a terminal": "os.openpty()",
     "begin a session": "pid = os.fork() or os.setsid() or os._exit(os.getsid(0) == os.getpid()); "
     "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1",
+    "lower its priority": "os.nice(5); assert os.getpriority(os.PRIO_PROCESS, 0) == 5",
     "enlarge a pipe": "import fcntl; fcntl.fcntl(os.pipe()[1], 1031, 2**20)",
     "ask for equal pages": "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE).madvise(12)",
     "filter a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 26, bytes(16))",

@@ -50,9 +50,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "getresuid": (118, 148), "getresgid": (120, 150), "getgroups": (115, 158),
     "setuid": (105, 146), "setgid": (106, 144), "setgroups": (116, 159), "setresuid": (117, 147),
     "setresgid": (119, 149), "capget": (125, 90), "sched_yield": (24, 124),
-    "sched_getaffinity": (204, 123), "sched_setaffinity": (203, 122), "sched_getparam": (143, 121),
+    "sched_getaffinity": (204, 123), "sched_getparam": (143, 121),
     "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125),
-    "sched_get_priority_min": (147, 126), "getpriority": (140, 141), "setpriority": (141, 140),
+    "sched_get_priority_min": (147, 126), "getpriority": (140, 141),
     "getrlimit": (97, 163), "getrusage": (98, 165), "getcpu": (309, 168),
     # signals, clocks
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigaction": (13, 134),
@@ -80,11 +80,12 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
 # the kernel notes for each page of a file, as many as one likes and counted nowhere. And sessions:
 # to each Linux gives as much of the processors as to any other, so a jail is to have a single one.
+# And priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
 NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
-    "setsid": (112, 157),
+    "setsid": (112, 157), "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
