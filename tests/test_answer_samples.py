@@ -220,3 +220,9 @@ def test_future_stays():
     source = "from __future__ import annotations\nannotations = 1"
     shown = answer_samples.anonymize(source, convolution.conv2d, ["Annotations"])
     assert shown == source
+
+
+def test_number_of_a_student_stays_in_no_text():
+    source = "a = 'no. 123456'\nb_123456 = 1\nc = 123456"
+    shown = answer_samples.anonymize(source, convolution.conv2d, ["123456"])
+    assert shown.count("123456") == 1  # what is computed with

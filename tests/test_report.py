@@ -495,6 +495,18 @@ def test_roster_does_not_guess_between_namesakes(tmp_path):
     assert people.find("Ada Love (2)").row["ID"] == "2"
 
 
+def test_examples_tell_no_name_of_the_roster(tmp_path, monkeypatch):
+    """Platforms write them otherwise in the names of folders: "loveada (123)"."""
+    hand_in(tmp_path, "loveada", "2.5", "conv2d", "mistake", False, [FLIPPED])
+    (tmp_path / "list.txt").write_text("Ada Love\nEmmy No\n")
+    names = []
+    monkeypatch.setattr(report, "example_from", lambda _folders, known, *_: names.extend(known))
+    monkeypatch.setattr(report, "render", lambda _students, _names, example: str(example("", None)))
+    arguments = [str(tmp_path / "loveada.csv"), "--roster", str(tmp_path / "list.txt")]
+    assert report.main([*arguments, "--out", str(tmp_path / "r.html")]) == 0
+    assert {"loveada", "Ada Love", "Emmy No"} <= {*names}
+
+
 def test_report_counts_missing_students_of_roster(tmp_path, capsys):
     hand_in(tmp_path, "Ada Love", "2.5", "conv2d", "mistake", False, [FLIPPED])
     hand_in(tmp_path, "A Stranger", "2.5", "conv2d", "ok", True, [])

@@ -28,7 +28,8 @@ from course_utils.marking.submissions import nbgrader_id
 
 MAX_SOURCE = 4000  # characters of a cell that are looked at
 MAX_LINES = 24  # of an answer that is shown
-WORD = re.compile(r"[^\W\d_]{3,}")  # of a name; shorter ones are words of every program
+# Of a name, or a student's number; shorter ones are words of every program
+WORD = re.compile(r"[^\W\d_]{3,}|(?<!\d)\d{5,}(?!\d)")
 PART = re.compile(r"[^\W\d_][^\W\d_A-ZÀ-Þ]{2,}")  # of a word such as AdaNet
 IDENTIFIER = re.compile(r"\w+")
 LIBRARIES = (builtins, math, np, np.linalg, np.random, torch, nn, F, nn.init, torch.optim)

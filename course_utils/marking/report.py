@@ -150,17 +150,20 @@ def main(argv: list[str]) -> int:  # long: all options of the command
     )  # fmt: skip
     args = parser.parse_args(argv)
     students, left_out = class_results.read(args.sources)
+    names = list(students)
     if args.workbooks:
         students = select(students, args.workbooks)
     if args.roster:
-        students, strangers = class_results.add_missing(students, roster.read(args.roster))
+        people = roster.read(args.roster)
+        names += [person.name for person in people.people]  # folders may be called otherwise
+        students, strangers = class_results.add_missing(students, people)
         if strangers:
             words = f"Not clearly one person on the class list: {', '.join(strangers)}"
             print(on_one_line(words), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
     # elsewhere notebooks lie as students have made them
     folders = [folder for folder in folders if (folder / marks.FILENAME).exists()]
-    example = partial(example_from, folders, list(students))
+    example = partial(example_from, folders, names)
     write_report(args.out, render(students, args.names, example))
     for line in left_out:
         print(on_one_line(f"Left out: {line}"), file=sys.stderr)
