@@ -38,7 +38,13 @@ from course_utils.marking import (
 )
 from course_utils.marking.grader import START_WORKER, NotReached, SubmissionGrader
 from course_utils.marking.marks import Mark
-from course_utils.marking.reading import NotebookReader, lessons_of
+from course_utils.marking.reading import (
+    NotebookReader,
+    NotNowError,
+    ScarceMemoryError,
+    UnreadableError,
+    lessons_of,
+)
 from course_utils.marking.records import Marking
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number
 
@@ -549,6 +555,21 @@ def test_student_puts_no_words_on_the_last_line():
     assert [marker._why_look({"2.2": each}) for each in (own, courses)] == ["", "Stopped."]
 
 
+@pytest.mark.parametrize("error", [UnreadableError("x"), NotNowError("x")])
+def test_what_the_machine_may_be_to_blame_for_is_tried_anew(tmp_path, error):
+    marking, _ = judge_with(error, tmp_path / "out", "ada")
+    (record,) = marking.records()
+    assert (record.marks[0].status, bool(record.identity)) == ("unreadable", error.is_final)
+
+
+def test_short_memory_while_reading_is_no_fault_of_the_notebook(monkeypatch):
+    lesson = notebook_reader.as_lesson([], [])
+    with NotebookReader({"x": lesson}, jailed=False) as reader:
+        monkeypatch.setattr(jail, "run", lambda *_, **__: jail.RunResult(b"", "scarce"))
+        with pytest.raises(ScarceMemoryError):
+            reader.recognize(b"{}")
+
+
 class Scarce:
     """Stands for a marker on a machine that runs short of memory by what one student wrote."""
 
@@ -563,7 +584,7 @@ class Scarce:
             self.alone.append(submission.student)
         self.running -= 1
         if submission.student != "zoe" and not is_alone:
-            raise marker.ScarceMemoryError
+            raise ScarceMemoryError
         return submission.student
 
 

@@ -53,7 +53,7 @@ def judge(
     UserError
         If there is no such scheduler, or no Dask, or if a worker cannot judge.
     """
-    from course_utils.marking.marker import ScarceMemoryError, blank
+    from course_utils.marking.marker import blank
 
     try:
         from distributed import Client, KilledWorker, as_completed
@@ -89,5 +89,5 @@ def judge(
                 yield future.result()
             except KilledWorker:
                 yield blank(assignments, submission, FAILED, is_final=False)
-            except ScarceMemoryError:
+            except reading.ScarceMemoryError:
                 yield blank(assignments, submission, SCARCE, is_final=False)

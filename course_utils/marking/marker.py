@@ -24,7 +24,12 @@ from course_utils.marking import assignment, jail, marks, submissions
 from course_utils.marking.grader import NotReached, SubmissionGrader
 from course_utils.marking.marks import Mark
 from course_utils.marking.nbgrader_preprocessors import as_output
-from course_utils.marking.reading import NotebookReader, UnreadableError, lessons_of
+from course_utils.marking.reading import (
+    NotebookReader,
+    ScarceMemoryError,
+    UnreadableError,
+    lessons_of,
+)
 from course_utils.marking.records import Marking, Record, identity_of
 from course_utils.marking.submissions import Submission, nbgrader_id
 
@@ -85,10 +90,6 @@ class Assignments:
         return [e for exercises in self.exercises.values() for e in exercises.values()]
 
 
-class ScarceMemoryError(Exception):
-    """The machine ran short of memory, by this submission or by one beside it."""
-
-
 class Marker:
     """Judges submissions; threads may call `judge` together."""
 
@@ -110,10 +111,12 @@ class Marker:
         """
         try:
             return self._grade(submission, source, is_alone)
-        except (jail.JailError, ScarceMemoryError):
+        except jail.JailError:
             raise
         except UnreadableError as error:
-            return blank(self.assignments, submission, str(error))
+            if isinstance(error, ScarceMemoryError) and not is_alone:
+                raise
+            return blank(self.assignments, submission, str(error), is_final=error.is_final)
         except Exception as error:  # a fault of this machine's, or of ours
             words = FAILED.format(type(error).__name__, str(error).partition("\n")[0])
             return blank(self.assignments, submission, words, is_final=False)
@@ -126,7 +129,7 @@ class Marker:
         reading = self.reader.read(source, submission.assignment)
         observed = self.grader.observe(reading)
         if observed.result.stop_reason == "scarce" and not is_alone:
-            raise ScarceMemoryError
+            raise ScarceMemoryError("It was run while memory was short.")
         with self.lock:
             verdicts = self.grader.verdicts(observed)
             look = _why_look(verdicts) or _other_notebooks(submission)

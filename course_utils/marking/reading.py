@@ -32,6 +32,18 @@ STOPPED = {
 class UnreadableError(UserError):
     """A submission that is no notebook; the message says why."""
 
+    is_final = True  # whether another try would say the same
+
+
+class NotNowError(UnreadableError):
+    """A submission that cannot be read, for which the machine may be to blame."""
+
+    is_final = False
+
+
+class ScarceMemoryError(NotNowError):
+    """The machine ran short of memory, by this submission or by one beside it."""
+
 
 class Contents(NamedTuple):
     """What a file is: its digest, and by assignment how many exercises it holds and answers."""
@@ -101,7 +113,8 @@ class NotebookReader:
         Raises
         ------
         UnreadableError
-            If it is a link, too large, or no notebook.
+            If it is a link, too large, or no notebook. If the machine may be to blame, a
+            `NotNowError`.
         """
         (first, *_) = self._stages(source, "")
         return Contents(first["digest"], {n: (c[0], c[1]) for n, c in first["counts"].items()})
@@ -116,7 +129,7 @@ class NotebookReader:
         """
         first, *later = self._stages(source, name)
         if not later:
-            raise UnreadableError(f"{_name(source)} ends whatever reads it.")
+            raise NotNowError(f"{_name(source)} ends whatever reads it.")
         told = {key: value for stage in later for key, value in stage.items()}
         cells = [_cell(*cell) for cell in told["cells"]]
         code = [cell.cell_type == "code" for cell in cells]
@@ -138,11 +151,14 @@ class NotebookReader:
 
     def _stages(self, source: Path | bytes, name: str) -> list[dict]:
         result = self._run(source, name)
+        if result.stop_reason == "scarce":
+            raise ScarceMemoryError(f"{_name(source)} was read while memory was short.")
         complete = result.output.rpartition(b"\n")[0]
         stages = [json.loads(line) for line in complete.split(b"\n") if line]
         if not stages:
-            why = STOPPED.get(result.stop_reason, "ends whatever reads it")
-            raise UnreadableError(f"{_name(source)} {why}.")
+            if result.stop_reason in STOPPED:
+                raise UnreadableError(f"{_name(source)} {STOPPED[result.stop_reason]}.")
+            raise NotNowError(f"{_name(source)} ends whatever reads it.")
         if "problem" in stages[0]:
             raise UnreadableError(f"{_name(source)} {stages[0]['problem']}.")
         return stages
@@ -169,7 +185,7 @@ def _open_regular(path: Path) -> int:
     try:
         descriptor = _open_beside_links(path)
     except OSError as error:
-        raise UnreadableError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
+        raise NotNowError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
     status = os.fstat(descriptor)
     why = "is not a file" if not stat.S_ISREG(status.st_mode) else ""
     if status.st_size > MAX_BYTES:
