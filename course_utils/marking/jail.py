@@ -33,6 +33,7 @@ from course_utils.marking.warm_start import reset_signals
 from course_utils.marking.watch import (
     SCRATCH_SIZE,
     SCRATCHES,
+    Looks,
     Running,
     killed_on_exit,
     process_tree,
@@ -302,8 +303,9 @@ def run(
                     stdin.seek(0)
                     return run(code, stdin, input_dir, limits, jailed, stop)
                 running = entered
-            roots = [program.pid, running.pid]
-            output, stop_reason = watch(running, limits, group, stop or threading.Event(), roots)
+            looks = Looks([program.pid, running.pid], limits.memory)
+            stack.callback(looks.close)
+            output, stop_reason = watch(running, limits, group, stop or threading.Event(), looks)
         stderr.seek(0)
         return RunResult(output, stop_reason, stderr.read(4000).decode(errors="replace").strip())
 

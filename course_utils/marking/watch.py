@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -26,10 +27,12 @@ INODE = 2048  # bytes of the kernel's for each file of a scratch, however small
 MAP = 200  # bytes of the kernel's for each map of a process …
 LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
 MOST_MAPS = 65_530  # of a process, where they cannot be counted
+MAPS_BYTES = 4 * 2**20  # that are read of one process's list: its lines may be made long
 MAPS_IN_ALL = 100_000  # of a jail: each may keep a file open, of those of the whole machine
 SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
 HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
 SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
+LOOK_SECONDS = 10  # who can make a look last longer is over the limit
 LITTLE = 2**12  # bytes that are read at a time
 # Files of a process in /proc that keep its memory while they are read
 OF_MEMORY = {"mem", "environ", "maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"}
@@ -89,7 +92,7 @@ def watch(
     limits: Limits,
     group: ControlGroup,
     stop: threading.Event,
-    roots: list[int],
+    looks: Looks,
 ) -> tuple[bytes, str]:
     """Read the output until the program ends, a limit is reached, or `stop` is set."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
@@ -104,7 +107,7 @@ def watch(
             return bytes(output[: limits.output]), "output"
         if time.monotonic() > deadline or stop.is_set():
             return bytes(output), "interrupted" if stop.is_set() else "time"
-        if group.ran_out_of_memory() or _memory(roots, limits.memory) > limits.memory:
+        if group.ran_out_of_memory() or looks.find_too_much():
             return bytes(output), "memory"
         if _is_scarce(free - limits.memory):
             return bytes(output), "scarce"
@@ -114,6 +117,32 @@ def watch(
     if not program.returncode:
         return bytes(output), ""
     return bytes(output), "memory" if group.ran_out_of_memory() else "died"
+
+
+class Looks:
+    """Looks at what is held, one after the other, in a thread: one may be made to last long."""
+
+    def __init__(self, roots: list[int], limit: int):
+        self.roots, self.limit = roots, limit
+        self.pool = ThreadPoolExecutor(1)
+        self.look: Future[int] | None = None
+        self.begun = 0.0
+
+    def find_too_much(self) -> bool:
+        """Wait for a look, for half a second; whether it found too much, or lasts too long."""
+        if self.look is None:
+            self.begun = time.monotonic()
+            self.look = self.pool.submit(_memory, self.roots, self.limit)
+        try:
+            held = self.look.result(0.5)
+        except TimeoutError:
+            return time.monotonic() - self.begun > LOOK_SECONDS
+        self.look = None
+        return held > self.limit
+
+    def close(self) -> None:
+        """Wait for no look any more."""
+        self.pool.shutdown(wait=False)
 
 
 def _read_output(pipe: IO[bytes], output: bytearray, most: int) -> None:
@@ -145,8 +174,6 @@ def _memory(roots: list[int], limit: int) -> int:
     if held is None or _keeps_memory_of_others(first, [*held]):
         return limit + 1
     maps = sum(sizes.maps for sizes in held.values())
-    if maps > MAPS_IN_ALL:
-        return limit + 1
     files, beside = _scratch_memory(first), _socket_memory(first)
     beside += sum(sizes.beside for sizes in held.values()) + maps * (MAP + LINK * len(held))
     total = files + beside + sum(sizes.resident for sizes in held.values())
@@ -179,7 +206,7 @@ def _folders(first: int | None, roots: list[int]) -> list[Path]:
 
 
 def _held_by_all(folders: Callable[[], list[Path]]) -> dict[Path, Held] | None:
-    """What every process holds; None where they end too fast to be read.
+    """What every process holds; None where they end too fast to be read, or have too many maps.
 
     Who hands its memory on to another process, and ends, would not be found in a list of processes
     that is read one after the other. So it is read again as long as one of them is gone meanwhile.
@@ -187,6 +214,8 @@ def _held_by_all(folders: Callable[[], list[Path]]) -> dict[Path, Held] | None:
     known: set[Path] = set()
     for _ in range(PASSES):
         held = _read(folders())
+        if _too_many_maps(held):
+            return None
         gone = {folder for folder, sizes in held.items() if sizes is None}
         if gone <= known:  # those that nobody has waited for stay in the list
             return {folder: sizes for folder, sizes in held.items() if sizes is not None}
@@ -201,7 +230,13 @@ def _read(folders: list[Path]) -> dict[Path, Held | None]:
         held[folder] = _held(folder)
         if held[folder] is None:
             held |= {thread: _held(thread) for thread in _other_threads(folder)}
+        if _too_many_maps(held):  # to read on would take long
+            break
     return held
+
+
+def _too_many_maps(held: dict[Path, Held | None]) -> bool:
+    return sum(sizes.maps for sizes in held.values() if sizes is not None) > MAPS_IN_ALL
 
 
 def _other_threads(folder: Path) -> list[Path]:
@@ -285,13 +320,19 @@ def _held(folder: Path) -> Held | None:
 
 
 def _maps(folder: Path) -> int:
-    """How many maps of memory a process has."""
+    """How many maps of memory a process has; the most where its list cannot be read, or is long."""
+    count = size = 0
     try:
-        return (folder / "maps").read_bytes().count(b"\n")
+        with open(folder / "maps", "rb", buffering=0) as lines:
+            while part := lines.read(2**16):
+                count, size = count + part.count(b"\n"), size + len(part)
+                if size > MAPS_BYTES:
+                    return MOST_MAPS
     except PermissionError:
         return MOST_MAPS
     except OSError:  # it has ended
-        return 0
+        return count
+    return count
 
 
 def _share(folder: Path, resident: int) -> Share:
