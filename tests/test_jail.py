@@ -569,6 +569,18 @@ def test_look_that_lasts_long_stops_no_clock(input_dir, monkeypatch, seconds, pa
     assert time.monotonic() - begun < 8
 
 
+def test_process_that_hides_its_files_is_over_the_limit(monkeypatch, tmp_path):
+    """As one whose program nobody may read; it may keep the memory of others."""
+    (tmp_path / "5/task/5/fd").mkdir(parents=True)
+    assert not watch._keeps_memory_of_others(1, [tmp_path / "5"])
+
+    def refuse(_place):
+        raise PermissionError
+
+    monkeypatch.setattr(watch.os, "listdir", refuse)
+    assert watch._keeps_memory_of_others(1, [tmp_path / "5"])
+
+
 def test_long_lists_of_maps_are_not_read_to_the_end(tmp_path):
     (tmp_path / "5").mkdir()
     (tmp_path / "5/status").write_text("VmRSS: 1 kB\n")

@@ -253,22 +253,32 @@ def _other_threads(folder: Path) -> list[Path]:
 def _keeps_memory_of_others(first: int | None, folders: list[Path]) -> bool:
     """Whether a process in a jail has a file open that tells of another's memory.
 
-    While it reads, that memory lives on, also when the other has ended and it is in no process.
+    While it reads, that memory lives on, also when the other has ended and it is in no process. Who
+    lets nobody see its open files may have such a one.
     """
     for folder in folders if first else ():
         is_thread = folder.parent.name == "task"
         owner = folder.parents[1].name if is_thread else folder.name
         # a thread may have files of its own
-        for file in folder.glob("fd/*" if is_thread else "task/*/fd/*"):
-            with contextlib.suppress(OSError):
-                *place, kind = os.readlink(file).removesuffix(" (deleted)").split("/")
-                if kind in OF_MEMORY and owner not in place and _is_of_jails_proc(file, first):
-                    return True
+        for place in [folder / "fd"] if is_thread else (folder / "task").glob("*/fd"):
+            try:
+                files = [place / name for name in os.listdir(place)]
+            except PermissionError:
+                return True
+            except OSError:  # it has ended
+                continue
+            if any(_is_of_memory(file, owner, first) for file in files):
+                return True
     return False
 
 
-def _is_of_jails_proc(file: Path, first: int | None) -> bool:
-    return os.stat(file).st_dev == os.stat(f"/proc/{first}/root/proc").st_dev
+def _is_of_memory(file: Path, owner: str, first: int | None) -> bool:
+    """Whether an open file is one of a jail's /proc that tells of another's memory."""
+    with contextlib.suppress(OSError):
+        *place, kind = os.readlink(file).removesuffix(" (deleted)").split("/")
+        if kind in OF_MEMORY and owner not in place:
+            return os.stat(file).st_dev == os.stat(f"/proc/{first}/root/proc").st_dev
+    return False
 
 
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
