@@ -569,6 +569,18 @@ def test_look_that_lasts_long_stops_no_clock(input_dir, monkeypatch, seconds, pa
     assert time.monotonic() - begun < 8
 
 
+@pytest.mark.parametrize(
+    ("error", "maps"),
+    [(OSError(12, ""), watch.MOST_MAPS), (ProcessLookupError(), 0), (FileNotFoundError(), 0)],
+)
+def test_list_of_maps_that_cannot_be_read_counts(monkeypatch, tmp_path, error, maps):
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(watch, "open", fail, raising=False)
+    assert watch._maps(tmp_path) == maps
+
+
 def test_process_that_hides_its_files_is_over_the_limit(monkeypatch, tmp_path):
     """As one whose program nobody may read; it may keep the memory of others."""
     (tmp_path / "5/task/5/fd").mkdir(parents=True)
@@ -703,6 +715,8 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
     "    page = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7); page.write(loop)\n"
     "    run = ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))\n"
     "    run() if os.uname().machine == 'x86_64' else time.sleep(60)",
+    "folders in folders": "os.chdir('/scratch')\n"
+    "for i in range(25_000): os.mkdir('x'); os.chdir('x')",
     "many empty files": "for i in range(200_000): os.close(os.open(f'/scratch/{i}', os.O_CREAT))",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 2048  # bytes of the kernel's for each file of a scratch, however small
+MOST_FILES = 20_000  # of a scratch: of folders in folders, a path may be made endless
 MAP = 200  # bytes of the kernel's for each map of a process …
 LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
 MOST_MAPS = 65_530  # of a process, where they cannot be counted
@@ -32,7 +34,7 @@ MAPS_IN_ALL = 100_000  # of a jail: each may keep a file open, of those of the w
 SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
 HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
 SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
-LOOK_SECONDS = 10  # who can make a look last longer is over the limit
+LOOK_SECONDS = 5  # who can make a look last longer is over the limit
 LITTLE = 2**12  # bytes that are read at a time
 # Files of a process in /proc that keep its memory while they are read
 OF_MEMORY = {"mem", "environ", "maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"}
@@ -297,13 +299,15 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _scratch_memory(first: int | None) -> int:
-    """Bytes that the jail's file systems hold; 0 without a jail."""
+    """Bytes that the jail's file systems hold; 0 without a jail, without end for too many files."""
     total = 0
     for place in SCRATCHES if first else ():
         with contextlib.suppress(OSError):
             usage = os.statvfs(f"/proc/{first}/root{place}")
-            total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-            total += (usage.f_files - usage.f_ffree) * INODE
+            files = usage.f_files - usage.f_ffree
+            total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize + files * INODE
+            if files > MOST_FILES:
+                return sys.maxsize
     return total
 
 
@@ -338,10 +342,10 @@ def _maps(folder: Path) -> int:
                 count, size = count + part.count(b"\n"), size + len(part)
                 if size > MAPS_BYTES:
                     return MOST_MAPS
-    except PermissionError:
-        return MOST_MAPS
-    except OSError:  # it has ended
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
         return count
+    except OSError:  # a secret, or too long for the kernel
+        return MOST_MAPS
     return count
 
 
