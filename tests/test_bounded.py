@@ -212,3 +212,13 @@ def test_comparison_that_takes_long_costs_one_exercise(slow, monkeypatch):
     assert verdicts["2.3"].status in ("wrong", "mistake", "type")
     assert verdicts["2.3"].yours is None  # what is left to be shown is text
     assert "yours = <code>0" in verdicts["2.3"].scene.html
+
+
+def test_a_form_that_is_not_asked_for_is_not_rendered(monkeypatch):
+    """A notebook asks for HTML and for text: each picture of a case is drawn once."""
+    verdict = KNOWN["2.3"].compare([0], 5)
+    drawn = []
+    render = feedback.scene.as_html
+    monkeypatch.setattr(feedback.scene, "as_html", lambda *row: drawn.append(1) or render(*row))
+    verdict._repr_mimebundle_()
+    assert len(drawn) == len(feedback.scene.rows(verdict)) > 0

@@ -55,9 +55,8 @@ class Scene:
 
 def render_scene(verdict) -> Scene:
     """Render what a verdict shows beside words; an answer may be made to take long here."""
-    values = [f"  {row.name} = {scene.as_text(row)}" for row in scene.rows(verdict)]
-    html_parts = _parts_as_html(verdict) + _scene(verdict)
-    return Scene(html_parts, tuple(_parts_as_text(verdict)), tuple(values))
+    parts, values = _parts_as_text(verdict), _values_as_text(verdict)
+    return Scene(_parts_as_html(verdict) + _scene(verdict), tuple(parts), tuple(values))
 
 
 def note(words: str) -> Shown:
@@ -106,6 +105,11 @@ def _parts_as_text(verdict) -> list[str]:
     return lines
 
 
+def _values_as_text(verdict) -> list[str]:
+    """A line for each value of the smallest failing case."""
+    return [f"  {row.name} = {scene.as_text(row)}" for row in scene.rows(verdict)]
+
+
 def _parts_as_html(verdict) -> str:
     """The same as a table: part, yours, expected."""
     parts = scene.parts(verdict)
@@ -131,10 +135,11 @@ def _parts_as_html(verdict) -> str:
 
 def as_text(verdict) -> str:
     """The verdict as plain text."""
-    shown = verdict.scene or render_scene(verdict)
-    lines = [f"{verdict.title}: {headline(verdict)}", *shown.parts]
+    shown = verdict.scene
+    lines = [f"{verdict.title}: {headline(verdict)}"]
+    lines += shown.parts if shown else _parts_as_text(verdict)
     lines += [f"  hint {i}: {words}" for i, words in enumerate(verdict.hints, 1)]
-    lines += shown.values
+    lines += shown.values if shown else _values_as_text(verdict)
     lines += [f"  note: {words}" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         lines.append(f"  your code printed: {verdict.printed.strip()[:500]}")
@@ -153,7 +158,8 @@ def as_html(verdict) -> str:
     for i, words in enumerate(verdict.hints, 1):
         summary = f"<summary>Hint {i}</summary>"
         blocks.append(f"<details>{summary}<p>{with_marks(words)}</p></details>")
-    blocks.append((verdict.scene or render_scene(verdict)).html)
+    shown = verdict.scene
+    blocks += [shown.html] if shown else [_parts_as_html(verdict), _scene(verdict)]
     blocks += [f"<p>Note: {with_marks(words)}</p>" for words in verdict.notes]
     if verdict.printed and verdict.status != "ok":
         printed = html.escape(verdict.printed[:2000])

@@ -4,7 +4,6 @@ import itertools
 import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from string import ascii_uppercase
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -55,8 +54,7 @@ def boxes_of(value, exercise):
 
 def rows_of(value, catalogue):
     """The letters of the rows of a catalogue that an answer consists of; None if it has others."""
-    named = zip(ascii_uppercase, catalogue.rows, strict=False)
-    letters = {str(row): letter for letter, (_texts, row) in named}
+    letters = {str(row): letter for letter, (_texts, row) in catalogue.lettered().items()}
     runs = value if isinstance(value, list | tuple) else []
     chosen = [letters.get(str(run)) for run in runs]
     return chosen if len(chosen) == 2 and None not in chosen else None
@@ -225,7 +223,7 @@ def test_region_is_judged_as_in_notebook(width, open_forms):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_choice_of_rows_is_judged_as_in_notebook(width, open_forms):
-    named = dict(zip(ascii_uppercase, VALUES["4.12"].page.rows, strict=False))
+    named = VALUES["4.12"].page.lettered()
     pairs = list(itertools.product(named, repeat=2))
     chosen = [(list(pair), tuple(named[letter][1] for letter in pair)) for pair in pairs]
     page = open_forms(WIDTHS[width])
