@@ -8,6 +8,11 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kcmp": (312, 272), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "perf_event_open": (298, 241),
+    "fork": (57, None), "vfork": (58, None), "execveat": (322, 281), "setsid": (112, 157),
+    # sockets that wait, or carry open files
+    "socket": (41, 198), "bind": (49, 200), "connect": (42, 203), "listen": (50, 201),
+    "accept": (43, 202), "accept4": (288, 242), "sendmsg": (46, 211), "recvmsg": (47, 212),
+    "sendmmsg": (307, 269), "recvmmsg": (299, 243), "setsockopt": (54, 208),
     # programs in the kernel, and large parts of it that no answer needs
     "bpf": (321, 280), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "vmsplice": (278, 75),

@@ -460,9 +460,27 @@ def test_untouched_answer_is_not_attempted(graded, source):
     assert graded(source)["2.2"].status == "todo"
 
 
-@pytest.mark.parametrize("command", ["!echo {20 + 8} > n", "%%bash\necho 28 > n"])
-def test_commands_of_the_system_are_run(graded, command):
-    assert graded(command, "n = !cat n\nblurred_pixel = int(n[0])")["2.2"].status == "ok"
+@pytest.mark.parametrize(
+    "source",
+    [
+        "!pip install numpy\nfiles = !ls\nblurred_pixel = 28 + len(files)",
+        "%pip install numpy\nblurred_pixel = 28",
+        "from torch.utils.data import DataLoader\n"
+        "loader = DataLoader(range(28), 7, num_workers=2, persistent_workers=True, timeout=9)\n"
+        "blurred_pixel = sum(len(batch) for batch in loader)",
+        "from sklearn.linear_model import LogisticRegression\n"
+        "from sklearn.model_selection import cross_val_score\n"
+        "x, y = np.arange(56.0).reshape(28, 2), np.arange(28) // 14\n"
+        "blurred_pixel = 28 * (cross_val_score(LogisticRegression(), x, y, n_jobs=-1).size == 5)",
+    ],
+    ids=["commands", "magic", "loader", "joblib"],
+)
+def test_what_asks_for_processes_goes_on_without(graded, source):
+    assert graded(SETUP, source)["2.2"].status == "ok"
+
+
+def test_cell_that_needs_a_program_fails_alone(graded):
+    assert graded("%%bash\necho 28 > n", "blurred_pixel = 28")["2.2"].status == "ok"
 
 
 def test_endless_cell_is_skipped(graded):

@@ -29,7 +29,7 @@ from course_utils.errors import UserError
 from course_utils.marking import control_groups, syscall_filter
 from course_utils.marking.control_groups import ControlGroup
 from course_utils.marking.warm_python import Entered, WarmPython
-from course_utils.marking.warm_start import reset_signals
+from course_utils.marking.warm_start import add_filter, reset_signals
 from course_utils.marking.watch import (
     SCRATCH_SIZE,
     SCRATCHES,
@@ -50,9 +50,11 @@ PR_SET_THP_DISABLE = 41  # prctl(2)
 # The first user number for root's jails, and how many; the second where a container has no others.
 # No limit stops root's own processes.
 USERS = ((2**30, 2**29), (61_000, 4000))
+SPARE = 2**29  # bytes beyond the limit of memory, at which the watch stops a run and says why
+STACK = 2**23  # bytes, of the first thread; what the others have is data
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
-# what keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
-# What it has open, answers may open as well: so that is nothing of the host's.
+# What keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
+# As the jail's first process, nobody sees it there.
 HOLD = ["/bin/sh", "-c", "echo; exec cat"]
 NO_JAIL = (
     "Marking runs students' code in a jail made by bubblewrap (0.8 or newer), and {why}.\n"
@@ -71,7 +73,7 @@ class Limits(NamedTuple):
     cell: float = 60.0  # of the clock, for one cell of a notebook
     memory: int = 3 * 2**30  # bytes that all its processes and its scratch hold together
     address_space: int = 6 * 2**30  # bytes that one process may ask for
-    processes: int = 64  # and threads
+    threads: int = 64
     file: int = SCRATCH_SIZE  # bytes of one file, and of the scratch
     output: int = 32 * 2**20  # bytes that may come out
     processors: float = 1.0  # kept busy, where there are control groups
@@ -151,7 +153,7 @@ def _use_no_huge_pages() -> None:
 
 def limits_in_force(limits: Limits) -> str:
     """Say in one line which limits a run has here, and who keeps them."""
-    words = f"{limits.memory / 2**30:.1f} GB of memory, {limits.processes} processes"
+    words = f"{limits.memory / 2**30:.1f} GB of memory, {limits.threads} threads"
     if kind := control_groups.available():
         words += f" and {limits.processors:g} processor, kept by control groups ({kind})"
     else:
@@ -271,7 +273,7 @@ def run(
             scratch = stack.enter_context(tempfile.TemporaryDirectory(dir=input_dir.parent))
         stdin = stack.enter_context(_as_file(job)) if isinstance(job, bytes) else job
         stderr = stack.enter_context(_as_file(b""))
-        bounds = limits.memory, limits.processes, limits.processors
+        bounds = limits.memory, limits.threads, limits.processors
         group = stack.enter_context(ControlGroup(control_groups.available(), *bounds))
         command = [sys.executable, "-c", code]
         descriptors: list[int] = []
@@ -280,6 +282,7 @@ def run(
         if jailed:
             variables = _environment(INPUT_DIR, SCRATCH_DIR)
             settings = [part for pair in variables.items() for part in ("--setenv", *pair)]
+            settings += ["--as-pid-1"] * is_warm
             start, descriptors = _bwrap_command([*bwrap_args(input_dir), *settings], stack)
             command = [*start, *(HOLD if is_warm else command)]
             environment = control_groups.environment()
@@ -297,7 +300,7 @@ def run(
             running: Running = program
             if is_warm:
                 assert warm is not None
-                entered = _enter(program, warm, group, code, (stdin, stderr), limits, stack)
+                entered = _enter(program, warm, group, code, (stdin, stderr), stack)
                 if entered is None:  # then as if there were none
                     warm.is_ready = False
                     stdin.seek(0)
@@ -328,21 +331,12 @@ def _enter(
     group: ControlGroup,
     code: str,
     files: tuple[BinaryIO, BinaryIO],
-    limits: Limits,
     stack: ExitStack,
 ) -> Entered | None:
-    """Let a warm Python run the code in the jail that a waiting shell has made, if it can.
-
-    What waits is limited as the code will be, which may be able to write into its memory.
-    """
-    import resource
-
+    """Let a warm Python run the code in the jail that a waiting shell has made, if it can."""
     assert holder.stdout is not None  # `run` has asked for a pipe
     holder.stdout.readline()  # it says when the jail is complete
     tree = process_tree(psutil.Process(holder.pid))
-    for process in tree[1:]:
-        for kind, value in _rlimits(limits, jailed=True).items():
-            resource.prlimit(process.pid, kind, (value, value))
     source = stack.enter_context(_as_file(code.encode()))
     entered = warm.start(tree[1].pid, group.folders, source, *files) if tree[1:] else None
     if entered is not None:
@@ -364,6 +358,7 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
         "IPYTHONDIR": f"{scratch}/ipython",
         "COURSE_PROGRESS": f"{scratch}/progress.json",
         "OMP_WAIT_POLICY": "PASSIVE",
+        "JOBLIB_MULTIPROCESSING": "0",
     }
 
 
@@ -372,15 +367,19 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
     import resource
 
     values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
+    values |= {"DATA": limits.memory + SPARE, "STACK": STACK}
     if sys.platform == "linux":  # whoever marks may be allowed real-time priorities
         values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
     if jailed:  # outside, all processes of the user count
-        values["NPROC"] = limits.processes
+        values["NPROC"] = limits.threads
     return {getattr(resource, f"RLIMIT_{name}"): value for name, value in values.items()}
 
 
 def confine(limits: Limits, jailed: bool) -> None:
-    """Set this process's limits; in root's jail, become a user who owns nothing. Called inside."""
+    """Set this process's limits, for good; in root's jail, become a user who owns nothing.
+
+    Called inside, before any code of a student's.
+    """
     import resource
 
     reset_signals()
@@ -396,3 +395,5 @@ def confine(limits: Limits, jailed: bool) -> None:
                 os.setresgid(user, user, user)
                 break
         os.setresuid(user, user, user)
+    if jailed:
+        add_filter(ctypes.CDLL(None, use_errno=True), syscall_filter.last_program())

@@ -2,6 +2,8 @@
 
 The filter is a program for the kernel's classic BPF machine (seccomp(2)), put together here from
 the numbers below. Any other call fails with an error that programs expect; nothing is killed.
+A jail holds one process, with threads: no call makes another. Once it runs, a second filter keeps
+it from becoming another program.
 """
 
 from __future__ import annotations
@@ -40,9 +42,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # memory
     "mprotect": (10, 226), "munmap": (11, 215), "mremap": (25, 216), "brk": (12, 214),
     "get_mempolicy": (239, 236),
-    # processes, threads
-    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "exit": (60, 93),
-    "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95), "set_tid_address": (218, 96),
+    # threads, and what a process is
+    "exit": (60, 93), "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95),
+    "set_tid_address": (218, 96),
     "set_robust_list": (273, 99), "rseq": (334, 293), "arch_prctl": (158, None),
     "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getpgid": (121, 155),
     "getpgrp": (111, None), "setpgid": (109, 154), "getsid": (124, 156),
@@ -61,11 +63,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "restart_syscall": (219, 128), "alarm": (37, None), "getitimer": (36, 102),
     "setitimer": (38, 103), "clock_gettime": (228, 113), "clock_getres": (229, 114),
     "gettimeofday": (96, 169), "time": (201, None), "times": (100, 153),
-    # local sockets
-    "bind": (49, 200), "connect": (42, 203), "listen": (50, 201), "accept": (43, 202),
-    "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
-    "getsockopt": (55, 209), "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211),
-    "recvmsg": (47, 212), "shutdown": (48, 210),
+    # pairs of sockets, by which an event loop wakes itself
+    "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209),
+    "sendto": (44, 206), "recvfrom": (45, 207), "shutdown": (48, 210),
     # about the machine
     "uname": (63, 160), "sysinfo": (99, 179), "getrandom": (318, 278),
 }  # fmt: skip
@@ -78,26 +78,25 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 # A scratch has no disk to be written to; of a file that all jails read, it would be the host's.
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
-# the kernel notes for each page of a file, as many as one likes and counted nowhere. And sessions:
-# to each Linux gives as much of the processors as to any other, so a jail is to have a single one.
-# And priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
+# the kernel notes for each page of a file, as many as one likes and counted nowhere. And
+# priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
 NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
-    "setsid": (112, 157), "setpriority": (141, 140), "sched_setaffinity": (203, 122),
+    "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
-CLONE, MMAP, SOCKET, SOCKETPAIR = (56, 220), (9, 222), (41, 198), (53, 199)
+CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
-SETSOCKOPT, PRCTL, IOCTL, MADVISE = (54, 208), (157, 167), (16, 29), (28, 233)
+PRCTL, IOCTL, MADVISE = (157, 167), (16, 29), (28, 233)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
 CLONE3 = 435
 FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 are above it, too
-# CLONE_NEW* for user, pid, net, mount, cgroup, uts and ipc; CLONE_PARENT, as a sibling of the
-# jail's first process is a child of one outside, where the watch does not look for it
-NOT_CLONED = 0x7E020000 | 0x8000
+# What pthread_create asks for: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS,
+# PARENT_SETTID, CHILD_CLEARTID. With any other flags it is a process, or has files of its own.
+THREAD = 0x3D0F00
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
-MAP_HUGETLB = 0x40000
+MAP_HUGETLB, MAP_GROWSDOWN = 0x40000, 0x100  # the second is a stack, and so no data
 # What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_GETOWN,
 # F_OFD_GETLK, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS. Not: locks of parts of files, which are
 # memory of the kernel's, as much as one likes; larger pipes; leases, as with one on a file that all
@@ -111,13 +110,12 @@ ADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
 AF_UNIX = 1
 # Others take messages of many senders, which may be closed by then; SOCK_RAW is made such a one.
 SOCK_STREAM, SOCK_TYPE = 1, 0xF
-# SO_REUSEADDR, SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO. Not: filters, and larger buffers, as the
-# watch counts on their usual size
-SOCKET_OPTIONS = (2, 16, 20, 21)
 # PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
-# PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL. Of the others, one takes a gigabyte of
-# the kernel's memory (PR_FUTEX_HASH), one hides what a process holds (PR_SET_DUMPABLE).
-PROCESS_OPTIONS = (1, 2, 3, 15, 16, 23, 38, 39, 51)
+# PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL, and once PR_SET_SECCOMP. Of the others,
+# one takes a gigabyte of the kernel's memory (PR_FUTEX_HASH), one hides what a process holds
+# (PR_SET_DUMPABLE).
+PR_SET_SECCOMP = 22
+PROCESS_OPTIONS = (1, 2, 3, 15, 16, 23, 38, 39, 51, PR_SET_SECCOMP)
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -153,6 +151,23 @@ def seccomp_program(machine: str | None = None) -> bytes:
     program += [(IF_AT_LEAST, 0, 1, FIRST_UNKNOWN), _fail(errno.ENOSYS)]
     program += [(IF_EQUAL, 0, 1, CLONE3), _fail(errno.ENOSYS)]
     program += [*_by_number(column), *_by_arguments(column), _fail(errno.EPERM)]
+    return _packed(program)
+
+
+def last_program(machine: str | None = None) -> bytes:
+    """Return the filter beside the first for what runs already: no program, no other filter.
+
+    Parameters
+    ----------
+    machine : "x86_64" or "aarch64"; this computer's if left out
+    """
+    column = [*AUDIT_ARCH].index(machine or platform.machine())
+    program = [(LOAD, 0, 0, NUMBER), (IF_EQUAL, 0, 1, EXECVE[column]), _fail(errno.EPERM)]
+    program += _if_called(PRCTL[column], _fail_if_equal(0, PR_SET_SECCOMP))
+    return _packed([*program, _ALLOW])
+
+
+def _packed(program: list[Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
@@ -171,23 +186,23 @@ def _by_number(column: int) -> list[Instruction]:
 
 def _by_arguments(column: int) -> list[Instruction]:
     """Decide on calls that do many things."""
-    program = _if_called(CLONE[column], _fail_on_any(0, NOT_CLONED))
-    flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
+    program = [(IF_EQUAL, 0, 1, EXECVE[column]), _ALLOW]
+    program += _if_called(CLONE[column], _fail_unless_among(0, (THREAD,), errno.EPERM))
+    flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(
+        3, MAP_HUGETLB | MAP_GROWSDOWN
+    )
     program += _if_called(MMAP[column], flags)
     for call, argument in (SETRLIMIT, 0), (PRLIMIT, 1):
         program += _if_called(call[column], _fail_if_equal(argument, RLIMIT_CORE))
     for call, argument, values, error in (
         (FCNTL, 1, FCNTL_COMMANDS, errno.EPERM),
-        (SETSOCKOPT, 2, SOCKET_OPTIONS, errno.EPERM),
         (MADVISE, 2, ADVICE, errno.EINVAL),
         (PRCTL, 0, PROCESS_OPTIONS, errno.EINVAL),
     ):
         program += _if_called(call[column], _fail_unless_among(argument, values, error))
     program += _if_called(IOCTL[column], _fail_unless_terminal(1))
-    for call in (SOCKET, SOCKETPAIR):
-        body = _fail_unless_equal(0, AF_UNIX) + _fail_unless_type(SOCK_STREAM)
-        program += _if_called(call[column], body)
-    return program
+    pair = _fail_unless_equal(0, AF_UNIX) + _fail_unless_type(SOCK_STREAM)
+    return program + _if_called(SOCKETPAIR[column], pair)
 
 
 def _fail(error: int) -> Instruction:

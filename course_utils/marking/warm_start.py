@@ -207,6 +207,17 @@ def _give_up_privileges(libc: ctypes.CDLL, filters: bytes) -> None:
     _check(libc.capset(ctypes.byref(CapHeader(CAPABILITY_VERSION_3, 0)), data))
     _check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    add_filter(libc, filters)
+
+
+def add_filter(libc: ctypes.CDLL, filters: bytes) -> None:
+    """Filter this process's system calls for good, by a program of `syscall_filter`.
+
+    Raises
+    ------
+    OSError
+        If the kernel refuses it.
+    """
     program = FilterProgram(len(filters) // 8, filters)  # of eight bytes each
     _check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,31 +26,22 @@ SCRATCHES = ("/scratch", "/dev/shm")  # where a jail can be written to
 SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 2048  # bytes of the kernel's for each file of a scratch, however small
 MOST_FILES = 20_000  # of a scratch: of folders in folders, a path may be made endless
-MAP = 200  # bytes of the kernel's for each map of a process …
-LINK = 80  # … and, for each process before it in a chain of forks, that has had the same map
-MOST_MAPS = 65_530  # of a process, where they cannot be counted
-MAPS_BYTES = 4 * 2**20  # that are read of one process's list: its lines may be made long
-MAPS_IN_ALL = 100_000  # of a jail: each may keep a file open, of those of the whole machine
+MOST_MAPS = 32_768  # of a process: each may keep a file open, of those of the whole machine
+MAPS_BYTES = 4 * 2**20  # that are read of the list of maps: its lines may be made long
 SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
-HELD = (b"VmRSS", b"VmPTE", b"VmSwap", b"HugetlbPages")  # of /proc/PID/status
+HELD = (b"VmRSS", b"VmPTE", b"VmSwap")  # of /proc/PID/status
 SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
+ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
 LOOK_SECONDS = 5  # who can make a look last longer is over the limit
 LITTLE = 2**12  # bytes that are read at a time
-# Files of a process in /proc that keep its memory while they are read
-OF_MEMORY = {"mem", "environ", "maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"}
-PASSES = 50  # in which processes are looked for that end before they are read
 Running = subprocess.Popen | Entered
 
 
 class Held(NamedTuple):
-    """Bytes in pages that a process has mapped, and in what it holds beside; its number of maps.
-
-    Beside are page tables, what was swapped out, as a process may ask for itself, and huge pages.
-    """
+    """Bytes in pages that a process has mapped, and in page tables and what was swapped out."""
 
     resident: int
     beside: int
-    maps: int
 
 
 class Share(NamedTuple):
@@ -168,16 +159,21 @@ def _is_scarce(expected: float) -> bool:
 
 
 def _memory(roots: list[int], limit: int) -> int:
-    """Bytes that processes, their descendants, the scratch and sockets hold."""
+    """Bytes that a run's processes and its scratch hold; more than the limit where none can tell.
+
+    In a jail there are bubblewrap's, and the one that runs the student's code.
+    """
+    processes = _all_processes(roots)
     if not os.path.exists("/proc/self/status"):
-        return sum(map(_resident, _all_processes(roots)))
-    first = _first_in_jail(roots[0])
-    held = _held_by_all(lambda: _folders(first, roots))
-    if held is None or _keeps_memory_of_others(first, [*held]):
-        return limit + 1
-    maps = sum(sizes.maps for sizes in held.values())
-    files, beside = _scratch_memory(first), _socket_memory(first)
-    beside += sum(sizes.beside for sizes in held.values()) + maps * (MAP + LINK * len(held))
+        return sum(map(_resident, processes))
+    folders = [Path(f"/proc/{process.pid}") for process in processes]
+    held = {folder: sizes for folder in folders if (sizes := _held(folder))}
+    if hiding := [folder for folder in folders if _hides(folder)]:
+        time.sleep(ENDING)  # or it is just ending
+        if any(map(_hides, hiding)):
+            return limit + 1
+    files = _scratch_memory(_first_in_jail(processes))
+    beside = sum(sizes.beside for sizes in held.values())
     total = files + beside + sum(sizes.resident for sizes in held.values())
     if total > limit:  # the proportional shares take long to read: only where they decide
         shares = [_share(folder, sizes.resident) for folder, sizes in held.items()]
@@ -187,100 +183,13 @@ def _memory(roots: list[int], limit: int) -> int:
     return total
 
 
-def _first_in_jail(program: int) -> int | None:
+def _first_in_jail(processes: list[psutil.Process]) -> int | None:
     """The first process in a jail; None before there is one, and without a jail."""
-    for number in [process.pid for process in _all_processes([program])[1:2]]:
+    for process in processes[1:2]:
         with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{number}/root/proc").st_dev != os.stat("/proc").st_dev:
-                return number
+            if os.stat(f"/proc/{process.pid}/root/proc").st_dev != os.stat("/proc").st_dev:
+                return process.pid
     return None
-
-
-def _folders(first: int | None, roots: list[int]) -> list[Path]:
-    """The folders of /proc that tell of what is watched: of all in a jail, its own has them."""
-    if first is None:
-        return [Path(f"/proc/{process.pid}") for process in _all_processes(roots)]
-    try:
-        place = Path(f"/proc/{first}/root/proc")
-        return [place / name for name in os.listdir(place) if name.isdigit() and name != "1"]
-    except OSError:
-        return []
-
-
-def _held_by_all(folders: Callable[[], list[Path]]) -> dict[Path, Held] | None:
-    """What every process holds; None where they end too fast to be read, or have too many maps.
-
-    Who hands its memory on to another process, and ends, would not be found in a list of processes
-    that is read one after the other. So it is read again as long as one of them is gone meanwhile.
-    """
-    known: set[Path] = set()
-    for _ in range(PASSES):
-        held = _read(folders())
-        if _too_many_maps(held):
-            return None
-        gone = {folder for folder, sizes in held.items() if sizes is None}
-        if gone <= known:  # those that nobody has waited for stay in the list
-            return {folder: sizes for folder, sizes in held.items() if sizes is not None}
-        known |= gone
-    return None
-
-
-def _read(folders: list[Path]) -> dict[Path, Held | None]:
-    """What processes hold; where the first thread has ended and tells nothing, all others do."""
-    held: dict[Path, Held | None] = {}
-    for folder in folders:
-        held[folder] = _held(folder)
-        if held[folder] is None:
-            held |= {thread: _held(thread) for thread in _other_threads(folder)}
-        if _too_many_maps(held):  # to read on would take long
-            break
-    return held
-
-
-def _too_many_maps(held: dict[Path, Held | None]) -> bool:
-    return sum(sizes.maps for sizes in held.values() if sizes is not None) > MAPS_IN_ALL
-
-
-def _other_threads(folder: Path) -> list[Path]:
-    """All threads but the first; where they end too fast to be listed, one that is always new."""
-    try:
-        has_others = b"\nThreads:\t1\n" not in (folder / "status").read_bytes()
-        names = [name for name in os.listdir(folder / "task") if name != folder.name]
-    except OSError:
-        return []
-    names += [str(time.monotonic_ns())] * (has_others and not names)
-    return [folder / "task" / name for name in names]
-
-
-def _keeps_memory_of_others(first: int | None, folders: list[Path]) -> bool:
-    """Whether a process in a jail has a file open that tells of another's memory.
-
-    While it reads, that memory lives on, also when the other has ended and it is in no process. Who
-    lets nobody see its open files may have such a one.
-    """
-    for folder in folders if first else ():
-        is_thread = folder.parent.name == "task"
-        owner = folder.parents[1].name if is_thread else folder.name
-        # a thread may have files of its own
-        for place in [folder / "fd"] if is_thread else (folder / "task").glob("*/fd"):
-            try:
-                files = [place / name for name in os.listdir(place)]
-            except PermissionError:
-                return True
-            except OSError:  # it has ended
-                continue
-            if any(_is_of_memory(file, owner, first) for file in files):
-                return True
-    return False
-
-
-def _is_of_memory(file: Path, owner: str, first: int | None) -> bool:
-    """Whether an open file is one of a jail's /proc that tells of another's memory."""
-    with contextlib.suppress(OSError):
-        *place, kind = os.readlink(file).removesuffix(" (deleted)").split("/")
-        if kind in OF_MEMORY and owner not in place:
-            return os.stat(file).st_dev == os.stat(f"/proc/{first}/root/proc").st_dev
-    return False
 
 
 def _all_processes(roots: list[int]) -> list[psutil.Process]:
@@ -311,42 +220,36 @@ def _scratch_memory(first: int | None) -> int:
     return total
 
 
-def _socket_memory(first: int | None) -> int:
-    """Bytes that the jail's sockets may hold, also those that only wait to be accepted."""
-    if first is None:
-        return 0
-    try:
-        buffer = int(Path("/proc/sys/net/core/wmem_default").read_text())
-        lines = Path(f"/proc/{first}/net/unix").read_bytes().count(b"\n")
-    except OSError:
-        return 0
-    return 2 * buffer * max(0, lines - 1)  # below a heading; a last message may be as large again
-
-
 def _held(folder: Path) -> Held | None:
-    """What a process holds; None once it has ended."""
+    """What a process holds; None once it, or its first thread, has ended."""
     try:
         sizes = _sizes((folder / "status").read_bytes(), HELD)
     except OSError:
         return None
     resident, *beside = (sizes.get(name, 0) for name in HELD)
-    return Held(resident, sum(beside), _maps(folder)) if HELD[0] in sizes else None
+    return Held(resident, sum(beside)) if HELD[0] in sizes else None
 
 
-def _maps(folder: Path) -> int:
-    """How many maps of memory a process has; the most where its list cannot be read, or is long."""
-    count = size = 0
+def _hides(folder: Path) -> bool:
+    """Whether a process tells nothing, as its first thread alone has ended, or has too many maps.
+
+    Of a list that cannot be read, as it is too long for the kernel, there is no knowing.
+    """
     try:
+        status = (folder / "status").read_bytes()
+        if b"\nVmRSS:" not in status and b"\nThreads:\t1\n" not in status:
+            return True
+        count = size = 0
         with open(folder / "maps", "rb", buffering=0) as lines:
             while part := lines.read(2**16):
                 count, size = count + part.count(b"\n"), size + len(part)
-                if size > MAPS_BYTES:
-                    return MOST_MAPS
+                if count > MOST_MAPS or size > MAPS_BYTES:
+                    return True
     except (FileNotFoundError, ProcessLookupError):  # it has ended
-        return count
-    except OSError:  # a secret, or too long for the kernel
-        return MOST_MAPS
-    return count
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _share(folder: Path, resident: int) -> Share:
@@ -355,8 +258,8 @@ def _share(folder: Path, resident: int) -> Share:
         sizes = _sizes((folder / "smaps_rollup").read_bytes(), SHARED)
     except PermissionError:
         return Share(resident, 0)
-    except OSError:  # it has ended; a thread may have handed on what it holds
-        return Share(resident if folder.parent.name == "task" else 0, 0)
+    except OSError:  # it has ended
+        return Share(0, 0)
     return Share(*(sizes.get(name, 0) for name in SHARED))
 
 
