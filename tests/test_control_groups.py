@@ -119,7 +119,7 @@ def test_limits_in_force_are_said(monkeypatch, kind, words):
     monkeypatch.setattr(control_groups, "available", lambda: kind)
     line = jail.limits_in_force(jail.LIMITS)
     assert words in line
-    assert "3.0 GB of memory, 64 processes" in line
+    assert "3.0 GB of memory, 64 threads" in line
     assert "\n" not in line
 
 
