@@ -50,8 +50,9 @@ PR_SET_THP_DISABLE = 41  # prctl(2)
 # The first user number for root's jails, and how many; the second where a container has no others.
 # No limit stops root's own processes.
 USERS = ((2**30, 2**29), (61_000, 4000))
-SPARE = 2**29  # bytes beyond the limit of memory, at which the watch stops a run and says why
-STACK = 2**23  # bytes, of the first thread; what the others have is data
+# Bytes of address space beyond the limit of memory, at which the watch stops a run and says why:
+# Python and its packages take half of that.
+SPARE = 2**30
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
 # What keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
 # As the jail's first process, nobody sees it there.
@@ -72,7 +73,6 @@ class Limits(NamedTuple):
     seconds: float = 240.0  # of the clock
     cell: float = 60.0  # of the clock, for one cell of a notebook
     memory: int = 3 * 2**30  # bytes that all its processes and its scratch hold together
-    address_space: int = 6 * 2**30  # bytes that one process may ask for
     threads: int = 64
     file: int = SCRATCH_SIZE  # bytes of one file, and of the scratch
     output: int = 32 * 2**20  # bytes that may come out
@@ -358,6 +358,7 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
         "IPYTHONDIR": f"{scratch}/ipython",
         "COURSE_PROGRESS": f"{scratch}/progress.json",
         "OMP_WAIT_POLICY": "PASSIVE",
+        "MALLOC_ARENA_MAX": "2",  # each further one takes 128 MB of address space
         "JOBLIB_MULTIPROCESSING": "0",
     }
 
@@ -366,8 +367,7 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
     """What a process may take, by the numbers of setrlimit(2)."""
     import resource
 
-    values = {"AS": limits.address_space, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
-    values |= {"DATA": limits.memory + SPARE, "STACK": STACK}
+    values = {"AS": limits.memory + SPARE, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
     if sys.platform == "linux":  # whoever marks may be allowed real-time priorities
         values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
     if jailed:  # outside, all processes of the user count

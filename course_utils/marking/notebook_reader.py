@@ -28,9 +28,7 @@ from course_utils.marking.exercise_cells import (
 
 LESSONS = "lessons.json"  # beside the package: assignment → its cells and exercises
 MEGABYTE = 2**20
-LIMITS = jail.Limits(
-    seconds=20, memory=2**30, address_space=2 * 2**30, threads=8, output=16 * MEGABYTE
-)
+LIMITS = jail.Limits(seconds=20, memory=2**30, threads=8, output=16 * MEGABYTE)
 MAX_BYTES = 50 * MEGABYTE  # of a notebook, pictures included
 MAX_CELLS = 2000  # the longest workbook has a hundred
 MAX_CODE = 1_000_000  # characters in all code cells

@@ -19,7 +19,7 @@ AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # files: open, read, write, move, delete
     "read": (0, 63), "write": (1, 64), "open": (2, None), "openat": (257, 56), "close": (3, 57),
-    "close_range": (436, 436), "creat": (85, None), "lseek": (8, 62), "pread64": (17, 67),
+    "creat": (85, None), "lseek": (8, 62), "pread64": (17, 67),
     "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66), "preadv": (295, 69),
     "pwritev": (296, 70), "preadv2": (327, 286), "pwritev2": (328, 287), "stat": (4, None),
     "fstat": (5, 80), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
@@ -87,6 +87,7 @@ NOTHING_TO_DO: dict[str, tuple[int, int]] = {
     "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
+CLOSE_RANGE = (436, 436)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
 PRCTL, IOCTL, MADVISE = (157, 167), (16, 29), (28, 233)
 # clone3's flags lie in memory, where a filter cannot look: "no such call" makes libc take clone.
@@ -95,8 +96,9 @@ FIRST_UNKNOWN = 451  # newer calls do not exist either; the x32 calls of x86_64 
 # What pthread_create asks for: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS,
 # PARENT_SETTID, CHILD_CLEARTID. With any other flags it is a process, or has files of its own.
 THREAD = 0x3D0F00
+CLOSE_RANGE_FLAGS = (0, 4)  # none, CLOSE_RANGE_CLOEXEC; not: a table of files of one's own
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
-MAP_HUGETLB, MAP_GROWSDOWN = 0x40000, 0x100  # the second is a stack, and so no data
+MAP_HUGETLB = 0x40000
 # What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_GETOWN,
 # F_OFD_GETLK, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS. Not: locks of parts of files, which are
 # memory of the kernel's, as much as one likes; larger pipes; leases, as with one on a file that all
@@ -188,14 +190,13 @@ def _by_arguments(column: int) -> list[Instruction]:
     """Decide on calls that do many things."""
     program = [(IF_EQUAL, 0, 1, EXECVE[column]), _ALLOW]
     program += _if_called(CLONE[column], _fail_unless_among(0, (THREAD,), errno.EPERM))
-    flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(
-        3, MAP_HUGETLB | MAP_GROWSDOWN
-    )
+    flags = _fail_on_all(3, MAP_SHARED | MAP_ANONYMOUS) + _fail_on_any(3, MAP_HUGETLB)
     program += _if_called(MMAP[column], flags)
     for call, argument in (SETRLIMIT, 0), (PRLIMIT, 1):
         program += _if_called(call[column], _fail_if_equal(argument, RLIMIT_CORE))
     for call, argument, values, error in (
         (FCNTL, 1, FCNTL_COMMANDS, errno.EPERM),
+        (CLOSE_RANGE, 2, CLOSE_RANGE_FLAGS, errno.EINVAL),
         (MADVISE, 2, ADVICE, errno.EINVAL),
         (PRCTL, 0, PROCESS_OPTIONS, errno.EINVAL),
     ):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import psutil
 
@@ -27,28 +27,18 @@ SCRATCH_SIZE = 64 * 2**20  # bytes, of each
 INODE = 2048  # bytes of the kernel's for each file of a scratch, however small
 MOST_FILES = 20_000  # of a scratch: of folders in folders, a path may be made endless
 MOST_MAPS = 32_768  # of a process: each may keep a file open, of those of the whole machine
+LISTS = {"maps", "smaps", "numa_maps"}  # of maps, in /proc/PID
 MAPS_BYTES = 4 * 2**20  # that are read of the list of maps: its lines may be made long
 SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
-HELD = (b"VmRSS", b"VmPTE", b"VmSwap")  # of /proc/PID/status
-SHARED = (b"Pss", b"Pss_Shmem")  # of /proc/PID/smaps_rollup
+# Of /proc/PID/status, which is read without waiting for a process: pages of its own and of files in
+# memory, page tables, what was swapped out. A fork's are counted whole, also those it shares.
+OWN, OF_FILES = (b"RssAnon", b"VmPTE", b"VmSwap"), b"RssShmem"
+SIZES = {*OWN, OF_FILES}
+LOOK_INTERVAL = 0.25  # seconds
 ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
 LOOK_SECONDS = 5  # who can make a look last longer is over the limit
 LITTLE = 2**12  # bytes that are read at a time
 Running = subprocess.Popen | Entered
-
-
-class Held(NamedTuple):
-    """Bytes in pages that a process has mapped, and in page tables and what was swapped out."""
-
-    resident: int
-    beside: int
-
-
-class Share(NamedTuple):
-    """Bytes of a process's share of its pages, and of those that belong to files in memory."""
-
-    pages: int
-    of_files: int
 
 
 @contextmanager
@@ -94,18 +84,22 @@ def watch(
     arguments = program.stdout, output, limits.output
     reader = threading.Thread(target=_read_output, args=arguments, daemon=True)
     reader.start()
+    next_look = 0.0
     while program.poll() is None:
-        reader.join(0.25)
+        reader.join(LOOK_INTERVAL)
         if len(output) > limits.output:
             return bytes(output[: limits.output]), "output"
         if time.monotonic() > deadline or stop.is_set():
             return bytes(output), "interrupted" if stop.is_set() else "time"
+        if not reader.is_alive():  # it may end at once
+            time.sleep(0.02)
+        if time.monotonic() < next_look:
+            continue
         if group.ran_out_of_memory() or looks.find_too_much():
             return bytes(output), "memory"
         if _is_scarce(free - limits.memory):
             return bytes(output), "scarce"
-        if not reader.is_alive():
-            time.sleep(0.02)
+        next_look = time.monotonic() + LOOK_INTERVAL
     reader.join(2)
     if not program.returncode:
         return bytes(output), ""
@@ -113,25 +107,31 @@ def watch(
 
 
 class Looks:
-    """Looks at what is held, one after the other, in a thread: one may be made to last long."""
+    """Looks at what a run holds; what may be made to last long is done in a thread."""
 
     def __init__(self, roots: list[int], limit: int):
         self.roots, self.limit = roots, limit
         self.pool = ThreadPoolExecutor(1)
-        self.look: Future[int] | None = None
+        self.look: Future[bool] | None = None
         self.begun = 0.0
 
     def find_too_much(self) -> bool:
-        """Wait for a look, for half a second; whether it found too much, or lasts too long."""
+        """Whether there is more than the limit, or what cannot be told, or a look lasts too long.
+
+        That is waited for half a second.
+        """
+        processes = _all_processes(self.roots)
+        if _memory(processes) > self.limit:
+            return True
         if self.look is None:
             self.begun = time.monotonic()
-            self.look = self.pool.submit(_memory, self.roots, self.limit)
+            self.look = self.pool.submit(_any_hides, processes)
         try:
-            held = self.look.result(0.5)
+            hides = self.look.result(0.5)
         except TimeoutError:
             return time.monotonic() - self.begun > LOOK_SECONDS
         self.look = None
-        return held > self.limit
+        return hides
 
     def close(self) -> None:
         """Wait for no look any more."""
@@ -158,29 +158,29 @@ def _is_scarce(expected: float) -> bool:
     return memory.available < min(expected, SCARCE * memory.total)
 
 
-def _memory(roots: list[int], limit: int) -> int:
-    """Bytes that a run's processes and its scratch hold; more than the limit where none can tell.
+def _memory(processes: list[psutil.Process]) -> int:
+    """Bytes that a run's processes and its scratch hold.
 
-    In a jail there are bubblewrap's, and the one that runs the student's code.
+    In a jail these are bubblewrap's, and the one that runs the student's code.
     """
-    processes = _all_processes(roots)
     if not os.path.exists("/proc/self/status"):
         return sum(map(_resident, processes))
-    folders = [Path(f"/proc/{process.pid}") for process in processes]
-    held = {folder: sizes for folder in folders if (sizes := _held(folder))}
-    if hiding := [folder for folder in folders if _hides(folder)]:
-        time.sleep(ENDING)  # or it is just ending
-        if any(map(_hides, hiding)):
-            return limit + 1
-    files = _scratch_memory(_first_in_jail(processes))
-    beside = sum(sizes.beside for sizes in held.values())
-    total = files + beside + sum(sizes.resident for sizes in held.values())
-    if total > limit:  # the proportional shares take long to read: only where they decide
-        shares = [_share(folder, sizes.resident) for folder, sizes in held.items()]
-        # what is mapped of the scratch's files is in the shares, too
-        files = max(0, files - sum(share.of_files for share in shares))
-        total = files + beside + sum(share.pages for share in shares)
-    return total
+    held = [_held(_folder(process)) for process in processes]
+    own = sum(sizes.get(name, 0) for sizes in held for name in OWN)
+    mapped = sum(sizes.get(OF_FILES, 0) for sizes in held)  # of the scratch's, in a jail
+    return own + max(mapped, _scratch_memory(_first_in_jail(processes)))
+
+
+def _any_hides(processes: list[psutil.Process]) -> bool:
+    """Whether one goes on telling nothing: it may be just ending."""
+    hiding = [folder for folder in map(_folder, processes) if _hides(folder)]
+    if hiding:
+        time.sleep(ENDING)
+    return any(map(_hides, hiding))
+
+
+def _folder(process: psutil.Process) -> Path:
+    return Path(f"/proc/{process.pid}")
 
 
 def _first_in_jail(processes: list[psutil.Process]) -> int | None:
@@ -220,50 +220,54 @@ def _scratch_memory(first: int | None) -> int:
     return total
 
 
-def _held(folder: Path) -> Held | None:
-    """What a process holds; None once it, or its first thread, has ended."""
+def _held(folder: Path) -> dict[bytes, int]:
+    """Name → bytes, as a process tells them; a process's own name, which is there too, may be any.
+
+    Nothing once it, or its first thread, has ended.
+    """
     try:
-        sizes = _sizes((folder / "status").read_bytes(), HELD)
+        lines = (folder / "status").read_bytes().split(b"\n")
     except OSError:
-        return None
-    resident, *beside = (sizes.get(name, 0) for name in HELD)
-    return Held(resident, sum(beside)) if HELD[0] in sizes else None
+        return {}
+    sizes = (line.partition(b":") for line in lines)
+    return {name: 1024 * int(size.split()[0]) for name, _, size in sizes if name in SIZES}
 
 
 def _hides(folder: Path) -> bool:
-    """Whether a process tells nothing, as its first thread alone has ended, or has too many maps.
+    """Whether a process tells nothing of what it holds, or holds more than can be told.
 
-    Of a list that cannot be read, as it is too long for the kernel, there is no knowing.
+    It tells nothing when its first thread alone has ended, or where its list of maps is too long
+    for the kernel. Who changes its maps without end makes this wait.
     """
     try:
         status = (folder / "status").read_bytes()
         if b"\nVmRSS:" not in status and b"\nThreads:\t1\n" not in status:
             return True
-        count = size = 0
-        with open(folder / "maps", "rb", buffering=0) as lines:
-            while part := lines.read(2**16):
-                count, size = count + part.count(b"\n"), size + len(part)
-                if count > MOST_MAPS or size > MAPS_BYTES:
-                    return True
+        return _has_too_many_maps(folder) or _keeps_list_open(folder)
     except (FileNotFoundError, ProcessLookupError):  # it has ended
         return False
     except OSError:
         return True
+
+
+def _has_too_many_maps(folder: Path) -> bool:
+    count = size = 0
+    with open(folder / "maps", "rb", buffering=0) as lines:
+        while part := lines.read(2**16):
+            count, size = count + part.count(b"\n"), size + len(part)
+            if count > MOST_MAPS or size > MAPS_BYTES:
+                return True
     return False
 
 
-def _share(folder: Path, resident: int) -> Share:
-    """A process's share of its pages; all of them where it keeps that secret, as it may."""
-    try:
-        sizes = _sizes((folder / "smaps_rollup").read_bytes(), SHARED)
-    except PermissionError:
-        return Share(resident, 0)
-    except OSError:  # it has ended
-        return Share(0, 0)
-    return Share(*(sizes.get(name, 0) for name in SHARED))
+def _keeps_list_open(folder: Path) -> bool:
+    """Whether a process reads a list of maps: the kernel keeps its longest line, of any length.
 
-
-def _sizes(data: bytes, names: tuple[bytes, ...]) -> dict[bytes, int]:
-    """Name → bytes, from a file of /proc; a process's own name, which is there too, may be any."""
-    lines = (line.partition(b":") for line in data.split(b"\n"))
-    return {name: 1024 * int(size.split()[0]) for name, _, size in lines if name in names}
+    Bubblewrap's own processes let nobody see what they have open; no other can do so.
+    """
+    with contextlib.suppress(PermissionError):
+        for file in (folder / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it is closed meanwhile
+                if os.path.basename(os.readlink(file)) in LISTS:
+                    return True
+    return False
