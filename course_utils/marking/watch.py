@@ -118,7 +118,7 @@ class Looks:
     def find_too_much(self) -> bool:
         """Whether there is more than the limit, or what cannot be told, or a look lasts too long.
 
-        That is waited for half a second.
+        It is waited for a moment only: memory is not to go unseen meanwhile.
         """
         processes = _all_processes(self.roots)
         if _memory(processes) > self.limit:
@@ -127,7 +127,7 @@ class Looks:
             self.begun = time.monotonic()
             self.look = self.pool.submit(_any_hides, processes)
         try:
-            hides = self.look.result(0.5)
+            hides = self.look.result(0.1)
         except TimeoutError:
             return time.monotonic() - self.begun > LOOK_SECONDS
         self.look = None
