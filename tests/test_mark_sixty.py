@@ -67,7 +67,10 @@ class Planted(NamedTuple):
 def planted(answer):
     """An answer of the bank, and what is said of it when it is judged without a jail."""
     exercise = KNOWN[answer.exercise]
-    value = bank.define(answer, exercise)
+    try:
+        value = bank.define(answer, exercise)
+    except Exception as error:
+        return Planted(answer.code, "error", says=(type(error).__name__,))
     verdict = early_verdict(exercise, value)
     verdict = verdict or exercise.compare([*exercise.observe_all(value, SEED)], SEED)
     assert (verdict.status == Status.OK) == answer.right, answer.id
