@@ -32,6 +32,9 @@ MAX_LINES = 24  # of an answer that is shown
 WORD = re.compile(r"[^\W\d_]{3,}|(?<!\d)\d{5,}(?!\d)")
 PART = re.compile(r"[^\W\d_][^\W\d_A-ZÀ-Þ]{2,}")  # of a word such as AdaNet
 IDENTIFIER = re.compile(r"\w+")
+LONG_NAME = 6  # letters: names as long as that are found within words, as in a user's name
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+BARRED = str.maketrans("øłđı", "oldi")  # accents that Unicode does not take off
 LIBRARIES = (builtins, math, np, np.linalg, np.random, torch, nn, F, nn.init, torch.optim)
 TYPES = (np.ndarray, torch.Tensor, nn.Module, *filter(inspect.isclass, vars(builtins).values()))
 VOCABULARY = {name for owner in (*LIBRARIES, *TYPES) for name in dir(owner)}
@@ -112,13 +115,25 @@ def anonymize(source: str, exercise: Exercise, students: Iterable[str]) -> str:
         tree = ast.parse(source[:MAX_SOURCE])
         # what only prints or checks tells nothing of the answer
         body = [node for node in tree.body if not isinstance(node, ast.Expr)]
-        everybody = unicodedata.normalize("NFKC", " ".join(students))
-        words = {word.casefold() for word in WORD.findall(everybody)}
         answer = ast.Module(body, [])
-        _Anonymizer(words, _own_names(exercise) | FUTURE, tree).clean(answer)
+        _Anonymizer(_words(students), _own_names(exercise) | FUTURE, tree).clean(answer)
         return ast.unparse(ast.fix_missing_locations(answer))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # of somebody's code, anything
         return ""
+
+
+def _words(students: Iterable[str]) -> set[str]:
+    """Return the parts of everybody's names and their numbers, however they may be written."""
+    parts = unicodedata.normalize("NFKC", " ".join(students)).casefold().split()
+    parts += ["".join(filter(str.isalpha, part)) for part in parts]  # O'Hara, Jean-Luc
+    words = {word for part in parts for word in WORD.findall(part)}
+    return {_folded(way) for word in words for way in (word, word.translate(UMLAUTS))}
+
+
+def _folded(word: str) -> str:
+    """Return a word in small letters, without accents."""
+    letters = unicodedata.normalize("NFKD", word.casefold().translate(BARRED))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _own_names(exercise: Exercise) -> set[str]:
@@ -148,6 +163,7 @@ class _Anonymizer:
 
     def __init__(self, words: set[str], kept: set[str], tree: ast.AST):
         self.words = words
+        self.long_words = [word for word in words if len(word) >= LONG_NAME]
         self.kept = kept | (VOCABULARY - _made(tree))
         constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         self.taken = constants.union(IDENTIFIER.findall(ast.unparse(tree)))
@@ -165,6 +181,10 @@ class _Anonymizer:
                     setattr(node, field, clean(value))
 
     def _constant(self, value):
+        if type(value) in (int, float):
+            digits = re.findall(r"\d+", repr(value) if abs(value) < 1e15 else "")
+            known = [part for part in digits if part in self.words]
+            return type(value)("1" * len(known[0])) if known else value
         if isinstance(value, bytes):
             text = " ".join(value.decode(code, "replace") for code in ("utf-8", "latin-1"))
         else:
@@ -183,9 +203,18 @@ class _Anonymizer:
 
     def _nameless(self, text: str) -> str:
         def other(match):
-            return "x" if match[0].casefold() in self.words else match[0]
+            return "x" if self._is_name(match[0]) else match[0]
 
         return PART.sub(other, WORD.sub(other, text))
+
+    def _is_name(self, word: str) -> bool:
+        word = _folded(word)
+        parts = ((word[:i], word[i:]) for i in range(3, len(word) - 2))
+        return (
+            word in self.words
+            or any(first in self.words and last in self.words for first, last in parts)
+            or any(name in word for name in self.long_words)
+        )
 
     def _renamed(self, old, new):
         """Return the same for the same old text, and another for any other: Python needs both."""
