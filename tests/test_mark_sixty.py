@@ -207,10 +207,12 @@ def mark_class(place, user, planned):
     kills = [lambda: len(records(out)) > 12, lambda: len(records(out)) > 35]
     options = ["--seed", str(SEED)]
     finished = marking_runs.mark(place, folder, out, user, kills, options)
-    (place / "class.csv").write_text(
-        "OrgDefinedId,Username,Last Name,First Name\n"
-        + "".join(f"{n},{n}@x,{last},{first}\n" for first, last, n in map(person, range(STUDENTS)))
-    )
+    rows = [
+        f"Participant {n},{n},{n}@x,{last},{first}\n"  # Moodle's number tells namesakes apart
+        for first, last, n in map(person, range(STUDENTS))
+    ]
+    heading = "Identifier,OrgDefinedId,Username,Last Name,First Name\n"
+    (place / "class.csv").write_text(heading + "".join(rows))
     tables = {}
     for platform, roster in (("moodle", ()), ("canvas", ()), ("brightspace", ("--roster",))):
         command = [sys.executable, "-m", "course_utils", "export", str(out), "--for", platform]
