@@ -213,6 +213,8 @@ ATTEMPTS = {
     "fcntl.ioctl(file, 0x40086602, bytes(8))",
     "ask for asynchronous files": "number = {'x86_64': 206, 'aarch64': 0}[os.uname().machine]; "
     "call(number, 1, bytes(8))",
+    "set the time of a device": "before = os.stat('/dev/full').st_mtime_ns; os.utime('/dev/full'); "
+    "assert os.stat('/dev/full').st_mtime_ns != before",
     "flush a file that all read": "try: os.fsync(12345)\nexcept OSError: pass\n"
     "else: raise OSError('nothing was done')",
     "let the host forget what all read": "try: os.posix_fadvise(12345, 0, 0, 4)\n"

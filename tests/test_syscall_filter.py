@@ -100,7 +100,7 @@ def test_filter_denies_whatever_it_does_not_list(machine):
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_answers_in_place_of_the_kernel(machine):
     for calls, error in zip(LISTS[1:], (errno.EOPNOTSUPP, 0), strict=True):
-        numbers = [numbers[COLUMNS[machine]] for numbers in calls.values()]
+        numbers = {numbers[COLUMNS[machine]] for numbers in calls.values()} - {None}
         assert {decide(machine, number) for number in numbers} == {0x50000 | error}
 
 
