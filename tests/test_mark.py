@@ -440,6 +440,7 @@ def graded(jailed):
         ("blurred_pixel = input()", "Error"),
         ("blurred_pixel = c", "NameError: name 'c' is not defined"),
         ("Blurred_Pixel = 28", "`Blurred_Pixel` was found"),
+        ("blurred_pixel = print(28)", "`blurred_pixel` is `None`. `print(…)` only shows"),
     ],
 )
 def test_failed_answer_cell_is_error(graded, cell, words):
@@ -455,9 +456,14 @@ def test_answer_that_cannot_be_sent_costs_itself_alone(graded):
     assert verdicts["2.5"].status == "todo"
 
 
-@pytest.mark.parametrize("source", ["x = 1", "blurred_pixel = ...", "other = 3"])
-def test_untouched_answer_is_not_attempted(graded, source):
-    assert graded(source)["2.2"].status == "todo"
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("x = 1", "There is no"), ("blurred_pixel = ...", "is still `...`"), ("del x", "There is no")],
+)
+def test_untouched_answer_is_not_attempted(graded, source, words):
+    verdict = graded(source)["2.2"]
+    assert verdict.status == "todo"
+    assert words in verdict.message
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def planted(answer):
         value = bank.define(answer, exercise)
     except Exception as error:
         return Planted(answer.code, "error", says=(type(error).__name__,))
+    if value is None:  # the cell has printed it, say, and so somebody tried
+        return Planted(answer.code, "error")
     verdict = early_verdict(exercise, value)
     verdict = verdict or exercise.compare([*exercise.observe_all(value, SEED)], SEED)
     assert (verdict.status == Status.OK) == answer.right, answer.id

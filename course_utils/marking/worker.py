@@ -220,6 +220,9 @@ def _observe(exercise: ReducedExercise, namespace: dict) -> dict:
             return message | {"status": "own"}
         if unanswered := _why_unanswered(exercise, answer, namespace):
             return message | {"status": "error", "message": unanswered[:500]}
+        if exercise.name not in namespace:
+            words = f"There is no `{exercise.name}` in your notebook."
+            return message | {"status": "todo", "message": words}
         if early := early_verdict(exercise, answer):
             return message | {"status": early.status.value, "message": early.message[:500]}
         observations, notes, printed = observe(exercise, answer, 0)
@@ -233,13 +236,15 @@ def _why_unanswered(exercise: ReducedExercise, answer: object, namespace: dict) 
     """Say why there is no answer although somebody tried: its cell failed, or it is misnamed."""
     from course_utils.judging.observe import early_verdict
 
-    name = exercise.name
-    early = None if answer is None else early_verdict(exercise, answer)
-    if answer is not None and (early is None or early.status != "todo"):
+    name, is_there = exercise.name, exercise.name in namespace
+    early = early_verdict(exercise, answer) if is_there else None
+    if is_there and (early is None or early.status != "todo"):
         return ""
     attempt = cells.LOG.last_attempt(name)
     if attempt is not None and attempt.error:
         return f"The cell of this answer stopped with an error: {attempt.error}"
-    if answer is None and (near := cells.nearest_name(name, namespace)):
+    if early is not None and answer is None:  # as nobody is given it
+        return early.message
+    if not is_there and (near := cells.nearest_name(name, namespace)):
         return f"There is no `{name}` in your notebook; `{near}` was found, and does not count."
     return ""
