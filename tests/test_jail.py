@@ -198,6 +198,8 @@ ATTEMPTS = {
     "call(number, 22, 2, ctypes.addressof(head), 0, 0)",
     "send an open file": "socket.send_fds(socket.socketpair()[0], [b'x'], [0])",
     "open a socket": "socket.socket(socket.AF_UNIX)",
+    "lock a file": "import fcntl; file = open('/scratch/g', 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
+    "assert ':%d ' % os.fstat(file.fileno()).st_ino in open('/proc/locks').read()",
     "lock parts of a file": "import fcntl; fcntl.lockf(open('/scratch/l', 'w'), fcntl.LOCK_EX)",
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",

@@ -33,7 +33,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "linkat": (265, 37), "unlink": (87, None), "unlinkat": (263, 35), "symlink": (88, None),
     "symlinkat": (266, 36), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53),
     "truncate": (76, 45), "ftruncate": (77, 46), "dup": (32, 23), "dup2": (33, None),
-    "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59), "flock": (73, 32),
+    "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59),
     # what waits
     "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
     "eventfd2": (290, 19), "pause": (34, None), "nanosleep": (35, 101),
@@ -76,14 +76,15 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
     "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
 }  # fmt: skip
 # A scratch has no disk to be written to; of a file that all jails read, it would be the host's. So
-# are the times of what is in /dev, which anybody may set.
+# are locks of whole files, of which one process needs none, and the times of what is in /dev, which
+# anybody may set.
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
 # the kernel notes for each page of a file, as many as one likes and counted nowhere. And
 # priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
 NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
-    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
-    "fadvise64": (221, 223), "readahead": (187, 213),
+    "fadvise64": (221, 223), "readahead": (187, 213), "flock": (73, 32), "utime": (132, None),
+    "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
     "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
