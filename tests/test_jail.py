@@ -198,7 +198,7 @@ ATTEMPTS = {
     "call(number, 22, 2, ctypes.addressof(head), 0, 0)",
     "send an open file": "socket.send_fds(socket.socketpair()[0], [b'x'], [0])",
     "open a socket": "socket.socket(socket.AF_UNIX)",
-    "lock a file": "import fcntl; file = open('/scratch/g', 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
+    "lock a file": "import fcntl; file = open('/scratch/g', 'w'); fcntl.flock(file, 2); "
     "assert ':%d ' % os.fstat(file.fileno()).st_ino in open('/proc/locks').read()",
     "lock parts of a file": "import fcntl; fcntl.lockf(open('/scratch/l', 'w'), fcntl.LOCK_EX)",
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
@@ -215,6 +215,8 @@ ATTEMPTS = {
     "fcntl.ioctl(file, 0x40086602, bytes(8))",
     "ask for asynchronous files": "number = {'x86_64': 206, 'aarch64': 0}[os.uname().machine]; "
     "call(number, 1, bytes(8))",
+    "write over its memory": "file = open('/proc/self/mem', 'r+b', buffering=0)",
+    "set the kernel's numbers": "p = Path('/proc/sys/kernel/msgmax'); p.write_text(p.read_text())",
     "set the time of a device": "before = os.stat('/dev/full').st_mtime_ns; os.utime('/dev/full'); "
     "assert os.stat('/dev/full').st_mtime_ns != before",
     "flush a file that all read": "try: os.fsync(12345)\nexcept OSError: pass\n"

@@ -202,11 +202,20 @@ def test_nbgrader_id_keeps_plain_names(name):
 ODD_NAMES = ["[glob]*", "--help", "a+b", "a?", "x\ny", ".hidden", "~", "~7E", "$(id)", "a" * 300]
 
 
+def test_long_names_differ_by_a_long_digest():
+    """One of 32 bits is the same for two names that are found within seconds."""
+    first, second = (submissions.nbgrader_id("x" * 200 + end) for end in "ab")
+    assert first.partition("~")[0] == second.partition("~")[0] == "x" * submissions.NAME_LENGTH
+    digests = [name.partition("~")[2] for name in (first, second)]
+    assert [len(digest) for digest in digests] == [32, 32]
+    assert digests[0] != digests[1]
+
+
 def test_nbgrader_ids_are_plain_and_differ():
     ids = [submissions.nbgrader_id(name) for name in [*ODD_NAMES, "ä" * 120, "ä" * 121]]
     assert len({*ids}) == len(ids)
     assert all(re.fullmatch(r"[\w~][\w~.-]*", name) for name in ids)
-    assert max(len(name.encode()) for name in ids) < 130
+    assert max(len(name.encode()) for name in ids) < 140
 
 
 # How they are read --------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def bwrap_args(input_dir: Path) -> list[str]:
         args += ["--ro-bind", "/dev/null", file]
     for place in SCRATCHES:
         args += ["--perms", "1777", "--size", str(SCRATCH_SIZE), "--tmpfs", place]
-    for place in (*hidden, "/proc/1", "/dev/pts", "/dev", "/"):
+    for place in (*hidden, "/proc/1", "/proc", "/dev/pts", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
 

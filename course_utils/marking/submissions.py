@@ -314,7 +314,7 @@ def nbgrader_id(student: str) -> str:
     if len(kept.encode()) <= NAME_LENGTH:
         return kept
     cut = kept.encode()[:NAME_LENGTH].decode(errors="ignore")
-    return f"{cut}~{sha256(student.encode()).hexdigest()[:8]}"
+    return f"{cut}~{sha256(student.encode()).hexdigest()[:32]}"
 
 
 def _escape(match: re.Match[str]) -> str:

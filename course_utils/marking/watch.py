@@ -36,7 +36,7 @@ OWN, OF_FILES = (b"RssAnon", b"VmPTE", b"VmSwap"), b"RssShmem"
 SIZES = {*OWN, OF_FILES}
 LOOK_INTERVAL = 0.25  # seconds
 ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
-LOOK_SECONDS = 5  # who can make a look last longer is over the limit
+LOOK_SECONDS = 20  # who makes a look last longer, which tells of maps alone, is over the limit
 LITTLE = 2**12  # bytes that are read at a time
 Running = subprocess.Popen | Entered
 
