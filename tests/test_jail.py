@@ -22,8 +22,9 @@ import users
 from attacking_calls import DENIED
 
 from course_utils.__main__ import main as run_command
-from course_utils.marking import control_groups, jail, redacted_package, watch
+from course_utils.marking import control_groups, jail, redacted_package, warm_python, watch
 from course_utils.marking.jail import Limits
+from course_utils.marking.warm_python import START
 from course_utils.workbooks import ROOT
 
 pytestmark = pytest.mark.marking
@@ -217,6 +218,10 @@ ATTEMPTS = {
     "call(number, 1, bytes(8))",
     "write over its memory": "file = open('/proc/self/mem', 'r+b', buffering=0)",
     "set the kernel's numbers": "p = Path('/proc/sys/kernel/msgmax'); p.write_text(p.read_text())",
+    "change its program's rights": "mode = os.stat('/proc/self/exe').st_mode; "
+    "os.chmod('/proc/self/exe', mode ^ 1); assert os.stat('/proc/self/exe').st_mode != mode",
+    "write over its program": "os.open('/proc/self/exe', os.O_WRONLY)",
+    "cut its program": "os.truncate('/proc/self/exe', 0)",
     "set the time of a device": "before = os.stat('/dev/full').st_mtime_ns; os.utime('/dev/full'); "
     "assert os.stat('/dev/full').st_mtime_ns != before",
     "flush a file that all read": "try: os.fsync(12345)\nexcept OSError: pass\n"
@@ -393,6 +398,13 @@ def test_run_starts_cold_where_the_warm_python_has_ended(input_dir):
         warm.process.wait()
         result = jail.run("print(7)", b"", input_dir, SMALL, warm=warm)
     assert (result.output, warm.is_ready) == (b"7\n", False)
+
+
+def test_python_that_could_be_written_over_stays_cold(input_dir, monkeypatch):
+    """The program of a warm Python is the host's, in each of its forks."""
+    monkeypatch.setattr(warm_python, "START", "import os\nos.open = lambda *_: os.dup(1)\n" + START)
+    with jail.warm_python(input_dir, ["json"]) as warm:
+        assert not warm.is_ready
 
 
 def test_fork_that_cannot_enter_runs_nothing(input_dir, monkeypatch):

@@ -31,8 +31,8 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "umask": (95, 166), "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None),
     "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "link": (86, None),
     "linkat": (265, 37), "unlink": (87, None), "unlinkat": (263, 35), "symlink": (88, None),
-    "symlinkat": (266, 36), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53),
-    "truncate": (76, 45), "ftruncate": (77, 46), "dup": (32, 23), "dup2": (33, None),
+    "symlinkat": (266, 36), "truncate": (76, 45), "ftruncate": (77, 46), "dup": (32, 23),
+    "dup2": (33, None),
     "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59),
     # what waits
     "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
@@ -76,15 +76,16 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
     "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
 }  # fmt: skip
 # A scratch has no disk to be written to; of a file that all jails read, it would be the host's. So
-# are locks of whole files, of which one process needs none, and the times of what is in /dev, which
-# anybody may set.
+# are locks of whole files, of which one process needs none, and rights and times: of what is in
+# /dev, and of the program that a warm Python runs, which is no copy in the jail.
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
 # the kernel notes for each page of a file, as many as one likes and counted nowhere. And
 # priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
 NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213), "flock": (73, 32), "utime": (132, None),
-    "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
+    "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "chmod": (90, None),
+    "fchmod": (91, 52), "fchmodat": (268, 53),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
     "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip

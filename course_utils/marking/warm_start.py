@@ -97,6 +97,8 @@ def main(control: socket.socket, told: list[str]) -> None:
     `told` is a folder with Matplotlib's list of fonts, which takes long to make, and the modules.
     Who looks at the frames below its own can read what is named here: so it is forgotten.
     """
+    if _program_can_be_written():  # each fork's /proc/self/exe is it
+        return
     place = os.environ["MPLCONFIGDIR"]
     fonts, *modules = told
     if os.path.isdir(fonts):
@@ -124,6 +126,15 @@ def main(control: socket.socket, told: list[str]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         _reap()
+
+
+def _program_can_be_written() -> bool:
+    """Whether Linux lets who owns a program write to it while it runs, as version 6.11 does."""
+    try:
+        os.close(os.open("/proc/self/exe", os.O_WRONLY))
+    except OSError:
+        return False
+    return True
 
 
 def _reap() -> None:
