@@ -575,6 +575,22 @@ def test_run_ends_where_the_machine_has_no_memory_left(input_dir, monkeypatch):
     assert run(input_dir, code, limits, user="here").stop_reason == "time"
 
 
+def test_run_ends_where_the_kernel_takes_much(input_dir, monkeypatch):
+    """Of what it holds for a process it does not tell: so all that is watched is judged again."""
+    most = watch.MOST_KERNEL
+    for growth, why in ((most, "time"), (most + 1, "scarce")):
+        sizes = iter([2**30])
+        monkeypatch.setattr(watch, "_kernel_memory", lambda s=sizes, g=growth: next(s, 2**30 + g))
+        limits = SMALL._replace(seconds=2)
+        result = run(input_dir, "import time; time.sleep(60)", limits, user="here")
+        assert result.stop_reason == why
+
+
+def test_kernel_tells_what_it_holds():
+    assert watch._kernel_memory() > 10 * 2**20
+    assert watch._sizes(Path("/proc/none"), watch.KERNEL) == {}
+
+
 @pytest.mark.parametrize(("seconds", "patience", "why"), [(3, 60, "time"), (30, 1, "memory")])
 def test_look_that_lasts_long_stops_no_clock(input_dir, monkeypatch, seconds, patience, why):
     monkeypatch.setattr(watch, "_any_hides", lambda *_: time.sleep(8) or False)

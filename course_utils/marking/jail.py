@@ -86,7 +86,7 @@ class RunResult(NamedTuple):
     """What came out of a run, and why it stopped.
 
     That is "", "time", "memory", "output", "died", "interrupted" or, where the machine has hardly
-    any memory left and has lost more than the limit meanwhile, "scarce".
+    any memory left and has lost more than the limit meanwhile, or its kernel took much, "scarce".
     """
 
     output: bytes

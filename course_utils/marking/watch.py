@@ -29,11 +29,13 @@ MOST_FILES = 20_000  # of a scratch: of folders in folders, a path may be made e
 MOST_MAPS = 32_768  # of a process: each may keep a file open, of those of the whole machine
 LISTS = {"maps", "smaps", "numa_maps"}  # of maps, in /proc/PID
 MAPS_BYTES = 4 * 2**20  # that are read of the list of maps: its lines may be made long
+# The kernel's own, of /proc/meminfo: what nobody asked for by name, such as buffers of open files
+KERNEL = (b"SUnreclaim", b"VmallocUsed", b"KernelStack")
+MOST_KERNEL = 2**29  # bytes that these may grow by while a run lasts
 SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
 # Of /proc/PID/status, which is read without waiting for a process: pages of its own and of files in
 # memory, page tables, what was swapped out. A fork's are counted whole, also those it shares.
 OWN, OF_FILES = (b"RssAnon", b"VmPTE", b"VmSwap"), b"RssShmem"
-SIZES = {*OWN, OF_FILES}
 LOOK_INTERVAL = 0.25  # seconds
 ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
 LOOK_SECONDS = 20  # who makes a look last longer, which tells of maps alone, is over the limit
@@ -79,7 +81,7 @@ def watch(
 ) -> tuple[bytes, str]:
     """Read the output until the program ends, a limit is reached, or `stop` is set."""
     output, deadline = bytearray(), time.monotonic() + limits.seconds
-    free = psutil.virtual_memory().available
+    free, kernel = psutil.virtual_memory().available, _kernel_memory()
     assert program.stdout is not None  # `run` has asked for a pipe
     arguments = program.stdout, output, limits.output
     reader = threading.Thread(target=_read_output, args=arguments, daemon=True)
@@ -97,7 +99,7 @@ def watch(
             continue
         if group.ran_out_of_memory() or looks.find_too_much():
             return bytes(output), "memory"
-        if _is_scarce(free - limits.memory):
+        if _is_scarce(free - limits.memory) or _kernel_memory() - kernel > MOST_KERNEL:
             return bytes(output), "scarce"
         next_look = time.monotonic() + LOOK_INTERVAL
     reader.join(2)
@@ -158,6 +160,12 @@ def _is_scarce(expected: float) -> bool:
     return memory.available < min(expected, SCARCE * memory.total)
 
 
+def _kernel_memory() -> int:
+    """Bytes that the kernel holds for itself, for all programs together; 0 where it is silent."""
+    sizes = _sizes(Path("/proc/meminfo"), KERNEL)
+    return sum(sizes.values())
+
+
 def _memory(processes: list[psutil.Process]) -> int:
     """Bytes that a run's processes and its scratch hold.
 
@@ -165,7 +173,7 @@ def _memory(processes: list[psutil.Process]) -> int:
     """
     if not os.path.exists("/proc/self/status"):
         return sum(map(_resident, processes))
-    held = [_held(_folder(process)) for process in processes]
+    held = [_sizes(_folder(process) / "status", (*OWN, OF_FILES)) for process in processes]
     own = sum(sizes.get(name, 0) for sizes in held for name in OWN)
     mapped = sum(sizes.get(OF_FILES, 0) for sizes in held)  # of the scratch's, in a jail
     return own + max(mapped, _scratch_memory(_first_in_jail(processes)))
@@ -220,17 +228,17 @@ def _scratch_memory(first: int | None) -> int:
     return total
 
 
-def _held(folder: Path) -> dict[bytes, int]:
-    """Name → bytes, as a process tells them; a process's own name, which is there too, may be any.
+def _sizes(file: Path, names: tuple[bytes, ...]) -> dict[bytes, int]:
+    """Name → bytes, from a file of /proc; a process's own name, which may be there, may be any.
 
-    Nothing once it, or its first thread, has ended.
+    Nothing where there is no file, and once a process, or its first thread, has ended.
     """
     try:
-        lines = (folder / "status").read_bytes().split(b"\n")
+        lines = file.read_bytes().split(b"\n")
     except OSError:
         return {}
     sizes = (line.partition(b":") for line in lines)
-    return {name: 1024 * int(size.split()[0]) for name, _, size in sizes if name in SIZES}
+    return {name: 1024 * int(size.split()[0]) for name, _, size in sizes if name in names}
 
 
 def _hides(folder: Path) -> bool:
@@ -268,6 +276,7 @@ def _keeps_list_open(folder: Path) -> bool:
     with contextlib.suppress(PermissionError):
         for file in (folder / "fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # it is closed meanwhile
-                if os.path.basename(os.readlink(file)) in LISTS:
+                place = os.readlink(file).removesuffix(" (deleted)")  # once a thread has ended
+                if place.startswith("/proc/") and os.path.basename(place) in LISTS:
                     return True
     return False
