@@ -50,9 +50,7 @@ PR_SET_THP_DISABLE = 41  # prctl(2)
 # The first user number for root's jails, and how many; the second where a container has no others.
 # No limit stops root's own processes.
 USERS = ((2**30, 2**29), (61_000, 4000))
-# Bytes of address space beyond the limit of memory, at which the watch stops a run and says why:
-# Python and its packages take half of that.
-SPARE = 2**30
+SPARE = 2**29  # bytes beyond the limit of memory, at which the watch stops a run and says why
 DESCRIPTORS = 64  # each may hold a socket's or a pipe's memory, which nobody counts
 # What keeps a jail for a warm Python: it says when the jail is complete, and ends with the marking.
 # As the jail's first process, nobody sees it there.
@@ -367,7 +365,8 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
     """What a process may take, by the numbers of setrlimit(2)."""
     import resource
 
-    values = {"AS": limits.memory + SPARE, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
+    mapped = psutil.Process().memory_info().vms  # by PyTorch, gigabytes where it brings CUDA
+    values = {"AS": mapped + limits.memory + SPARE, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
     if sys.platform == "linux":  # whoever marks may be allowed real-time priorities
         values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
     if jailed:  # outside, all processes of the user count
