@@ -202,6 +202,14 @@ def test_cases_are_seeded_and_never_constant(exercise):
     assert not all(same(result, expected[0]) for result in expected[1:]), "one result for all cases"
 
 
+@each([e for e in ALL if not e.is_value])
+def test_results_change_with_the_seed(exercise):
+    """Or an answer that gives the results of one seed in turn would be right for all."""
+    first, second = (judge.expected(exercise, seed) for seed in (11, 22))
+    is_same = len(first) == len(second) and all(map(same, first, second))
+    assert is_same == (exercise.number in ("4.6", "7.3"))  # any network of the right kind
+
+
 @each()
 def test_stub_and_solution_share_name(exercise):
     names = {
