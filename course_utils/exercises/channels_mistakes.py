@@ -168,6 +168,16 @@ def _images_for_channels(images):
     return result
 
 
+def _regrouped(correction):
+    """Channels first, a row of numbers each, and back by `reshape`."""
+
+    def normalize_channels(images):
+        rows = normalized(correction=correction)(images).transpose(0, 1)
+        return rows.reshape(images.shape)
+
+    return normalize_channels
+
+
 _WHOLE_BATCH = "Mean and spread run over all images, rows and columns: one pair per channel."
 _NOT_MEASURED = "Measure mean and standard deviation of these images, one pair per channel."
 _DECISIONS: dict[str, tuple[str, dict]] = {
@@ -349,6 +359,15 @@ NORMALIZE = {
         if not _SAME_WITH_N & set(switch) or switch.get("sign") == 0
     },
     **{name: mistake(words, **switch) for name, (words, switch) in _MEASURES.items()},
+    **{
+        f"regrouped{end}": mistake(
+            "Your numbers are right and stand in wrong places: `reshape` and `view` keep the order "
+            "of the numbers, so images and channels are scrambled. Let the axes change places "
+            "again (`transpose`).",
+            _regrouped(correction),
+        )
+        for end, correction in (("", 1), ("-n", 0))
+    },
     "divided-by-largest-only": mistake(
         "You divided by the largest number of the batch. Subtract each channel's mean, then divide "
         "by its standard deviation.",

@@ -156,6 +156,11 @@ OF_POSITIONS = {
         "learning rate.",
         (-0.9, -1.89, -2.889),
     ),
+    "alpha-on-position": mistake(
+        "The first two are right. You multiplied the position by α, which equals the velocity "
+        "until the second step. α keeps a share of the velocity: v = 0.9 · v − η·g.",
+        (-0.1, -0.29, -0.651),
+    ),
     "start-among-three": mistake(
         "Your numbers come one step late: they begin with the start, or each step uses the old "
         "velocity. Compute the new v, then w + v; the first number is where w is after one step.",

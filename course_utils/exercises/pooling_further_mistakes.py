@@ -193,7 +193,8 @@ def gaussian_pool_with(
     centre : "middle" (right), "corner", "whole" (size // 2), "half" (size / 2), "end", "unit"
     exponent : "" (right), or a slip of `_exponent`
     lines : the weights fade "both" ways, only "across" or "down", or are a "sum" of two lines
-    norm : by their "sum", or as a "density", by the number of "pixels", the largest, or not at all
+    norm : by their "sum", each "row" by its own, or as a "density", by the number of "pixels", the
+        largest, or not at all
     reduce : weighted numbers are added up; or averaged, or the largest is kept
     channels, swapped : channels added up, rows and columns exchanged
     windows : as in `cut_windows`
@@ -207,6 +208,7 @@ def gaussian_pool_with(
             "density": 2 * torch.pi * sigma**2,
             "pixels": size**2,
             "largest": weights.amax(),
+            "row": weights.sum(1, keepdim=True),
         }
         weights = weights / divisor.get(norm, weights.sum())
         if reduce == "alike":
@@ -243,6 +245,11 @@ GAUSSIAN_POOL = {
         "You divided by 2πσ², as the density of a Gaussian has it. On a few pixels the weights "
         "then do not add up to 1: divide them by their own sum.",
         norm="density",
+    ),
+    "each-row-by-itself": mistake(
+        "Every row of your weights adds up to 1, so all rows of a window together count too much. "
+        "Divide by the sum over both axes.",
+        gaussian_pool_with(norm="row"),
     ),
     "divided-by-pixels": mistake(
         "You divided by the number of pixels of the window. Weights that differ add up to "
