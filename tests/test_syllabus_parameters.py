@@ -406,3 +406,20 @@ def test_further_fold_costs_six_or_doubles():
     wide = [chain(1, 2**folds - 1, 1) for folds in (6, 7, 8)]
     assert deep == [37, 43, 49]
     assert wide == [190, 382, 766]
+
+
+def test_same_folded_graph_takes_a_unit_more():
+    """The bends change the slope by 128 each, so they alone cannot make the first, 64."""
+    x = torch.linspace(0, 1, 2**12 + 1, dtype=torch.float64)
+    folded = x
+    for _ in range(6):
+        folded = 2 * torch.relu(folded) - 4 * torch.relu(folded - 0.5)
+    slopes = folded.diff() / x.diff()
+    changes = slopes.diff()
+    bends = changes.nonzero().flatten()
+    assert len(bends) == 63
+    assert slopes[0] == 64
+    assert {*changes[bends].abs().tolist()} == {128}
+    ends = torch.cat([torch.zeros(1), x[1:][bends]])
+    weights = torch.cat([slopes[:1], changes[bends]])
+    torch.testing.assert_close(torch.relu(x[:, None] - ends) @ weights, folded)
