@@ -91,6 +91,32 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
 
 
 @pytest.mark.usefixtures("jailed")
+def test_two_markings_share_a_cluster(dask, tmp_path, monkeypatch):
+    """The second begins and ends while the first lasts; neither leaves anything on a worker."""
+    from distributed import Client
+
+    submissions = handed_in(tmp_path / "submitted")
+    keep, second = marker.JudgedSubmission.keep, []
+
+    def keep_and_mark(judged, folder):
+        keep(judged, folder)
+        if not second:
+            second.append(None)
+            other = Marking(tmp_path / "second", 8)
+            second[:] = marking.mark(submissions[:1], other, scheduler=dask[0])
+
+    monkeypatch.setattr(marker.JudgedSubmission, "keep", keep_and_mark)
+    records = marking.mark(submissions, Marking(tmp_path / "first", 7), scheduler=dask[0])
+    assert [record.marks[0].status for record in second] == ["ok"]
+    statuses = {record.student: record.marks[0].status for record in records}
+    expected = dict.fromkeys(statuses, "ok") | {"student-1": "mistake"}
+    assert statuses == expected | {"student-2": marks.UNREADABLE}
+    with Client(dask[0], set_as_default=False) as client:
+        names = client.run(lambda dask_worker: [*dask_worker.plugins]).values()
+    assert not any(name.startswith("course-marking") for each in names for name in each)
+
+
+@pytest.mark.usefixtures("jailed")
 def test_cluster_refuses_another_edition(dask, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "edition", lambda: "another")
     submissions = handed_in(tmp_path / "submitted")

@@ -22,7 +22,14 @@ import users
 from attacking_calls import DENIED
 
 from course_utils.__main__ import main as run_command
-from course_utils.marking import control_groups, jail, redacted_package, warm_python, watch
+from course_utils.marking import (
+    control_groups,
+    jail,
+    redacted_package,
+    shown_places,
+    warm_python,
+    watch,
+)
 from course_utils.marking.jail import Limits
 from course_utils.marking.warm_python import START
 from course_utils.workbooks import ROOT
@@ -104,6 +111,8 @@ ATTEMPTS = {
     "import an oracle": "from course_utils.exercises.convolution import _conv2d_by_torch",
     "import a mistake": "from course_utils.exercises import convolution as c; c.conv2d.mistakes",
     "import the tutor's side": "import course_utils.publishing.editions",
+    "list what else lies in /usr": "assert os.path.exists('/usr/src') or "
+    "os.path.exists('/usr/local/share')",  # such as nbgrader's exchange
     "read the users": "print(open('/etc/passwd').read())",
     "list a home": f"assert sorted(os.listdir({HOME!r})) == {sorted(os.listdir(HOME))}",
     "write over the gradebook": "(place / 'gradebook.db').write_text('15/15')",
@@ -401,6 +410,17 @@ def test_run_starts_cold_where_the_warm_python_has_ended(input_dir):
         warm.process.wait()
         result = jail.run("print(7)", b"", input_dir, SMALL, warm=warm)
     assert (result.output, warm.is_ready) == (b"7\n", False)
+
+
+def test_warm_python_imports_nothing_from_the_jails_paths(input_dir, tmp_path, monkeypatch):
+    """Outside, these may be anybody's folders."""
+    (tmp_path / "decoy.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    for name in ("INPUT_DIR", "SCRATCH_DIR"):
+        monkeypatch.setattr(jail, name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with jail.warm_python(input_dir, ["decoy"]) as warm:
+        assert not warm.is_ready
+    assert not (tmp_path / "ran").exists()
 
 
 def test_python_that_could_be_written_over_stays_cold(input_dir, monkeypatch):
@@ -892,7 +912,7 @@ def make_environment(folder, monkeypatch):
     (folder / "lib/python3/site-packages/numpy").mkdir(parents=True)
     (folder / "bin").mkdir()
     (folder / "pyvenv.cfg").write_text("")
-    monkeypatch.setattr(jail.sys, "prefix", str(folder))
+    monkeypatch.setattr(shown_places.sys, "prefix", str(folder))
 
 
 def visible_files(input_dir, *folders):
@@ -918,7 +938,7 @@ PARTS_OF_ENVIRONMENT = ["bin", "lib/python3/site-packages/numpy", "pyvenv.cfg"]
 @pytest.mark.parametrize("link", [False, True])
 def test_jail_hides_course_around_environment(input_dir, tmp_path, monkeypatch, link):
     """As after `python3 -m venv .` in the course's folder, by its own name or by a link."""
-    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path / "course"))
+    monkeypatch.setattr(shown_places, "PACKAGE", make_course(tmp_path / "course"))
     folder = tmp_path / "course"
     if link:
         folder = tmp_path / "link"
@@ -935,8 +955,8 @@ def test_jail_hides_course_in_system(input_dir, tmp_path, monkeypatch):
     package = make_course(course)
     make_environment(course / ".venv", monkeypatch)
     (system / "share").mkdir()
-    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(system)))
-    monkeypatch.setattr(jail, "PACKAGE", package)
+    monkeypatch.setattr(shown_places, "SYSTEM", (*shown_places.SYSTEM, str(system)))
+    monkeypatch.setattr(shown_places, "PACKAGE", package)
     jail.check()
     mounts = run(input_dir, "print(open('/proc/self/mountinfo').read())", user="here").output
     (options,) = (
@@ -953,8 +973,8 @@ def test_jail_hides_installed_courses(input_dir, tmp_path, monkeypatch):
     packages = tmp_path / "lib/python3/site-packages"
     make_course(packages)
     make_course(tmp_path / "lib/python3.99/dist-packages")
-    monkeypatch.setattr(jail, "PACKAGE", packages / "course_utils")
-    monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(packages)])
+    monkeypatch.setattr(shown_places, "PACKAGE", packages / "course_utils")
+    monkeypatch.setattr(shown_places.site, "getsitepackages", lambda: [str(packages)])
     jail.check()
     files = visible_files(input_dir, tmp_path)
     assert "lib/python3/site-packages/numpy" in files
@@ -962,20 +982,32 @@ def test_jail_hides_installed_courses(input_dir, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("jailed")
+def test_mark_refuses_class_that_would_be_visible(tmp_path, monkeypatch, capsys):
+    """As where a container's work folder is shown with the system."""
+    (tmp_path / "class/ada").mkdir(parents=True)
+    command = ["mark", str(tmp_path / "class"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(shown_places, "SYSTEM", (*shown_places.SYSTEM, str(tmp_path)))
+    assert run_command(command) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'class'} lies in {tmp_path}" in said
+    assert "keep it elsewhere" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_check_refuses_course_it_cannot_hide(tmp_path, monkeypatch):
-    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path))
-    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(tmp_path)))
+    monkeypatch.setattr(shown_places, "PACKAGE", make_course(tmp_path))
+    monkeypatch.setattr(shown_places, "SYSTEM", (*shown_places.SYSTEM, str(tmp_path)))
     with pytest.raises(jail.JailError, match=f"^The course's answers in {tmp_path}[^\n]*$"):
         jail.check()
 
 
 @pytest.mark.usefixtures("jailed")
 def test_check_refuses_packages_within_course(tmp_path, monkeypatch):
-    monkeypatch.setattr(jail, "PACKAGE", make_course(tmp_path / "lib"))
-    monkeypatch.setattr(jail, "SYSTEM", (*jail.SYSTEM, str(tmp_path)))
+    monkeypatch.setattr(shown_places, "PACKAGE", make_course(tmp_path / "lib"))
+    monkeypatch.setattr(shown_places, "SYSTEM", (*shown_places.SYSTEM, str(tmp_path)))
     packages = tmp_path / "lib/packages"
     packages.mkdir()
-    monkeypatch.setattr(jail.site, "getsitepackages", lambda: [str(packages)])
+    monkeypatch.setattr(shown_places.site, "getsitepackages", lambda: [str(packages)])
     with pytest.raises(jail.JailError, match=f"^The jail hides the course, and {packages}[^\n]*$"):
         jail.check()
 

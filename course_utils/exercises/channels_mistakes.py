@@ -141,6 +141,7 @@ _SPREADS = {
 def normalized(
     axes=AXES, mean_axes=None, std_axes=None, keep=True, centre="mean", spread="std",
     correction=1, source=slice(None), sign=1, combine="divide", filled=None, rest=0.0,
+    regroup=False,
 ):  # fmt: skip
     """An answer to 1.5: over which axes the mean and the spread are taken, and what is done."""
 
@@ -152,6 +153,8 @@ def normalized(
             return images - middle / scale
         centred = images + middle if sign == 0 else sign * (images - middle)
         result = centred * scale if combine == "multiply" else centred / scale
+        if regroup:
+            return result.transpose(0, 1).reshape(images.shape)
         if filled is None:
             return result
         whole = images * rest
@@ -168,16 +171,6 @@ def _images_for_channels(images):
     return result
 
 
-def _regrouped(correction):
-    """Channels first, a row of numbers each, and back by `reshape`."""
-
-    def normalize_channels(images):
-        rows = normalized(correction=correction)(images).transpose(0, 1)
-        return rows.reshape(images.shape)
-
-    return normalize_channels
-
-
 _WHOLE_BATCH = "Mean and spread run over all images, rows and columns: one pair per channel."
 _NOT_MEASURED = "Measure mean and standard deviation of these images, one pair per channel."
 _DECISIONS: dict[str, tuple[str, dict]] = {
@@ -185,6 +178,11 @@ _DECISIONS: dict[str, tuple[str, dict]] = {
         "You took one mean and one standard deviation over all channels. "
         "Each channel has a pair of its own.",
         {"axes": (0, 1, 2, 3)},
+    ),
+    "regrouped": (
+        "Your numbers are right and stand in wrong places: `reshape` and `view` keep the order of "
+        "the numbers, so images and channels are scrambled. Let the axes change places again.",
+        {"regroup": True},
     ),
     "per-image-and-channel": (
         f"You normalised every channel of every image by itself. {_WHOLE_BATCH}",
@@ -359,15 +357,6 @@ NORMALIZE = {
         if not _SAME_WITH_N & set(switch) or switch.get("sign") == 0
     },
     **{name: mistake(words, **switch) for name, (words, switch) in _MEASURES.items()},
-    **{
-        f"regrouped{end}": mistake(
-            "Your numbers are right and stand in wrong places: `reshape` and `view` keep the order "
-            "of the numbers, so images and channels are scrambled. Let the axes change places "
-            "again (`transpose`).",
-            _regrouped(correction),
-        )
-        for end, correction in (("", 1), ("-n", 0))
-    },
     "divided-by-largest-only": mistake(
         "You divided by the largest number of the batch. Subtract each channel's mean, then divide "
         "by its standard deviation.",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from course_utils.marking.submissions import nbgrader_id
 
 MAX_SOURCE = 4000  # characters of a cell that are looked at
 MAX_LINES = 24  # of an answer that is shown
-# Of a name, or a student's number; shorter ones are words of every program
-WORD = re.compile(r"[^\W\d_]{3,}|(?<!\d)\d{5,}(?!\d)")
+# Of a name, or a student's number; shorter ones are words of every program, but in scripts whose
+# names are short: Chinese, Japanese, Korean
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}|[^\W\d_]{3,}|(?<!\d)\d{5,}(?!\d)")
 PART = re.compile(r"[^\W\d_][^\W\d_A-ZÀ-Þ]{2,}")  # of a word such as AdaNet
 IDENTIFIER = re.compile(r"\w+")
 LONG_NAME = 6  # letters: names as long as that are found within words, as in a user's name
@@ -112,7 +114,8 @@ def anonymize(source: str, exercise: Exercise, students: Iterable[str]) -> str:
         "" where Python cannot read it.
     """
     try:
-        tree = ast.parse(source[:MAX_SOURCE])
+        with warnings.catch_warnings(action="ignore"):  # of somebody's code, a thousand
+            tree = ast.parse(source[:MAX_SOURCE])
         # what only prints or checks tells nothing of the answer
         body = [node for node in tree.body if not isinstance(node, ast.Expr)]
         answer = ast.Module(body, [])

@@ -7,6 +7,7 @@ worker dies, another takes over what it had begun.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterator
@@ -65,17 +66,18 @@ def judge(
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"There is no scheduler at {address} ({error}).") from None
-    with client:
-        client.register_plugin(
-            cluster_worker.MarkingPlugin([*assignments.paths], seed, limits, edition())
-        )
+    with client, contextlib.ExitStack() as registered:
+        plugin = cluster_worker.MarkingPlugin([*assignments.paths], seed, limits, edition())
+        client.register_plugin(plugin)
+        registered.callback(client.unregister_worker_plugin, plugin.name)  # ends what it started
         submitted = {}
         waiting = iter(pending)
 
         def submit_next():
             for submission in itertools.islice(waiting, 1):
                 notebook = reading.read_bytes(submission.path) if submission.path else None
-                future = client.submit(cluster_worker.judge, submission, notebook, pure=False)
+                task = cluster_worker.judge, plugin.name, submission, notebook
+                future = client.submit(*task, pure=False)
                 submitted[future] = submission
                 yield future
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from uuid import uuid4
 
 from distributed import WorkerPlugin, get_worker
 
@@ -19,12 +20,12 @@ OTHER_EDITION = "A worker of the cluster has another edition of the course: inst
 class MarkingPlugin(WorkerPlugin):
     """What a worker keeps between submissions: made with the first, closed when it leaves.
 
-    Dask gives it to workers that come later, too.
+    Dask gives it to workers that come later, too. Its name is that of one marking: others may use
+    the same cluster at the same time.
     """
 
-    name = "course-marking"
-
     def __init__(self, names: list[str], seed: int, limits: jail.Limits, digest: str):
+        self.name = f"course-marking-{uuid4().hex}"
         self.options = names, seed, limits
         self.digest = digest
 
@@ -53,8 +54,8 @@ class MarkingPlugin(WorkerPlugin):
         return self.marker.judge(submission, notebook)
 
 
-def judge(submission: Submission, notebook: bytes | None) -> JudgedSubmission:
-    """Judge a submission on the worker on which this is called."""
-    plugin = get_worker().plugins[MarkingPlugin.name]
+def judge(name: str, submission: Submission, notebook: bytes | None) -> JudgedSubmission:
+    """Judge a submission on the worker on which this is called, by the plugin of this name."""
+    plugin = get_worker().plugins[name]
     assert isinstance(plugin, MarkingPlugin)  # nothing else has this name
     return plugin.judge(submission, notebook)

@@ -13,7 +13,6 @@ import ctypes
 import os
 import selectors
 import shutil
-import site
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import BinaryIO, NamedTuple
 import psutil
 
 from course_utils.errors import UserError
-from course_utils.marking import control_groups, syscall_filter
+from course_utils.marking import control_groups, shown_places, syscall_filter
 from course_utils.marking.control_groups import ControlGroup
 from course_utils.marking.warm_python import Entered, WarmPython
 from course_utils.marking.warm_start import add_filter, reset_signals
@@ -41,9 +40,6 @@ from course_utils.marking.watch import (
 )
 
 INPUT_DIR, SCRATCH_DIR = "/input", SCRATCHES[0]  # the folder to read and the one to write, inside
-SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/ld.so.cache")
-PYTHON_PARTS = ("bin", "lib", "lib32", "lib64", "pyvenv.cfg")  # a course may lie beside them
-PACKAGE = Path(__file__).resolve().parents[1]
 # of the host's: keys, what is loaded and running, how it was started
 PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
 PR_SET_THP_DISABLE = 41  # prctl(2)
@@ -62,6 +58,7 @@ NO_JAIL = (
     "whatever you can."
 )
 VISIBLE = "The course's answers in {} would be visible in the jail: keep the course elsewhere."
+READABLE = "{} lies in {}, which students' code can read: keep it elsewhere."
 MISSING = "The jail hides the course, and {} within it: keep Python's environment elsewhere."
 
 
@@ -108,11 +105,14 @@ def check() -> None:
         raise JailError(NO_JAIL.format(why="there is no `bwrap` on this computer"))
     if not syscall_filter.is_supported():
         raise JailError(NO_JAIL.format(why="system calls are filtered on x86_64 and aarch64 only"))
-    copies = [str(Path(place, "exercises")) for place in _hidden_places(_visible_places())]
-    copies += [
-        str(place / part / "exercises") for place in _courses() for part in ("", PACKAGE.name)
+    places = shown_places.hidden_places(shown_places.visible_places())
+    places += map(str, shown_places.courses())
+    copies = [f"{place}{part}/exercises" for place in places for part in ("", "/course_utils")]
+    needed = [
+        sys.executable,
+        os.path.dirname(os.__file__),
+        *filter(os.path.isdir, shown_places.site_folders()),
     ]
-    needed = [sys.executable, os.path.dirname(os.__file__), *filter(os.path.isdir, _site_folders())]
     code = 'for place; do [ -e "$place" ] && echo "$place"; done; true'
     with tempfile.TemporaryDirectory() as empty, ExitStack() as files:
         probe = ["/bin/sh", "-c", code, "sh", *copies, *needed]
@@ -128,6 +128,23 @@ def check() -> None:
         raise JailError(VISIBLE.format(visible[0]))
     if missing := [place for place in needed if place not in lines]:
         raise JailError(MISSING.format(missing[0]))
+
+
+def refuse_visible(folders: Iterable[Path]) -> None:
+    """Make sure that nothing in these folders can be read in a jail.
+
+    Raises
+    ------
+    JailError
+        If one lies in what students' code is shown of the system.
+    """
+    places = shown_places.visible_places()
+    hidden = [Path(place).resolve() for place in shown_places.hidden_places(places)]
+    for folder in folders:
+        parents = [folder.resolve(), *folder.resolve().parents]
+        within = [place for place in places if Path(place).resolve() in parents]
+        if within and not any(place in parents for place in hidden):
+            raise JailError(READABLE.format(folder, within[0]))
 
 
 def leave_no_dumps() -> None:
@@ -169,11 +186,11 @@ def bwrap_args(input_dir: Path) -> list[str]:
         args += ["--disable-userns", "--uid", "1000", "--gid", "1000"]
     else:  # to become another user, once
         args += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for place in SYSTEM:
+    for place in shown_places.SYSTEM:
         if os.path.islink(place):
             args += ["--symlink", os.readlink(place), place]
-    places = _visible_places()
-    hidden = _hidden_places(places)
+    places = shown_places.visible_places()
+    hidden = shown_places.hidden_places(places)
     # what lies deeper comes later: a course in /usr is hidden, an environment in it shown again
     for place in sorted({*places, *hidden}, key=lambda place: (place.count("/"), place)):
         for parent in reversed(Path(place).parents[:-1]):
@@ -190,41 +207,6 @@ def bwrap_args(input_dir: Path) -> list[str]:
     for place in (*hidden, "/proc/1", "/proc", "/dev/pts", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
-
-
-def _visible_places() -> list[str]:
-    """The folders and files of the system, of Python and of its packages."""
-    system = [place for place in SYSTEM if os.path.exists(place) and not os.path.islink(place)]
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr"}
-    places = [os.path.join(prefix, part) for prefix in prefixes for part in PYTHON_PARTS]
-    places += {site.getusersitepackages()} & set(sys.path)
-    return sorted({*system, *(place for place in places if os.path.exists(place))})
-
-
-def _site_folders() -> list[str]:
-    return [*site.getsitepackages(), site.getusersitepackages()]
-
-
-def _courses() -> set[Path]:
-    """The folders that hold answers: the checkout, and copies of the package."""
-    checkout = PACKAGE.parent
-    installed = checkout in {Path(place).resolve() for place in _site_folders()}
-    courses = {PACKAGE if installed else checkout}
-    courses |= {Path(place, PACKAGE.name) for place in (*_site_folders(), *sys.path)}
-    for prefix in {sys.prefix, sys.base_prefix, "/usr", "/usr/local"}:  # of other Pythons, too
-        courses |= {*Path(prefix).glob(f"lib*/python3*/*-packages/{PACKAGE.name}")}
-    return {place.resolve() for place in courses if place.is_dir()}
-
-
-def _hidden_places(visible: Iterable[str]) -> list[str]:
-    """Where, in the jail, the courses lie within what is visible."""
-    courses, hidden = _courses(), set()
-    for place in visible:
-        real = Path(place).resolve()
-        for course in courses:
-            if real in course.parents:
-                hidden.add(os.path.join(place, course.relative_to(real)))
-    return sorted(hidden)
 
 
 def _bwrap_command(args: list[str], files: ExitStack) -> tuple[list[str], list[int]]:

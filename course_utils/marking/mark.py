@@ -154,6 +154,8 @@ def main(argv: list[str]) -> int:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if args.unsafe:
         print(UNSAFE_WARNING, file=sys.stderr)
+    else:
+        jail.refuse_visible(filter(None, (args.submissions, args.out, args.course)))
     marking = Marking(args.out, args.seed)
     try:
         handed_in = collect(args, marking)

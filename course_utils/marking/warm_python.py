@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import socket
@@ -11,17 +12,18 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-# what it is told comes by the socket: its command line and environment can be read in the jail
+# What it is told comes by the socket: its command line and environment can be read in the jail. The
+# paths of the jail, in its environment there, may be anybody's outside: they are set at the end.
 START = """
-import socket, sys, types
+import json, os, socket, sys, types
 control = socket.socket(fileno=int(sys.argv[1]))
-folder, seen_as, *modules = control.recv(2**16).decode().split("\\0")
+folder, seen_as, environment, modules = json.loads(control.recv(2**16))
 warm_start = types.ModuleType("warm_start")
 with open(folder + "/{0}") as file:
     exec(compile(file.read(), seen_as + "/{0}", "exec"), vars(warm_start))
 sys.meta_path.insert(0, warm_start.InputFinder(folder, seen_as))
-told = [folder + "/fonts", *modules]
-del folder, file, modules
+told = [folder + "/fonts", environment, modules]
+del folder, file, modules, environment
 warm_start.main(control, told)
 """
 MODULE = "course_utils/marking/warm_start.py"
@@ -30,6 +32,7 @@ NAMESPACES = {
     "user": 0x10000000, "mnt": 0x00020000, "pid": 0x20000000, "net": 0x40000000,
     "ipc": 0x08000000, "uts": 0x04000000, "cgroup": 0x02000000,
 }  # fmt: skip
+OUTSIDE = ("LANG", "MPLBACKEND", "MALLOC_ARENA_MAX")  # of the environment, and numbers of threads
 START_SECONDS = 120  # to import everything, on a busy machine
 
 
@@ -64,9 +67,14 @@ class WarmPython:
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = own
         with theirs:
+            outside = {
+                name: value
+                for name, value in self.environment.items()
+                if name in OUTSIDE or name.endswith("_NUM_THREADS")
+            }
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START.format(MODULE), str(theirs.fileno())],
-                env=self.environment,
+                [sys.executable, "-I", "-B", "-c", START.format(MODULE), str(theirs.fileno())],
+                env=outside,
                 cwd="/",
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -75,7 +83,8 @@ class WarmPython:
             )
         own.settimeout(START_SECONDS)
         try:
-            own.send("\0".join([str(self.input_dir), self.seen_as, *self.modules]).encode())
+            told = [str(self.input_dir), self.seen_as, self.environment, self.modules]
+            own.send(json.dumps(told).encode())
             self.is_ready = own.recv(16) == b"ready"
         except OSError:
             self.is_ready = False

@@ -91,21 +91,23 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def main(control: socket.socket, told: list[str]) -> None:
+def main(control: socket.socket, told: list) -> None:
     """Import modules, then serve requests until the marking ends.
 
-    `told` is a folder with Matplotlib's list of fonts, which takes long to make, and the modules.
-    Who looks at the frames below its own can read what is named here: so it is forgotten.
+    `told` is a folder with Matplotlib's list of fonts, which takes long to make, the environment in
+    the jail, and the modules. Python was started with nothing of that, so as to import nothing from
+    where these paths lead outside. Who looks at the frames below its own can read what is named
+    here: so it is forgotten.
     """
     if _program_can_be_written():  # each fork's /proc/self/exe is it
         return
-    place = os.environ["MPLCONFIGDIR"]
-    fonts, *modules = told
-    if os.path.isdir(fonts):
-        os.environ["MPLCONFIGDIR"] = fonts
+    fonts, environment, modules = told
+    os.environ["MPLCONFIGDIR"] = fonts if os.path.isdir(fonts) else os.devnull
     for name in modules:
         importlib.import_module(name)
-    os.environ["MPLCONFIGDIR"] = place
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = ["", environment["PYTHONPATH"]]  # as without `-I`
     told.clear()
     fonts, modules = "", []
     syscall_filter = importlib.import_module("course_utils.marking.syscall_filter")
