@@ -414,13 +414,15 @@ def test_run_starts_cold_where_the_warm_python_has_ended(input_dir):
 
 def test_warm_python_imports_nothing_from_the_jails_paths(input_dir, tmp_path, monkeypatch):
     """Outside, these may be anybody's folders."""
-    (tmp_path / "decoy.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    for name in ("decoy.py", "platform.py", "usercustomize.py"):
+        (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     for name in ("INPUT_DIR", "SCRATCH_DIR"):
         monkeypatch.setattr(jail, name, str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with jail.warm_python(input_dir, ["decoy"]) as warm:
-        assert not warm.is_ready
-    assert not (tmp_path / "ran").exists()
+    for modules, is_ready in ((["decoy"], False), (["json"], True)):
+        with jail.warm_python(input_dir, modules) as warm:
+            assert warm.is_ready == is_ready
+        assert not (tmp_path / "ran").exists()
 
 
 def test_python_that_could_be_written_over_stays_cold(input_dir, monkeypatch):

@@ -32,7 +32,6 @@ NAMESPACES = {
     "user": 0x10000000, "mnt": 0x00020000, "pid": 0x20000000, "net": 0x40000000,
     "ipc": 0x08000000, "uts": 0x04000000, "cgroup": 0x02000000,
 }  # fmt: skip
-OUTSIDE = ("LANG", "MPLBACKEND", "MALLOC_ARENA_MAX")  # of the environment, and numbers of threads
 START_SECONDS = 120  # to import everything, on a busy machine
 
 
@@ -67,11 +66,9 @@ class WarmPython:
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = own
         with theirs:
-            outside = {
-                name: value
-                for name, value in self.environment.items()
-                if name in OUTSIDE or name.endswith("_NUM_THREADS")
-            }
+            inside = self.seen_as, self.environment["HOME"]
+            variables = self.environment.items()
+            outside = {name: value for name, value in variables if not value.startswith(inside)}
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-B", "-c", START.format(MODULE), str(theirs.fileno())],
                 env=outside,

@@ -105,9 +105,6 @@ def main(control: socket.socket, told: list) -> None:
     os.environ["MPLCONFIGDIR"] = fonts if os.path.isdir(fonts) else os.devnull
     for name in modules:
         importlib.import_module(name)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.path[:0] = ["", environment["PYTHONPATH"]]  # as without `-I`
     told.clear()
     fonts, modules = "", []
     syscall_filter = importlib.import_module("course_utils.marking.syscall_filter")
@@ -122,7 +119,7 @@ def main(control: socket.socket, told: list) -> None:
         if os.fork() == 0:
             control.close()
             try:
-                _enter(int.from_bytes(request, "little"), filters, *descriptors)
+                _enter(int.from_bytes(request, "little"), filters, environment, *descriptors)
             finally:
                 os._exit(1)
         for descriptor in descriptors:
@@ -149,7 +146,13 @@ def _reap() -> None:
 
 
 def _enter(
-    namespaces: int, filters: bytes, jail: int, report: int, code: int, *others: int
+    namespaces: int,
+    filters: bytes,
+    environment: dict[str, str],
+    jail: int,
+    report: int,
+    code: int,
+    *others: int,
 ) -> None:
     """Enter a jail, let a child run the code there, and report its number and how it ended.
 
@@ -165,6 +168,9 @@ def _enter(
         source = file.read()
     child = os.fork()
     if child == 0:
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:0] = ["", environment["PYTHONPATH"]]  # as without `-I`
         _become(libc, source, filters, standard)
     for descriptor in others:
         os.close(descriptor)
