@@ -16,18 +16,15 @@ def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores.
 
     With ``--quick`` it leaves out what drives a browser, executes or marks notebooks, or trains,
-    and the banks of students' answers. What is left computes all the time; the whole waits a third
-    of it, for kernels, browsers and limits of time, and so has a process more than cores.
+    and the banks of students' answers.
     """
     fetch_browser_scripts(tools=True)
     arguments = [argument for argument in argv if argument != "--quick"]
     if "--quick" in argv:
-        processes, arguments = 2, ["-m", QUICK, "--ignore=tests/browser", *arguments]
+        arguments = ["-m", QUICK, "--ignore=tests/browser", *arguments]
     else:
-        processes = 3
         find_chromium()
-    # see conftest.py
-    spread = [f"--numprocesses={processes}", "--dist=loadfile", "--no-loadscope-reorder"]
+    spread = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]  # see conftest.py
     return subprocess.call([sys.executable, "-m", "pytest", *spread, *arguments], cwd=ROOT)
 
 

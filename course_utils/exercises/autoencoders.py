@@ -317,10 +317,10 @@ def _jump_by_list(codes):
 
 def _codes_of_rings(rng):
     """Codes that climb around a ring and fall in one place, turned round, and without order."""
-    for count, sign, turned in ((5, 1, 0), (6, -1, 2), (7, 1, 3)):
+    for count, sign, turned in ((5, 1, 0), (6, -1, 1), (7, 1, 3)):
         codes = (0.2 + 0.3 * torch.rand(count, generator=rng)).cumsum(0)
         yield ((sign * (codes - codes.mean())).roll(turned),)
-    for count, shift in ((9, 0), (10, -5), (12, 6)):
+    for count, shift in ((9, 0), (10, -10), (12, 12)):
         codes = torch.randn(count, generator=rng)
         place = int(torch.randint(1, count - 3, (1,), generator=rng))
         codes[place], codes[place + 1] = 0.5, -4.0  # a fall that ends in the lowest code
