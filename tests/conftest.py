@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items):
     """Mark tests by what they need, and begin with the files that take longest.
 
     A file is one process's work. The one that waits for the notebooks comes first: meanwhile the
-    other processes drive the browser, and none of the long ones is left to the end. Within a rank,
+    other process drives the browser, and none of the long ones is left to the end. Within a rank,
     the order is that of pytest-randomly.
     """
     for item in items:

@@ -162,8 +162,7 @@ def _is_scarce(expected: float) -> bool:
 
 def _kernel_memory() -> int:
     """Bytes that the kernel holds for itself, for all programs together; 0 where it is silent."""
-    sizes = _sizes(Path("/proc/meminfo"), KERNEL)
-    return sum(sizes.values())
+    return sum(_sizes(Path("/proc/meminfo"), KERNEL).values())
 
 
 def _memory(processes: list[psutil.Process]) -> int:
