@@ -20,6 +20,7 @@ import builtins
 import copy
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from notebook_rules import Page, rule
@@ -77,11 +78,17 @@ def characteristic(exercise) -> set[str]:
     return set(computed(ast.parse(exercise.solution_source()))) - in_stub
 
 
-def code_in(cell) -> Iterator[ast.AST]:
+@cache
+def shown_in(cell_type: str, source: str) -> set[str]:
+    """Every expression in the code of a cell."""
+    return set().union(*map(shown, code_in(cell_type, source)))
+
+
+def code_in(cell_type: str, source: str) -> Iterator[ast.AST]:
     """The code of a cell: its source, or the pieces of code in its prose."""
-    pieces = [cell.source]
-    if cell.cell_type == "markdown":
-        pieces = re.findall(r"(?s)```\w*\n(.*?)```|`([^`\n]+)`", cell.source)
+    pieces = [source]
+    if cell_type == "markdown":
+        pieces = re.findall(r"(?s)```\w*\n(.*?)```|`([^`\n]+)`", source)
         pieces = [block or inline for block, inline in pieces]
     for piece in pieces:
         try:
@@ -118,7 +125,7 @@ def gives_code(page: Page, before: list, exercise) -> bool:
     wanted = characteristic(exercise)
     if not wanted:
         return False
-    shown_before = set().union(*(shown(tree) for cell in before for tree in code_in(cell)))
+    shown_before = set().union(*(shown_in(cell.cell_type, cell.source) for cell in before))
     return sum(map(len, wanted & shown_before)) >= GIVEN_AWAY * sum(map(len, wanted))
 
 
