@@ -16,7 +16,7 @@ def test(argv: list[str]) -> int:
     """Fetch what the browser tests need, then run pytest with these arguments on two cores.
 
     With ``--quick`` it leaves out what drives a browser, executes or marks notebooks, or trains,
-    and the banks of students' answers.
+    and the banks of answers.
     """
     fetch_browser_scripts(tools=True)
     arguments = [argument for argument in argv if argument != "--quick"]

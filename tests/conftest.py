@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,8 +22,8 @@ if "COURSE_DATA" in os.environ:  # kernels run in other folders
     os.environ["COURSE_DATA"] = str(Path(os.environ["COURSE_DATA"]).resolve())
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # in kernels: one process works on each core
-torch.set_num_threads(1)  # tests compute little, and two threads on a busy machine wait for turns
+# One process works on each core; tests compute little, and two threads would wait for their turns.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 LONG = ("test_exercises.py", "test_mark.py", "test_mark_hostile.py", "test_students.py")
 FIXTURES = {  # mark → fixtures that do what it says
     "executed": {"executed_student", "executed_tutor", "built"},
@@ -68,6 +67,8 @@ def _rank(name: str, marks: set[str]) -> int:
 
 def seed_generators(config: pytest.Config, name: str) -> None:
     """Seed what draws numbers: by the run's seed, which pytest-randomly prints, and by a name."""
+    import torch  # here: the process that only hands tests out does without
+
     run = getattr(config.option, "randomly_seed", 0)  # 0 under `-p no:randomly`
     seed = (run + zlib.crc32(name.encode())) % 2**32
     random.seed(seed)

@@ -166,6 +166,7 @@ def test_exemption_gives_its_reason(exercise, mutant):
     assert len(exercise.exempt[mutant]) > 15
 
 
+@pytest.mark.bank
 @each_with_seed()
 def test_generic_mutants_are_rejected(exercise, seed):
     cases = make_cases(exercise, seed)

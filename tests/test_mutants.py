@@ -145,6 +145,7 @@ def surviving(exercise) -> list[str]:
     return survivors
 
 
+@pytest.mark.bank
 @pytest.mark.parametrize("exercise", CODE, ids=lambda exercise: exercise.number)
 def test_mutants_are_rejected(exercise):
     reasons = SURVIVORS.get(exercise.number, {})
