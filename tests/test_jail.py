@@ -146,7 +146,12 @@ ATTEMPTS = {
     "read its keyring": "call('keyctl', 11, -3, bytes(64), 64, 0)",
     "ask for a key": "call('request_key', b'user', b'course', 0, 0)",
     "add a key": "call('add_key', b'user', b'mine', b'x', 1, -3)",
-    "list the keys": "open('/proc/keys').read()",
+    "list the keys": "assert open('/proc/keys').read()",
+    "read more of the machine": "kept = 'cpuinfo filesystems loadavg meminfo mounts net self stat '"
+    "'swaps sys thread-self uptime version vmstat'.split()\n"
+    "others = [p for p in glob.glob('/proc/[a-z]*') if os.path.basename(p) not in kept]\n"
+    "assert [p for p in others if os.path.isdir(p) and os.listdir(p) or [*contents(p)] not in "
+    "([], [os.fsencode(p)])]",
     # what its own namespaces keep from it, each a thing that the host has
     "reach a socket that has no file": "socket.socket(1).connect('\\0course-' + str(port))",
     "list the host's segments": "assert Path('/proc/sysvipc/shm').read_text().count('\\n') > 1",
@@ -208,8 +213,9 @@ ATTEMPTS = {
     "call(number, 22, 2, ctypes.addressof(head), 0, 0)",
     "send an open file": "socket.send_fds(socket.socketpair()[0], [b'x'], [0])",
     "open a socket": "socket.socket(socket.AF_UNIX)",
-    "lock a file": "import fcntl; file = open('/scratch/g', 'w'); fcntl.flock(file, 2); "
-    "assert ':%d ' % os.fstat(file.fileno()).st_ino in open('/proc/locks').read()",
+    "lock a file": "import fcntl; files = [open('/scratch/g', 'w') for _ in range(2)]\n"
+    "fcntl.flock(files[0], 2)\ntry: fcntl.flock(files[1], 6)\n"
+    "except BlockingIOError: pass\nelse: raise AssertionError",
     "lock parts of a file": "import fcntl; fcntl.lockf(open('/scratch/l', 'w'), fcntl.LOCK_EX)",
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",

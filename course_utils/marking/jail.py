@@ -13,6 +13,7 @@ import ctypes
 import os
 import selectors
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,12 @@ from course_utils.marking.watch import (
 )
 
 INPUT_DIR, SCRATCH_DIR = "/input", SCRATCHES[0]  # the folder to read and the one to write, inside
-# of the host's: keys, what is loaded and running, how it was started
-PROC_FILES = ("keys", "key-users", "kcore", "kallsyms", "modules", "cmdline", "timer_list")
+# What of the machine stays readable in /proc: libraries count processors and memory. The rest tells
+# of keys, of devices, of what is loaded and running, how it was started.
+KEPT_OF_PROC = {
+    *("cpuinfo", "filesystems", "loadavg", "meminfo", "mounts", "net", "self", "stat", "swaps"),
+    *("sys", "thread-self", "uptime", "version", "vmstat"),
+}
 PR_SET_THP_DISABLE = 41  # prctl(2)
 # The first user number for root's jails, and how many; the second where a container has no others.
 # No limit stops root's own processes.
@@ -197,14 +202,19 @@ def bwrap_args(input_dir: Path) -> list[str]:
             args += ["--perms", "0755", "--dir", str(parent)]
         args += ["--tmpfs", place] if place in hidden else ["--ro-bind", place, place]
     args += ["--ro-bind", str(input_dir), INPUT_DIR]
-    args += ["--proc", "/proc", "--tmpfs", "/proc/1"]  # process 1 is bubblewrap itself
-    hidden_files = [f"/proc/{name}" for name in PROC_FILES if os.path.exists(f"/proc/{name}")]
-    args += ["--dev", "/dev", "--tmpfs", "/dev/pts"]  # terminals are few, and the whole machine's
-    for file in (*hidden_files, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
-        args += ["--ro-bind", "/dev/null", file]
+    names = {name for name in os.listdir("/proc") if not name.isdigit()} - KEPT_OF_PROC
+    paths = [f"/proc/{name}" for name in sorted(names)]
+    of_proc = [path for path in paths if os.stat(path).st_mode & stat.S_IROTH]
+    # process 1 is bubblewrap itself; terminals are few, and the whole machine's
+    folders = ["/proc/1", *filter(os.path.isdir, of_proc), "/dev/pts"]
+    args += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in folders:
+        args += ["--tmpfs", folder]
+    for file in (*of_proc, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
+        args += ["--ro-bind", "/dev/null", file] if file not in folders else []
     for place in SCRATCHES:
         args += ["--perms", "1777", "--size", str(SCRATCH_SIZE), "--tmpfs", place]
-    for place in (*hidden, "/proc/1", "/proc", "/dev/pts", "/dev", "/"):
+    for place in (*hidden, *folders, "/proc", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
 
