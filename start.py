@@ -76,7 +76,8 @@ def main(argv):
     if argv[0] not in COMMANDS:
         raise SetupError(unknown_command(argv[0], "python3 start.py"))
     install(COMMANDS[argv[0]].extra)
-    return hand_over([PYTHON, "-m", "course_utils"] + argv)
+    # -P: modules are not sought where one stands, which may be among students' files
+    return hand_over([PYTHON, "-P", "-m", "course_utils"] + argv)
 
 
 def install(extra):
@@ -168,7 +169,7 @@ def has_pip():
     """Tell whether .venv is there and whole enough to install into."""
     if not os.path.exists(PYTHON):
         return False
-    return subprocess.call([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
+    return subprocess.call([PYTHON, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
 
 
 def save_gigabytes():

@@ -53,7 +53,7 @@ def run(course: Path, *command: str, **environment: str) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, *command],
         cwd=course,
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONPATH": ""} | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -82,7 +82,10 @@ def start_module(course: Path):
 
 @pytest.fixture
 def fake_pip(course):
-    """Give the course a .venv whose pip only writes down what it is asked, and can fail."""
+    """Give the course a .venv whose pip writes down what it is asked, and can fail.
+
+    The course is found then, as after an editable install.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", course / ".venv"], check=True)
     python = Path(start_module(course).PYTHON)
     packages = subprocess.check_output(
@@ -95,7 +98,8 @@ def fake_pip(course):
     (pip / "__main__.py").write_text(
         "import os, sys\n"
         f"print(*sys.argv[1:], file=open({str(log)!r}, 'a'))\n"
-        "sys.exit(os.environ.get('PIP_SAYS', 0))\n"
+        "if 'PIP_SAYS' in os.environ: sys.exit(os.environ['PIP_SAYS'])\n"
+        f"open({str(packages.strip() + '/course.pth')!r}, 'w').write({str(course)!r})\n"
     )
     return lambda: log.read_text().splitlines() if log.exists() else []
 
@@ -239,7 +243,6 @@ def installed(course, fake_pip):
     """Install the course and the packages it names into .venv, as far as start.py can see."""
     run(course, "start.py", "fresh", "02")
     (packages,) = (course / ".venv").rglob("site-packages")
-    (packages / "course.pth").write_text(str(course))
     start = start_module(course)
     project = tomllib.loads((course / "pyproject.toml").read_text("utf-8"))["project"]
     for name in start.list_packages(project, ""):
@@ -312,12 +315,28 @@ def test_link_is_the_same_installation(course, fake_pip, tmp_path, linked):
     else:
         start = elsewhere / "start.py"
         start.symlink_to(course / "start.py")
-    # PYTHONPATH does what the editable install would
-    done = run(elsewhere, str(start), "fresh", "02", PYTHONPATH=str(course))
+    done = run(elsewhere, str(start), "fresh", "02")
     assert done.returncode == 0, done.stderr
     assert (course / "my_work" / "02_convolution_2.ipynb").exists()
     assert len(fake_pip()) == 1
     assert not (elsewhere / ".venv").exists()
+
+
+@pytest.mark.parametrize("program", [["start.py"], ["-m", "course_utils"]], ids=["start", "-m"])
+def test_no_module_is_taken_from_where_one_stands(course, fake_pip, tmp_path, program):
+    """A class's folder holds what students handed in, by names that they choose."""
+    folder, ran = tmp_path / "class", tmp_path / "ran"
+    names = (
+        {"course_utils"} if program == ["start.py"] else set()
+    )  # `-m` alone has found it by then
+    for name in names | {"pip", "filelock", "nbformat", "pathlib", "shutil", "tqdm", "typing"}:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    if program == ["start.py"]:
+        program = [str(course / "start.py")]
+    done = run(folder, *program, "fresh", "02", PYTHONPATH="" if names else str(course))
+    assert done.returncode == 0, done.stderr
+    assert not ran.exists(), ran.read_text()
 
 
 def test_incomplete_checkout_has_no_traceback(course):
