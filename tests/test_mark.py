@@ -26,6 +26,7 @@ from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
 from course_utils.judging.verdict import Status, Verdict
 from course_utils.marking import (
+    assignment,
     gradebook,
     jail,
     mark,
@@ -625,6 +626,34 @@ def test_interrupted_marking_keeps_nothing_half(tmp_path):
     assert [*marking.records()] == []
 
 
+def test_no_settings_are_run_from_where_one_stands(tmp_path, monkeypatch):
+    """alembic, which makes the gradebook, reads pyproject.toml there: in a class, a student's."""
+    folder, ran, course = tmp_path / "class", tmp_path / "ran", tmp_path / "course"
+    (folder / "eve").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text('[tool.alembic]\nversion_locations = ["eve"]\n')
+    names = "revision, down_revision, branch_labels, depends_on = 'a', None, None, None"
+    (folder / "eve" / "a.py").write_text(f"open({str(ran)!r}, 'w')\n{names}")
+    course.mkdir()
+    assignment.write_config(course)
+    monkeypatch.chdir(folder)
+    with assignment.open_course(Path("../course")), Gradebook(f"sqlite:///{course}/book.db"):
+        pass
+    assert not ran.exists()
+    assert Path.cwd() == folder
+
+
+@pytest.mark.parametrize("out", ["class/marks", "class", "class/eve/marks", "course/submitted/x"])
+def test_marks_among_submissions_are_refused(tmp_path, monkeypatch, capsys, out):
+    """A student's folder could be taken for that of the marks, its settings and marks included."""
+    for folder in ("class/eve", "course/submitted/eve/00"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert run_command(["mark", out.partition("/")[0], "--out", out, "--unsafe"]) == 2
+    assert "one of them may have taken its name. Choose --out outside" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_nbgrader_goes_on_after_one_it_cannot_take(tmp_path):
     marking, _ = judge_with(ValueError("x"), tmp_path / "out", "ada", "bob", "eve")
     (marking.folder / "submitted" / "bob" / "00" / "00_start_here.ipynb").write_text("{")
@@ -692,12 +721,13 @@ def test_seeds_draw_different_inputs():
     [
         ("elsewhere", "new", "There is no folder"),
         ("empty", "new", "There are no submissions"),
-        ("submitted", "submitted", "not an empty folder"),
+        ("submitted", "taken", "not an empty folder"),
     ],
 )
 def test_mark_refuses_wrong_arguments(tmp_path, capsys, folder, out, said):
     alone(tmp_path / "submitted", [])
     (tmp_path / "empty").mkdir()
+    (tmp_path / "taken" / "notes").mkdir(parents=True)
     before = everything(tmp_path)
     assert run_command(["mark", str(tmp_path / folder), "--out", str(tmp_path / out)]) == 2
     assert said in capsys.readouterr().err

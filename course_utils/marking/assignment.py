@@ -6,6 +6,7 @@ takes the solutions out and writes `release/`, which students get, and the grade
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -154,6 +155,9 @@ def make_course(notebooks: list[Path], out: Path) -> list[Path]:
 def open_course(folder: Path) -> Iterator[tuple]:
     """Settings and directory of a course of nbgrader, with its log held down to errors.
 
+    One stands in the course meanwhile: nbgrader and alembic run settings from where one stands,
+    which may be among students' files.
+
     Raises
     ------
     UserError
@@ -174,7 +178,8 @@ def open_course(folder: Path) -> Iterator[tuple]:
     # nbgrader calls alembic, which is installed beside this Python
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     try:
-        with warnings.catch_warnings(action="ignore"):  # nbgrader's own, on its data base
+        # nbgrader's own warnings, on its data base
+        with warnings.catch_warnings(action="ignore"), contextlib.chdir(folder):
             yield settings, CourseDirectory(config=settings)
     finally:
         log.setLevel(level)

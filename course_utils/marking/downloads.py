@@ -94,12 +94,12 @@ class Place(NamedTuple):
     entries: tuple[Path, ...]
 
 
-def places(folder: Path, skip: Path | None) -> dict[str, Place]:
+def places(folder: Path) -> dict[str, Place]:
     """Student → folders and files, as a platform's download or a plain folder holds them.
 
     Where there are no folders, a file that no platform has named is a student's by its own name.
     """
-    entries = [path for path in sorted(folder.iterdir()) if path != skip]
+    entries = sorted(folder.iterdir())
     folders = [path for path in entries if _is_folder(path)]
     entries_of: dict[str, list[Path]] = {}
     for path in folders:

@@ -79,6 +79,7 @@ def _set_dues(marking: Marking, dues: dict[str, datetime]) -> dict[str, str]:
 
 def read_dues(folder: Path) -> dict[str, datetime]:
     """Return when the assignments of a course are due, as its own gradebook has it."""
+    folder = folder.resolve()
     if not (folder / BOOK).exists():
         return {}
     with assignment.open_course(folder), _open_book(folder / BOOK) as book:
@@ -109,7 +110,7 @@ class ByHand(NamedTuple):
 
 def by_hand(folder: Path) -> ByHand:
     """Read what was changed in a gradebook; students bear nbgrader's names."""
-    points, penalties = {}, {}
+    folder, points, penalties = folder.resolve(), {}, {}
     if (folder / BOOK).exists():
         with assignment.open_course(folder), _open_book(folder / BOOK) as book:
             for entry in book.assignments:

@@ -29,6 +29,10 @@ from course_utils.workbooks import BUILD
 UNSAFE_WARNING = (
     "--unsafe: students' code runs without a jail and can read, change and send what you can."
 )
+AMONG_STUDENTS = (
+    "{} lies among what students handed in, and one of them may have taken its name. Choose --out "
+    "outside {}, such as ../marks."
+)
 MAX_LOOK = 100  # characters of why a tutor should look at a submission, on the last line
 
 
@@ -106,9 +110,7 @@ def collect(args: argparse.Namespace, marking: Marking) -> list[Submission]:
     names = [assignment.normalize(name) for name in args.assignment]
     known = {name: assignment.find_workbook(name) for name in [*names, *assignment.assignments()]}
     with NotebookReader(lessons_of(known), not args.unsafe, marking.work) as reader:
-        collection = submissions.find(
-            args.submissions, reader, names, jobs=args.jobs, skip=marking.folder
-        )
+        collection = submissions.find(args.submissions, reader, names, jobs=args.jobs)
     print(collection.summary())
     if args.ask and collection.notes:
         raise UserError("\n".join(["Several notebooks of one student:", *collection.notes]))
@@ -156,6 +158,9 @@ def main(argv: list[str]) -> int:
         print(UNSAFE_WARNING, file=sys.stderr)
     else:
         jail.refuse_visible(filter(None, (args.submissions, args.out, args.course)))
+    out, folder = args.out.resolve(), submissions.class_folder(args.submissions)
+    if folder in (out, *out.parents):
+        raise UserError(AMONG_STUDENTS.format(args.out, folder))
     marking = Marking(args.out, args.seed)
     try:
         handed_in = collect(args, marking)

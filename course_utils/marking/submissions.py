@@ -84,12 +84,17 @@ class Collection(NamedTuple):
         return f"{len(students)} students, {len(found)} found, {len(look)} to look at"
 
 
+def class_folder(folder: Path) -> Path:
+    """Return where students' files lie: a folder itself, or `submitted` in that of a course."""
+    folder = folder.resolve()
+    return folder / "submitted" if (folder / "submitted").is_dir() else folder
+
+
 def find(
     folder: Path,
     reader: NotebookReader,
     names: Iterable[str] = (),
     jobs: int = 2,
-    skip: Path | None = None,
 ) -> Collection:
     """Find the submissions in a folder, or in the folder `submitted` of a course.
 
@@ -103,18 +108,16 @@ def find(
     reader : of all assignments
     names : the assignments wanted; none means those that are there
     jobs : notebooks that are looked into at a time
-    skip : a folder that is none of a student's, such as that of the marks
 
     Raises
     ------
     UserError
         If there is no submission; the message shows the layout.
     """
-    folder = folder.resolve()  # from here on, no link is followed
-    folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
+    folder = class_folder(folder)  # from here on, no link is followed
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    students = downloads.places(folder, skip)
+    students = downloads.places(folder)
     with ThreadPoolExecutor(jobs) as pool:
         candidates = dict(
             zip(
