@@ -8,9 +8,10 @@ answer depends on them; in doubt a cell runs.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import symtable
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ READS_ANYTHING = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ip
 
 
 class Names(NamedTuple):
-    """The notebook's names that a cell reads, and those it binds; some of these by an import."""
+    """The names that a cell reads of what ran before, and those it binds; some by an import."""
 
     read: frozenset[str]
     bound: frozenset[str]
@@ -36,16 +37,54 @@ def names_in(source: str) -> Names:
     """The names of a cell; one that Python cannot parse, such as a magic, may read anything."""
     try:
         cell = symtable.symtable(source, "<cell>", "exec")
+        tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names(READS_ANYTHING, frozenset(), frozenset())
     symbols = cell.get_symbols()
     nested = (symbol for table in _nested_tables(cell) for symbol in table.get_symbols())
     every = [*symbols, *(symbol for symbol in nested if symbol.is_global())]
     read = frozenset(symbol.get_name() for symbol in every if symbol.is_referenced())
+    read |= {symbol.get_name() for symbol in every} & {*_changed(tree)}
     bound = frozenset(s.get_name() for s in every if s.is_assigned() or s.is_imported())
     defined = {symbol.get_name() for symbol in symbols if symbol.is_namespace()}
     imported = frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported())
-    return Names(read - defined, bound, imported)
+    return Names(read - defined - _bound_before_read(tree), bound, imported)
+
+
+def _bound_before_read(cell: ast.Module) -> set[str]:
+    """The names that a cell certainly binds before it reads them, if it does."""
+    bound: set[str] = set()
+    read: set[str] = set()
+    for statement in cell.body:
+        names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+        read |= {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        read.update(_changed(statement))
+        bound |= {*_certainly_bound(statement)} - read
+    return bound
+
+
+def _changed(tree: ast.AST) -> Iterator[str]:
+    """The names that are there before, as in `x += 1` and `del x`; symtable does not say so."""
+    for node in ast.walk(tree):
+        targets: list[ast.expr] = [node.target] if isinstance(node, ast.AugAssign) else []
+        targets += node.targets if isinstance(node, ast.Delete) else []
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _certainly_bound(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement binds whatever happens in it, but for an error."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            yield alias.asname or alias.name.partition(".")[0]
+    targets = [*statement.targets] if isinstance(statement, ast.Assign) else []
+    while targets:
+        target = targets.pop()
+        if isinstance(target, ast.Tuple | ast.List):
+            targets += target.elts
+        elif isinstance(target, ast.Starred):
+            targets.append(target.value)
+        elif isinstance(target, ast.Name):
+            yield target.id
 
 
 def _nested_tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
