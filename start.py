@@ -39,7 +39,7 @@ CAUSES = [  # what pip, venv or the system said, and what that means for the stu
     (
         r"Failed to establish a new connection|getaddrinfo|[Nn]ame resolution|[Nn]etwork is unreach"
         r"|Connection refused|[Cc]onnection broken|Connection reset|timed out|ProxyError"
-        r"|No matching distribution found for setuptools",
+        r"|No matching distribution found for flit_core",
         NETWORK,
     ),
     (

@@ -8,9 +8,10 @@ import os
 import sys
 
 if __name__ == "__main__":  # modules are sought where one stands, too: maybe among students' files
-    checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[:] = [p for p in sys.path if p not in ("", os.getcwd()) or p == checkout]
+    checkout, here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.getcwd()
+    sys.path[:] = [p for p in sys.path if os.path.isabs(p) and p != here or here == checkout]
 
+import contextlib
 import errno
 import importlib
 import io
@@ -113,8 +114,9 @@ def prepare_environment() -> None:
 
 
 def load(command: Command):
-    """Import a command's function."""
-    return getattr(importlib.import_module(f"course_utils.{command.module}"), command.function)
+    """Import a command's function, away from where one stands: Matplotlib reads settings there."""
+    with contextlib.chdir(ROOT):
+        return getattr(importlib.import_module(f"course_utils.{command.module}"), command.function)
 
 
 if __name__ == "__main__":

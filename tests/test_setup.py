@@ -70,7 +70,7 @@ def test_constraints_cover_installed_requirements(constraints):
         if (name, extras) in visited:
             continue
         visited.add((name, extras))
-        if name not in ("course-utils", "setuptools"):  # setuptools builds, and pip freezes it not
+        if name not in ("course-utils", "setuptools"):  # pip freezes setuptools not
             assert name in constraints
         for line in metadata.requires(name) or []:
             needed = Requirement(line)

@@ -326,17 +326,37 @@ def test_link_is_the_same_installation(course, fake_pip, tmp_path, linked):
 def test_no_module_is_taken_from_where_one_stands(course, fake_pip, tmp_path, program):
     """A class's folder holds what students handed in, by names that they choose."""
     folder, ran = tmp_path / "class", tmp_path / "ran"
-    names = (
-        {"course_utils"} if program == ["start.py"] else set()
-    )  # `-m` alone has found it by then
-    for name in names | {"pip", "filelock", "nbformat", "pathlib", "shutil", "tqdm", "typing"}:
-        (folder / name).mkdir(parents=True)
-        (folder / name / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    names = ["filelock", "nbformat", "pathlib", "pip", "shutil", "tqdm", "typing"]
     if program == ["start.py"]:
         program = [str(course / "start.py")]
-    done = run(folder, *program, "fresh", "02", PYTHONPATH="" if names else str(course))
+        names.append("course_utils")  # `-m` has found it by then
+    for name in names:
+        for place in (folder / name, folder / "eve" / name):
+            place.mkdir(parents=True)
+            (place / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    python_path = os.pathsep.join([str(course), "eve"])
+    done = run(folder, *program, "fresh", "02", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stderr
     assert not ran.exists(), ran.read_text()
+
+
+def test_installation_leaves_no_relative_path(root):
+    """One is looked into wherever one stands, as that of setuptools' editable installs."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    assert settings["build-system"]["build-backend"] == "flit_core.buildapi"
+    code = "import os, sys; print([p for p in sys.path if not os.path.isabs(p)])"
+    assert run(root, "-P", "-c", code).stdout.strip() == "[]"
+
+
+def test_settings_are_not_read_where_one_stands(tmp_path, monkeypatch):
+    """Matplotlib's, when a command is imported."""
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands.importlib, "import_module", lambda name: seen.append(Path.cwd()))
+    with pytest.raises(AttributeError):
+        commands.load(commands.COMMANDS["mark"])
+    assert seen == [commands.ROOT]
+    assert Path.cwd() == tmp_path
 
 
 def test_incomplete_checkout_has_no_traceback(course):

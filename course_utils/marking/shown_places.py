@@ -37,7 +37,8 @@ def courses() -> set[Path]:
     checkout = PACKAGE.parent
     installed = checkout in {Path(place).resolve() for place in site_folders()}
     found = {PACKAGE if installed else checkout}
-    found |= {Path(place, PACKAGE.name) for place in (*site_folders(), *sys.path)}
+    paths = filter(os.path.isabs, sys.path)  # others begin where one stands
+    found |= {Path(place, PACKAGE.name) for place in (*site_folders(), *paths)}
     for prefix in {sys.prefix, sys.base_prefix, "/usr", "/usr/local"}:  # of other Pythons, too
         found |= {*Path(prefix).glob(f"lib*/python3*/*-packages/{PACKAGE.name}")}
     return {place.resolve() for place in found if place.is_dir()}
