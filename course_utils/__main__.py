@@ -9,7 +9,7 @@ import sys
 
 if __name__ == "__main__":  # modules are sought where one stands, too: maybe among students' files
     checkout, here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.getcwd()
-    sys.path[:] = [p for p in sys.path if os.path.isabs(p) and p != here or here == checkout]
+    sys.path[:] = [p for p in sys.path if (os.path.isabs(p) and p != here) or here == checkout]
 
 import contextlib
 import errno

@@ -330,12 +330,12 @@ def test_no_module_is_taken_from_where_one_stands(course, fake_pip, tmp_path, pr
     if program == ["start.py"]:
         program = [str(course / "start.py")]
         names.append("course_utils")  # `-m` has found it by then
-    for name in names:
-        for place in (folder / name, folder / "eve" / name):
-            place.mkdir(parents=True)
-            (place / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
-    python_path = os.pathsep.join([str(course), "eve"])
-    done = run(folder, *program, "fresh", "02", PYTHONPATH=python_path)
+    for name in [*names, "eve/argparse"]:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    (packages,) = (course / ".venv").rglob("site-packages")  # as setuptools' editable installs do
+    (packages / "relative.pth").write_text("import sys; sys.path.insert(0, 'eve')")
+    done = run(folder, *program, "fresh", "02", PYTHONPATH=str(course))
     assert done.returncode == 0, done.stderr
     assert not ran.exists(), ran.read_text()
 
