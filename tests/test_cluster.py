@@ -10,7 +10,7 @@ import time
 import pytest
 
 from course_utils.errors import UserError
-from course_utils.marking import cluster, marker, marks
+from course_utils.marking import cluster, jail, marker, marks
 from course_utils.marking import mark as marking
 from course_utils.marking.grader import SubmissionGrader
 from course_utils.marking.records import Marking
@@ -122,6 +122,34 @@ def test_cluster_refuses_another_edition(dask, tmp_path, monkeypatch):
     submissions = handed_in(tmp_path / "submitted")
     with pytest.raises(UserError, match="another edition"):
         marking.mark(submissions, Marking(tmp_path / "there", 7), scheduler=dask[0])
+
+
+def test_what_ran_while_memory_was_short_is_judged_again_alone(tmp_path, monkeypatch):
+    """Each worker says so of two submissions, also of the last."""
+    from distributed import LocalCluster
+
+    from course_utils.marking import cluster_worker, reading
+
+    running = []
+
+    def judge(_plugin, submission, _notebook, is_alone):
+        running.append(submission.student)
+        time.sleep(0.05)
+        together, short = len(running), submission.student in ("student-1", "student-5")
+        running.remove(submission.student)
+        if short and not is_alone:
+            raise reading.ScarceMemoryError("It was run while memory was short.")
+        return submission.student, together if is_alone else 0
+
+    monkeypatch.setattr(cluster_worker, "judge", judge)
+    submissions = handed_in(tmp_path / "submitted")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None
+    ) as dask:
+        asked = marker.Assignments(["00"]), 7, jail.LIMITS
+        judged = dict(cluster.judge(dask.scheduler_address, submissions, *asked))
+    assert judged == dict.fromkeys(judged, 0) | {"student-1": 1, "student-5": 1}
+    assert len(judged) == STUDENTS
 
 
 def test_missing_scheduler_is_said(tmp_path, monkeypatch):

@@ -238,6 +238,13 @@ def test_parse_cells_drops_outputs_and_ids():
     assert parse(written(cell)) == [("code", "x = 1", metadata)]
 
 
+def test_cell_keeps_few_tags():
+    """formgrader shows each; those of a lesson come first."""
+    tags = ["exercise", "ex-2.5", *(f"own-{i}" for i in range(50))]
+    ((_, _, metadata),) = parse(as_json(new_code_cell("x = 1", metadata={"tags": tags})))
+    assert metadata == {"tags": tags[:6]}
+
+
 ODD = [
     {},
     {"metadata": None},

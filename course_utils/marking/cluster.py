@@ -29,7 +29,6 @@ QUEUE = 3  # submissions that wait at each thread of the cluster
 CONNECT_SECONDS = 20
 AGAIN = "The same command, started again, tries it anew."
 FAILED = f"It could not be marked: workers of the cluster ended over it. {AGAIN}"
-SCARCE = f"It could not be marked: a machine of the cluster ran short of memory. {AGAIN}"
 
 
 def edition() -> str:
@@ -48,6 +47,8 @@ def judge(
     limits: jail.Limits,
 ) -> Iterator[JudgedSubmission]:  # long: one client, from its start to its end
     """Judge submissions on a cluster, and yield what comes of each as soon as it is there.
+
+    Those that ran while a machine was short of memory are judged once more, one by one.
 
     Raises
     ------
@@ -70,16 +71,24 @@ def judge(
         plugin = cluster_worker.MarkingPlugin([*assignments.paths], seed, limits, edition())
         client.register_plugin(plugin)
         registered.callback(client.unregister_worker_plugin, plugin.name)  # ends what it started
-        submitted = {}
+        submitted, again = {}, []
         waiting = iter(pending)
 
+        def submit(submission, is_alone=False):
+            notebook = reading.read_bytes(submission.path) if submission.path else None
+            task = cluster_worker.judge, plugin.name, submission, notebook, is_alone
+            future = client.submit(*task, pure=False)
+            submitted[future] = submission
+            return future
+
         def submit_next():
-            for submission in itertools.islice(waiting, 1):
-                notebook = reading.read_bytes(submission.path) if submission.path else None
-                task = cluster_worker.judge, plugin.name, submission, notebook
-                future = client.submit(*task, pure=False)
-                submitted[future] = submission
-                yield future
+            return map(submit, itertools.islice(waiting, 1))
+
+        def result_of(future, submission):
+            try:
+                return future.result()
+            except KilledWorker:
+                return blank(assignments, submission, FAILED, is_final=False)
 
         threads = max(1, sum(client.nthreads().values()))
         first = [future for _ in range(QUEUE * threads) for future in submit_next()]
@@ -88,8 +97,8 @@ def judge(
             submission = submitted.pop(future)
             queue.update(submit_next())
             try:
-                yield future.result()
-            except KilledWorker:
-                yield blank(assignments, submission, FAILED, is_final=False)
+                yield result_of(future, submission)
             except reading.ScarceMemoryError:
-                yield blank(assignments, submission, SCARCE, is_final=False)
+                again.append(submission)
+        for submission in again:
+            yield result_of(submit(submission, is_alone=True), submission)

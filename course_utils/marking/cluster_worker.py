@@ -38,24 +38,30 @@ class MarkingPlugin(WorkerPlugin):
         """End what was started."""
         self.stack.close()
 
-    def judge(self, submission: Submission, notebook: bytes | None) -> JudgedSubmission:
+    def judge(
+        self, submission: Submission, notebook: bytes | None, is_alone: bool
+    ) -> JudgedSubmission:
         """Judge a submission.
 
         Raises
         ------
         UserError
             If there is no jail on this machine, or another edition of the course.
+        ScarceMemoryError
+            If the machine ran short of memory meanwhile, and other submissions were judged, too.
         """
         with self.lock:
             if self.marker is None:
                 if edition() != self.digest:
                     raise UserError(OTHER_EDITION)
                 self.marker = self.stack.enter_context(open_marker(*self.options))
-        return self.marker.judge(submission, notebook)
+        return self.marker.judge(submission, notebook, is_alone)
 
 
-def judge(name: str, submission: Submission, notebook: bytes | None) -> JudgedSubmission:
+def judge(
+    name: str, submission: Submission, notebook: bytes | None, is_alone: bool
+) -> JudgedSubmission:
     """Judge a submission on the worker on which this is called, by the plugin of this name."""
     plugin = get_worker().plugins[name]
     assert isinstance(plugin, MarkingPlugin)  # nothing else has this name
-    return plugin.judge(submission, notebook)
+    return plugin.judge(submission, notebook, is_alone)

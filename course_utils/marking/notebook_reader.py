@@ -34,6 +34,7 @@ MAX_CELLS = 2000  # the longest workbook has a hundred
 MAX_CODE = 1_000_000  # characters in all code cells
 MAX_TEXT = 20_000  # characters of any other cell: it is not marked, only shown
 MAX_TEXTS = 500_000  # in all these: the longest workbook has 17,000
+MAX_TAGS = 6  # of a cell, as formgrader shows them: lessons have two at most
 LABEL = re.compile(r"[\w.-]{1,100}")  # of a tag or a name of nbgrader's
 
 
@@ -102,9 +103,8 @@ def _cell(cell: dict) -> Cell:
     if kind != "code":
         kind = "raw" if kind == "raw" else "markdown"
         source = source[:MAX_TEXT] + " …" * (len(source) > MAX_TEXT)
-    labels: dict[str, Any] = {
-        "tags": [*dict.fromkeys(filter(_is_label, metadata.get("tags") or []))][:50]
-    }
+    tags = dict.fromkeys(filter(_is_label, metadata.get("tags") or []))
+    labels: dict[str, Any] = {"tags": [*tags][:MAX_TAGS]}
     nbgrader = metadata.get("nbgrader")
     if isinstance(nbgrader, dict) and _is_label(nbgrader.get("grade_id")):
         labels["nbgrader"] = {"grade_id": nbgrader["grade_id"]}
