@@ -23,7 +23,6 @@ from course_utils.judging import guard, source
 from course_utils.judging.edit_expressions import expression_edits
 from course_utils.judging.edit_statements import statement_edits
 from course_utils.judging.evidence import Evidence
-from course_utils.judging.observation import Stopped
 
 SECONDS = 1.0  # for the whole search
 SECONDS_EACH = 0.2  # for one edited answer; it may have become a loop without end
@@ -118,24 +117,20 @@ def _mends(
 
 def _passes(evidence: Evidence, code, name: str, names: dict, deadline: float) -> bool:
     """Whether the edited answer is right in every case; the failing ones are tried first."""
-
-    def guarded(function):
-        seconds = min(SECONDS_EACH, deadline - time.perf_counter())
-        return guard.guarded(function, seconds, undo=list)
-
     order = sorted(range(len(evidence.cases)), key=lambda i: evidence.correct[i])
-    scope = dict(names)
+    scope: dict = {}
 
     def run(case: tuple):
+        if not scope:  # within the first case's guard: to guard takes as long as to run
+            scope.update(names)
+            exec(code, scope)
         torch.default_generator.manual_seed(0)  # cheaper: one for every edit and case
         return evidence.exercise.observe(scope[name], case)
 
-    outcome = guarded(lambda: exec(code, scope))
-    if isinstance(outcome.value, Stopped):
-        return False
     for i in order:
         args = copy.deepcopy(evidence.cases[i])
-        outcome = guarded(partial(run, args))
+        seconds = min(SECONDS_EACH, deadline - time.perf_counter())
+        outcome = guard.guarded(partial(run, args), seconds, undo=list)
         if not evidence.is_right(outcome.value, i):
             return False
     return True
