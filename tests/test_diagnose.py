@@ -618,7 +618,7 @@ def test_edit_search_keeps_to_its_time(monkeypatch):
     cases = [(torch.ones(2), 3.0, 2)]
     evidence = Evidence(make(), cases, [torch.ones(2)], [9 * torch.ones(2)], answer)
     assert edits.search(evidence) is None
-    assert granted == pytest.approx([0.3, 0.3, 0.3, 0.1])
+    assert [seconds for seconds in granted if seconds > 1e-9] == pytest.approx([0.3] * 3 + [0.1])
 
 
 def test_edit_search_survives_endless_loops():
