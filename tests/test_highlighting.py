@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbconvert.filters.highlight import Highlight2HTML
+from nbconvert.preprocessors import HighlightMagicsPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from course_utils.marking import assignment, highlighting, submissions
@@ -156,6 +157,18 @@ def test_many_lines_are_not_shown(make, workbook):
     excerpts = len(stored) * 3 * (highlighting.MAX_LINES + 3)
     assert len(BeautifulSoup(html, "html.parser").find_all(True)) < MAX_MARKUP + excerpts
     assert highlighting.EXCERPT not in stored[0].source
+
+
+def test_no_cell_is_coloured_in_another_language(workbook):
+    """Lexers of other languages are slow on texts of their own."""
+    languages = HighlightMagicsPreprocessor()
+    magics = [*languages.default_languages, "%%unknown"]
+    cells = [Cell("code", f"{' ' * i}{magic} -x\nx = 1", {}) for i, magic in enumerate(magics)]
+    for cell in shown(cells, [], workbook):
+        assert languages.which_magic_language(cell.source) is None
+        assert cell.source.endswith("\n# x = 1")
+    cells = [Cell("code", f"{magic}\nx = 1", {}) for magic in ("%%time", "%%capture out", "%time")]
+    assert [cell.source for cell in shown(cells, [], workbook)] == [c.source for c in cells]
 
 
 def test_copies_of_lesson_are_counted(lesson, workbook):

@@ -8,6 +8,7 @@ know.
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
     from course_utils.marking.notebook_reader import Cell
 
 # nbconvert takes the first for a workbook, and the second once JupyterLab has saved it
@@ -33,6 +36,8 @@ MAX_MARKUP = 40_000
 EXCERPT = "This cell is too long to be shown, or too slow to highlight. It begins:"
 MAX_LINES, MAX_CHARACTERS = 10, 500  # of an excerpt
 SLOW = "slow_to_highlight"  # in a cell's metadata
+# `%%R` and others: what follows, nbconvert colours in that language. After these it is Python's.
+MAGIC = re.compile(r"\s*%%(?!(?:capture|prun|time|timeit)\b)")
 
 
 class TooSlowError(BaseException):
@@ -42,6 +47,11 @@ class TooSlowError(BaseException):
 def as_comment(source: str) -> str:
     """Return text as Python's comments."""
     return "\n".join(f"# {line}".rstrip() for line in source.splitlines())
+
+
+def is_python(cell: Cell | NotebookNode) -> bool:
+    """Tell whether a cell is coloured as Python; others are shown as comments."""
+    return cell.cell_type == "code" and not MAGIC.match(cell.source)
 
 
 def as_excerpt(source: str) -> str:
@@ -63,7 +73,7 @@ def quick_cells(cells: Sequence[Cell], lesson: Iterable[Cell]) -> list[int]:
             given.remove((cell.cell_type, cell.source))
             quick.append(i)
             continue
-        text = cell.source if cell.cell_type == "code" else as_comment(cell.source)
+        text = cell.source if is_python(cell) else as_comment(cell.source)
         start = time.process_time()
         pieces = _markup(text, min(seconds, CELL_SECONDS))
         seconds -= time.process_time() - start

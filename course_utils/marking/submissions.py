@@ -24,7 +24,7 @@ from course_utils.marking import assignment, downloads, marks
 from course_utils.marking.assignment import exercises_in
 from course_utils.marking.downloads import Place
 from course_utils.marking.exercise_cells import ROLES, grade_id, is_exercise_cell, last_position
-from course_utils.marking.highlighting import SLOW, as_comment, as_excerpt
+from course_utils.marking.highlighting import SLOW, as_comment, as_excerpt, is_python
 from course_utils.marking.reading import Contents, NotebookReader, UnreadableError
 
 LAYOUT = "STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, such as ada/02/02_convolution.ipynb"
@@ -359,7 +359,7 @@ def _harmless(cell: NotebookNode, given: set[str]) -> NotebookNode:
     """
     if SLOW in cell.metadata:
         return new_code_cell(as_excerpt(cell.source))
-    if cell.cell_type == "code" or (cell.cell_type == "markdown" and cell.source in given):
+    if is_python(cell) or (cell.cell_type == "markdown" and cell.source in given):
         cell = copy.deepcopy(cell)
         cell.metadata.pop("nbgrader", None)
         return cell
