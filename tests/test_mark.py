@@ -642,7 +642,9 @@ def test_no_settings_are_run_from_where_one_stands(tmp_path, monkeypatch):
     assert Path.cwd() == folder
 
 
-@pytest.mark.parametrize("out", ["class/marks", "class", "class/eve/marks", "course/submitted/x"])
+@pytest.mark.parametrize(
+    "out", ["class/marks", "class", "class/eve/marks", "course/submitted/x", "course/x"]
+)
 def test_marks_among_submissions_are_refused(tmp_path, monkeypatch, capsys, out):
     """A student's folder could be taken for that of the marks, its settings and marks included."""
     for folder in ("class/eve", "course/submitted/eve/00"):

@@ -158,7 +158,7 @@ def main(argv: list[str]) -> int:
         print(UNSAFE_WARNING, file=sys.stderr)
     else:
         jail.refuse_visible(filter(None, (args.submissions, args.out, args.course)))
-    out, folder = args.out.resolve(), submissions.class_folder(args.submissions)
+    out, folder = args.out.resolve(), args.submissions.resolve()
     if folder in (out, *out.parents):
         raise UserError(AMONG_STUDENTS.format(args.out, folder))
     marking = Marking(args.out, args.seed)

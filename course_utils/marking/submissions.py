@@ -84,12 +84,6 @@ class Collection(NamedTuple):
         return f"{len(students)} students, {len(found)} found, {len(look)} to look at"
 
 
-def class_folder(folder: Path) -> Path:
-    """Return where students' files lie: a folder itself, or `submitted` in that of a course."""
-    folder = folder.resolve()
-    return folder / "submitted" if (folder / "submitted").is_dir() else folder
-
-
 def find(
     folder: Path,
     reader: NotebookReader,
@@ -114,7 +108,8 @@ def find(
     UserError
         If there is no submission; the message shows the layout.
     """
-    folder = class_folder(folder)  # from here on, no link is followed
+    folder = folder.resolve()  # from here on, no link is followed
+    folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
     students = downloads.places(folder)
