@@ -72,10 +72,7 @@ def _changed(tree: ast.AST) -> Iterator[str]:
 
 
 def _certainly_bound(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement binds whatever happens in it, but for an error."""
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        for alias in statement.names:
-            yield alias.asname or alias.name.partition(".")[0]
+    """The names that an assignment binds; no module's, to which other imports may have added."""
     targets = [*statement.targets] if isinstance(statement, ast.Assign) else []
     while targets:
         target = targets.pop()
