@@ -121,6 +121,7 @@ def test_omp1_equals_gain_shape_vq(white_patches):
     assert torch.allclose(dictionary.mT, expected / expected.norm(dim=1, keepdim=True), atol=1e-4)
 
 
+@pytest.mark.training
 def test_learn_dictionary_beats_scikit_learn(white_patches):
     """By the Lasso's objective on patches that neither has seen, ten rounds beside ten passes."""
     known, fresh = white_patches[:2000], white_patches[2000:]
@@ -328,6 +329,7 @@ def test_coates_ng_benchmark_prints_row(table, capsys, monkeypatch):
     assert lines[-1].count("|") == lines[-3].count("|")
 
 
+@pytest.mark.training
 def test_factors_benchmark_prints_rows(root, capsys, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", "shapes")
     factors = script(root, "factors")

@@ -129,6 +129,7 @@ def is_steady(race, name):
     )
 
 
+@pytest.mark.training
 def test_browser_gabor_race_equals_twin():
     """Exponentials may differ in the last bit, so races that magnify that are left out."""
     races = [*random_states(["Gabor model"], 30)]

@@ -401,6 +401,7 @@ def test_few_radon_angles_recover_picture():
 # The benchmark
 
 
+@pytest.mark.training
 def test_sensing_benchmark_prints_tables(root, capsys):
     for name in ("cvxpy", "pylops", "spgl1"):
         pytest.importorskip(name, reason=f"{name} is in the extra `bench`")

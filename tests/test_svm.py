@@ -124,6 +124,7 @@ def test_l2_svm_wants_positive_c():
         l2_svm(StandardizedFeatures(torch.eye(3)), torch.arange(3), 0.0)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(("more", "heads"), [([], "passes"), (["--library"], "solver")])
 def test_svm_benchmark_prints_table(more, heads, root, capsys, monkeypatch):
     monkeypatch.setenv("COURSE_DATASET", "shapes")

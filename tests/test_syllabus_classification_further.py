@@ -256,6 +256,7 @@ def held_back(seed, p=0.0, strength=0.0, patience=None):
     return training.evaluate(net, (digits.test_images, digits.test_labels)).accuracy
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("seed", range(2))
 def test_each_regulariser_helps(seed):
     nothing = held_back(seed)

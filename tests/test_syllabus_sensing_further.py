@@ -165,6 +165,7 @@ def test_small_problems_follow_phase_curve(delta):
 # D · Radon ----------------------------------------------------------------------------------
 
 
+@pytest.mark.training
 def test_total_variation_beats_least_squares():
     scanner = operators.Radon(64, torch.arange(0, 180, 9).tolist())
     assert scanner.shape_out == (20, 93)
@@ -183,6 +184,7 @@ def test_total_variation_beats_least_squares():
     assert 0.7 < gains[1] < gains[0] - 2
 
 
+@pytest.mark.training
 def test_shifted_haar_fits_both_slices():
     scanner = operators.Radon(64, torch.arange(0, 180, 9).tolist())
     path = NOTEBOOKS / "further" / "08_compressive_sensing.ipynb"
@@ -290,6 +292,7 @@ def test_encoders_keep_order_on_shapes(seed):
     assert one + 0.005 < with_t["OMP-1"]
 
 
+@pytest.mark.training
 def test_coates_ng_equals_table_row():
     data = datasets.load("shapes")
     train = data.train_images[:1000], data.train_labels[:1000]

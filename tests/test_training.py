@@ -611,6 +611,7 @@ def test_convnet_beats_logistic_regression_on_shapes():
     assert linear.valid_accuracy[-1] < 0.35
 
 
+@pytest.mark.training
 def test_fit_copies_no_images_to_float():
     """8,000 colour images take 25 MB as bytes and 98 MB as floats."""
     code = """
