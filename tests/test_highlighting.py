@@ -149,13 +149,14 @@ def test_many_cells_are_highlighted_in_time(workbook):
 
 
 @pytest.mark.parametrize("make", [new_markdown_cell, new_raw_cell])
-def test_many_lines_are_not_shown(make, workbook):
+def test_many_lines_are_not_shown(make, workbook, monkeypatch):
     """Each costs little to highlight and much to parse as HTML, as nbconvert does next."""
-    cells = parse_cells(written(*[make("\n" * 2000 + str(i)) for i in range(40)]))
+    monkeypatch.setattr(highlighting, "MAX_MARKUP", MAX_MARKUP // 4)
+    cells = parse_cells(written(*[make("\n" * 2000 + str(i)) for i in range(10)]))
     stored = shown(cells, [], workbook)
     html, _ = page(stored, "python")
     excerpts = len(stored) * 3 * (highlighting.MAX_LINES + 3)
-    assert len(BeautifulSoup(html, "html.parser").find_all(True)) < MAX_MARKUP + excerpts
+    assert len(BeautifulSoup(html, "html.parser").find_all(True)) < MAX_MARKUP // 4 + excerpts
     assert highlighting.EXCERPT not in stored[0].source
 
 
