@@ -219,6 +219,9 @@ ATTEMPTS = {
     "lock parts of a file": "import fcntl; fcntl.lockf(open('/scratch/l', 'w'), fcntl.LOCK_EX)",
     "lease a file": "import fcntl; file = os.open('/scratch/m', os.O_CREAT | os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "read past what is kept in memory": "os.open('/usr/bin/env', os.O_RDONLY | os.O_DIRECT)",
+    "read so later": "import fcntl; file = os.open('/usr/bin/env', os.O_RDONLY); "
+    "fcntl.fcntl(file, fcntl.F_SETFL, os.O_DIRECT)",
     "watch files": "call('inotify_init1', 0)",
     "wait for many files": "__import__('select').epoll()",
     "take a terminal": "os.openpty()",

@@ -18,6 +18,7 @@ ALLOW, EPERM, ENOSYS, NO_FAMILY = (
 OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socketpair": "SOCKETPAIR"}
 OTHERS |= {"setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT", "prctl": "PRCTL", "ioctl": "IOCTL"}
 OTHERS |= {"madvise": "MADVISE", "execve": "EXECVE", "close_range": "CLOSE_RANGE"}
+OTHERS |= {"openat": "OPENAT", "preadv2": "PREADV2", "pwritev2": "PWRITEV2", "open": "OPEN"}
 LISTS = syscall_filter.ALLOWED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
 NAMES = {name: numbers for calls in (*LISTS, DENIED) for name, numbers in calls.items()}
 NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
@@ -106,7 +107,7 @@ def test_filter_answers_in_place_of_the_kernel(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)
 def test_filter_reads_arguments(machine):
-    clone, mmap, fcntl, pair, limit, prlimit, prctl, ioctl, madvise, _, close = (
+    clone, mmap, fcntl, pair, limit, prlimit, prctl, ioctl, madvise, _, close, *_ = (
         NAMES[name][COLUMNS[machine]] for name in OTHERS
     )
     thread = 0x3D0F00  # what pthread_create asks for
@@ -139,6 +140,27 @@ def test_filter_reads_arguments(machine):
     others = {decide(machine, pair, 1, kind | 0x80800) for kind in {*range(16)} - {1}}
     assert others == {0x50000 | errno.EPROTONOSUPPORT}  # datagrams, and what becomes such
     assert {decide(machine, pair, family) for family in (2, 10, 16, 38, 40)} == {NO_FAMILY}
+
+
+@pytest.mark.parametrize(("machine", "direct"), [("x86_64", 0x4000), ("aarch64", 0x10000)])
+def test_no_file_is_read_past_what_is_kept_in_memory(machine, direct):
+    """Everybody else would wait for the disk."""
+    fcntl, openat, opens, reads, writes = (
+        NAMES[name][COLUMNS[machine]] for name in ("fcntl", "openat", "open", "preadv2", "pwritev2")
+    )
+    refused = 0x50000 | errno.EINVAL
+    for flags in (0, 0x80000, 0x242):
+        assert decide(machine, openat, 0, 0, flags) == ALLOW
+        assert decide(machine, openat, 0, 0, flags | direct) == refused
+        assert decide(machine, fcntl, 3, 4, flags) == ALLOW  # F_SETFL
+        assert decide(machine, fcntl, 3, 4, flags | direct) == refused
+        if opens is not None:
+            assert decide(machine, opens, 0, flags, 0) == ALLOW
+            assert decide(machine, opens, 0, flags | direct, 0) == refused
+    for number in (reads, writes):
+        assert decide(machine, number, 3, 0, 1, 0, 0, 0) == ALLOW
+        for flag in (1, 2, 8, 0x80):  # RWF_HIPRI, DSYNC, NOWAIT, DONTCACHE
+            assert decide(machine, number, 3, 0, 1, 0, 0, flag) == 0x50000 | errno.EOPNOTSUPP
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)

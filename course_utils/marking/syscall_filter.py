@@ -18,10 +18,10 @@ AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 # tracing, mounts, namespaces, `bpf`, `io_uring`, segments, memory files, watches, clocks to set.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # files: open, read, write, move, delete
-    "read": (0, 63), "write": (1, 64), "open": (2, None), "openat": (257, 56), "close": (3, 57),
+    "read": (0, 63), "write": (1, 64), "close": (3, 57),
     "creat": (85, None), "lseek": (8, 62), "pread64": (17, 67),
     "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66), "preadv": (295, 69),
-    "pwritev": (296, 70), "preadv2": (327, 286), "pwritev2": (328, 287), "stat": (4, None),
+    "pwritev": (296, 70), "stat": (4, None),
     "fstat": (5, 80), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
     "statfs": (137, 43), "fstatfs": (138, 44), "access": (21, None), "faccessat": (269, 48),
     "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
@@ -90,6 +90,7 @@ NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
+OPEN, OPENAT, PREADV2, PWRITEV2 = (2, None), (257, 56), (327, 286), (328, 287)
 CLOSE_RANGE = (436, 436)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
 PRCTL, IOCTL, MADVISE = (157, 167), (16, 29), (28, 233)
@@ -102,11 +103,15 @@ THREAD = 0x3D0F00
 CLOSE_RANGE_FLAGS = (0, 4)  # none, CLOSE_RANGE_CLOEXEC; not: a table of files of one's own
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
 MAP_HUGETLB = 0x40000
-# What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_GETOWN,
-# F_OFD_GETLK, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS. Not: locks of parts of files, which are
+# Past what is kept in memory, others would wait for the disk: an open file's flag, and in preadv2's
+# and pwritev2's, of which libraries need none.
+O_DIRECT = (0x4000, 0x10000)
+# What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_GETLK, F_GETOWN, F_OFD_GETLK,
+# F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS, and F_SETFL. Not: locks of parts of files, which are
 # memory of the kernel's, as much as one likes; larger pipes; leases, as with one on a file that all
 # jails read each of them waits at it.
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 9, 36, 1030, 1032, 1034)
+FCNTL_COMMANDS = (0, 1, 2, 3, 5, 9, 36, 1030, 1032, 1034)
+F_SETFL = 4
 TERMINAL, REQUEST_KIND = 0x5400, 0xFFFFFF00  # ioctl's requests of terminals, pipes and sockets
 # madvise: MADV_NORMAL to MADV_DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP,
 # DODUMP, WIPEONFORK, POPULATE_READ, POPULATE_WRITE, COLLAPSE: of one's own memory. Not: pages that
@@ -197,8 +202,18 @@ def _by_arguments(column: int) -> list[Instruction]:
     program += _if_called(MMAP[column], flags)
     for call, argument in (SETRLIMIT, 0), (PRLIMIT, 1):
         program += _if_called(call[column], _fail_if_equal(argument, RLIMIT_CORE))
+    for numbers, argument in (OPEN, 1), (OPENAT, 2):
+        if (number := numbers[column]) is not None:
+            direct = _fail_on_any(argument, O_DIRECT[column], errno.EINVAL)
+            program += _if_called(number, direct)
+    for numbers in PREADV2, PWRITEV2:
+        flagged = _fail_unless_among(5, (0,), errno.EOPNOTSUPP)
+        program += _if_called(numbers[column], flagged)
+    set_flags = [*_fail_on_any(2, O_DIRECT[column], errno.EINVAL), _ALLOW]
+    asked = [_load(1), (IF_EQUAL, 0, len(set_flags), F_SETFL), *set_flags]
+    asked += _fail_unless_among(1, FCNTL_COMMANDS, errno.EPERM)
+    program += _if_called(FCNTL[column], asked)
     for call, argument, values, error in (
-        (FCNTL, 1, FCNTL_COMMANDS, errno.EPERM),
         (CLOSE_RANGE, 2, CLOSE_RANGE_FLAGS, errno.EINVAL),
         (MADVISE, 2, ADVICE, errno.EINVAL),
         (PRCTL, 0, PROCESS_OPTIONS, errno.EINVAL),
@@ -224,8 +239,8 @@ def _load(argument: int) -> Instruction:
     return LOAD, 0, 0, FIRST_ARGUMENT + 8 * argument
 
 
-def _fail_on_any(argument: int, flags: int) -> list[Instruction]:
-    return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 1, 0, 0), _fail(errno.EPERM)]
+def _fail_on_any(argument: int, flags: int, error: int = errno.EPERM) -> list[Instruction]:
+    return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 1, 0, 0), _fail(error)]
 
 
 def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
