@@ -202,21 +202,28 @@ def bwrap_args(input_dir: Path) -> list[str]:
             args += ["--perms", "0755", "--dir", str(parent)]
         args += ["--tmpfs", place] if place in hidden else ["--ro-bind", place, place]
     args += ["--ro-bind", str(input_dir), INPUT_DIR]
-    names = {name for name in os.listdir("/proc") if not name.isdigit()} - KEPT_OF_PROC
-    paths = [f"/proc/{name}" for name in sorted(names)]
-    of_proc = [path for path in paths if os.stat(path).st_mode & stat.S_IROTH]
-    # process 1 is bubblewrap itself; terminals are few, and the whole machine's
-    folders = ["/proc/1", *filter(os.path.isdir, of_proc), "/dev/pts"]
     args += ["--proc", "/proc", "--dev", "/dev"]
+    folders, files = _covered()
     for folder in folders:
         args += ["--tmpfs", folder]
-    for file in (*of_proc, "/dev/zero"):  # shared, /dev/zero is memory that nobody counts
-        args += ["--ro-bind", "/dev/null", file] if file not in folders else []
+    for file in files:
+        args += ["--ro-bind", "/dev/null", file]
     for place in SCRATCHES:
         args += ["--perms", "1777", "--size", str(SCRATCH_SIZE), "--tmpfs", place]
     for place in (*hidden, *folders, "/proc", "/dev", "/"):
         args += ["--remount-ro", place]
     return [*args, "--chdir", SCRATCH_DIR]
+
+
+def _covered() -> tuple[list[str], list[str]]:
+    """Folders and files of /proc and /dev in which a jail sees nothing."""
+    names = {name for name in os.listdir("/proc") if not name.isdigit()} - KEPT_OF_PROC
+    paths = [f"/proc/{name}" for name in sorted(names)]
+    readable = [path for path in paths if os.stat(path).st_mode & stat.S_IROTH]
+    # process 1 is bubblewrap itself; terminals are few, and the whole machine's
+    folders = ["/proc/1", *filter(os.path.isdir, readable), "/dev/pts"]
+    # shared, /dev/zero is memory that nobody counts
+    return folders, [*(path for path in readable if path not in folders), "/dev/zero"]
 
 
 def _bwrap_command(args: list[str], files: ExitStack) -> tuple[list[str], list[int]]:
