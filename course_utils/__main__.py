@@ -107,6 +107,9 @@ def main(argv: list[str]) -> int:
 
 def prepare_environment() -> None:
     """Set what this process, and the kernels and tests it starts, are to find."""
+    for variable in {"PATH", "PYTHONPATH"} & set(os.environ):  # an empty part is where one stands
+        parts = os.environ[variable].split(os.pathsep)
+        os.environ[variable] = os.pathsep.join([part for part in parts if os.path.isabs(part)])
     if folder := os.environ.get("COURSE_DATA"):  # kernels run in other folders
         os.environ["COURSE_DATA"] = str(Path(folder).expanduser().resolve())
     # else PyTorch's threads wait spinning, and beside other work train at a fifth of the speed

@@ -227,6 +227,7 @@ ATTEMPTS = {
     "take a terminal": "os.openpty()",
     "begin a session": "os.setsid()",
     "lower its priority": "before = os.nice(0); os.nice(1); assert os.nice(0) == before + 1",
+    "write packets": "import fcntl; fcntl.fcntl(os.pipe()[1], fcntl.F_SETFL, os.O_DIRECT)",
     "enlarge a pipe": "import fcntl; fcntl.fcntl(os.pipe()[1], 1031, 2**20)",
     "ask for equal pages": "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE).madvise(12)",
     "filter a socket": "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, 26, bytes(16))",
@@ -773,15 +774,19 @@ def test_jail_has_no_huge_pages(input_dir, user):
     assert result.output == b"['AnonHugePages:         0 kB\\n']\n", result
 
 
-def test_flood_of_single_bytes_is_read_slowly(input_dir):
-    code = """
-        import fcntl, os
-        fcntl.fcntl(1, fcntl.F_SETFL, os.O_DIRECT)  # each is a packet of its own
-        while True: os.write(1, b"x")
-    """
-    result = run(input_dir, code, SMALL._replace(seconds=4), user="here")
+def test_flood_of_single_bytes_is_read_slowly(input_dir, monkeypatch):
+    reads, read_output = [], watch._read_output
+
+    def count_reads(pipe, *arguments):
+        counting = SimpleNamespace(read=lambda most: reads.append(most) or pipe.read(most))
+        read_output(counting, *arguments)
+
+    monkeypatch.setattr(watch, "_read_output", count_reads)
+    code = "import os\nwhile True: os.write(1, b'x')"
+    result = run(input_dir, code, SMALL._replace(seconds=4, output=2**30), user="here")
     assert result.stop_reason == "time"
-    assert 0 < len(result.output) < 5000
+    assert len(result.output) > 100
+    assert 0 < len(reads) < 5000
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"VmRSS: x kB"])

@@ -327,17 +327,30 @@ def test_no_module_is_taken_from_where_one_stands(course, fake_pip, tmp_path, pr
     """A class's folder holds what students handed in, by names that they choose."""
     folder, ran = tmp_path / "class", tmp_path / "ran"
     names = ["filelock", "nbformat", "pathlib", "pip", "shutil", "tqdm", "typing"]
+    python_path = str(course)
     if program == ["start.py"]:
         program = [str(course / "start.py")]
-        names.append("course_utils")  # `-m` has found it by then
+        names += ["course_utils", "glob", "hashlib"]  # `-m` has found the first by then
+        python_path = ""  # and it is the user's own Python that reads this
     for name in [*names, "eve/argparse"]:
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
     (packages,) = (course / ".venv").rglob("site-packages")  # as setuptools' editable installs do
     (packages / "relative.pth").write_text("import sys; sys.path.insert(0, 'eve')")
-    done = run(folder, *program, "fresh", "02", PYTHONPATH=str(course))
+    python_path = os.pathsep.join([python_path, str(tmp_path / "nothing")])
+    done = run(folder, *program, "fresh", "02", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stderr
     assert not ran.exists(), ran.read_text()
+
+
+def test_no_program_is_taken_from_where_one_stands(monkeypatch):
+    """Nor by the processes that a command starts."""
+    monkeypatch.setenv("PATH", os.pathsep.join(["", "/usr/bin", ".", "bin", "/bin", ""]))
+    monkeypatch.setenv("PYTHONPATH", ":here")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    commands.prepare_environment()
+    assert os.environ["PATH"] == "/usr/bin:/bin"
+    assert os.environ["PYTHONPATH"] == ""
 
 
 def test_installation_leaves_no_relative_path(root):
