@@ -90,6 +90,37 @@ def test_name_that_an_answer_binds_itself_is_not_made_before():
     assert 1 in run_with("def conv2d(x):\n    global size\n    size += x")
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["def f(): return n", "n = 7", "conv2d = f()"],
+        ["f = lambda: n", "n = 7", "conv2d = f()"],
+        ["class C:\n    def f(self): return n", "n = 7", "conv2d = C().f()"],
+        ["def f(): return g()", "def g(): return n", "n = 7", "conv2d = f()"],
+        ["def f(): return globals()['n']", "n = 7", "conv2d = f()"],
+        ["n = 3\ndef f(): return n", "n = 7", "conv2d = f()"],
+        ["n = 7", "class C:\n    n = n", "conv2d = C.n"],
+        ["n = 7", "conv2d = 'n' in dir()"],
+    ],
+)
+def test_answer_is_as_if_all_had_run(cells):
+    """Where the lesson's `n = 7` runs, and what is above it is the student's or the lesson's."""
+    for of_lesson in (["n = 7"], cells[:-1]):
+        code = [new_code_cell(source) for source in cells]
+        lesson = [new_code_cell(source) for source in of_lesson]
+        runs = cells_to_run(code, lesson, [CONV2D])
+        whole, chosen = {}, {}
+        for source, run in zip(cells, runs, strict=True):
+            exec(source, whole)
+            if run:
+                exec(source, chosen)
+        assert chosen["conv2d"] == whole["conv2d"], runs
+
+
+def test_nothing_runs_after_the_last_answer():
+    assert run_with("def conv2d(x):\n    return x + late") == [7]
+
+
 def test_answer_alone_runs_alone():
     assert run_with("def conv2d(image):\n    return image") == [7]
 

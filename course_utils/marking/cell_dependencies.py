@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from course_utils.exercise import Exercise
     from course_utils.marking.notebook_reader import Asked
 
-READS_ANYTHING = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython"})
+READS_ANYTHING = frozenset({"dir", "eval", "exec", "globals", "locals", "vars", "get_ipython"})
 
 
 class Names(NamedTuple):
-    """The names that a cell reads of what ran before, and those it binds; some by an import."""
+    """What a cell has to do with the notebook's names.
+
+    Attributes
+    ----------
+    read : what it reads of the cells before, its functions included
+    bound : what it binds
+    imported : what of that it imports
+    late : what its functions read whenever they are called, also of later cells
+    """
 
     read: frozenset[str]
     bound: frozenset[str]
     imported: frozenset[str]
+    late: frozenset[str]
 
 
 @lru_cache(maxsize=1024)  # cells of a workbook stand in every submission
@@ -39,16 +48,20 @@ def names_in(source: str) -> Names:
         cell = symtable.symtable(source, "<cell>", "exec")
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Names(READS_ANYTHING, frozenset(), frozenset())
-    symbols = cell.get_symbols()
-    nested = (symbol for table in _nested_tables(cell) for symbol in table.get_symbols())
+        return Names(READS_ANYTHING, frozenset(), frozenset(), frozenset())
+    symbols, tables = cell.get_symbols(), _nested_tables(cell)
+    nested = [symbol for table in tables for symbol in table.get_symbols()]
+    late = frozenset(s.get_name() for s in nested if s.is_global() and s.is_referenced())
     every = [*symbols, *(symbol for symbol in nested if symbol.is_global())]
+    # in a class, `n = n` reads the notebook's
+    classes = (table for table in tables if table.get_type() == "class")
+    every += [symbol for table in classes for symbol in table.get_symbols() if symbol.is_local()]
     read = frozenset(symbol.get_name() for symbol in every if symbol.is_referenced())
     read |= {symbol.get_name() for symbol in every} & {*_changed(tree)}
     bound = frozenset(s.get_name() for s in every if s.is_assigned() or s.is_imported())
     defined = {symbol.get_name() for symbol in symbols if symbol.is_namespace()}
     imported = frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported())
-    return Names(read - defined - _bound_before_read(tree), bound, imported)
+    return Names(read - defined - _bound_before_read(tree), bound, imported, late)
 
 
 def _bound_before_read(cell: ast.Module) -> set[str]:
@@ -102,21 +115,38 @@ def cells_to_run(
     """
     of_lesson = {cell.source.strip(): names_in(cell.source) for cell in lesson}
     tools = set(dir(builtins)).union(*(names.imported for names in of_lesson.values()))
-    exercises, runs = list(exercises), []
+    exercises = list(exercises)
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    names = [of_lesson.get(cell.source.strip()) or names_in(cell.source) for cell in code]
+    own = [
+        cell.source.strip() not in of_lesson
+        or any(is_exercise_cell(cell, "exercise", exercise) for exercise in exercises)
+        for cell in code
+    ]
+    runs, before = own, None
+    while runs != before:  # what runs has functions, which may read what else is to run
+        before, runs = runs, _needed(names, own, runs, tools)
+    in_order = iter(runs)
+    return [cell.cell_type == "code" and next(in_order) for cell in cells]
+
+
+def _needed(names: list[Names], own: list[bool], runs: list[bool], tools: set[str]) -> list[bool]:
+    """Tell of each code cell whether it has to run, where at least those that run so far do."""
+    late_from: dict[str, int] = {}  # name → the first cell that runs with a function that reads it
+    for i in range(len(names)):
+        if runs[i]:
+            late_from = dict.fromkeys(names[i].late, i) | late_from
+    needed: list[bool] = []
     read_later: set[str] = set()
-    for cell in reversed(cells):
-        if cell.cell_type != "code":
-            runs.append(False)
-            continue
-        source = cell.source.strip()
-        names = of_lesson.get(source) or names_in(cell.source)
-        is_own = source not in of_lesson or any(
-            is_exercise_cell(cell, "exercise", exercise) for exercise in exercises
-        )
-        is_needed = (names.read & read_later) - tools | (names.bound & read_later)
-        is_needed |= read_later & READS_ANYTHING  # something later may read any name
-        run = bool(is_own or is_needed)
-        if run:
-            read_later |= names.read
-        runs.append(run)
-    return runs[::-1]
+    for i in reversed(range(len(names))):
+        each, is_followed = names[i], any(needed)  # else nothing may call a function any more
+        wanted = {
+            name
+            for name in each.read | each.bound | READS_ANYTHING
+            if name in read_later or (is_followed and late_from.get(name, i) < i)
+        }
+        is_needed = (each.read & wanted) - tools | (each.bound & wanted) | (wanted & READS_ANYTHING)
+        needed.append(own[i] or bool(is_needed))
+        if needed[-1]:
+            read_later |= each.read
+    return needed[::-1]
