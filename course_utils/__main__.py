@@ -9,7 +9,9 @@ import sys
 
 if __name__ == "__main__":  # modules are sought where one stands, too: maybe among students' files
     checkout, here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.getcwd()
-    sys.path[:] = [p for p in sys.path if (os.path.isabs(p) and p != here) or here == checkout]
+    parts = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # an empty part is where one stands
+    there = [here, *(os.path.abspath(part) for part in parts if not os.path.isabs(part))]
+    sys.path[:] = [p for p in sys.path if (os.path.isabs(p) and p not in there) or here == checkout]
 
 import contextlib
 import errno

@@ -1,6 +1,7 @@
 """Marks come from comparing outside what a jail has only observed."""
 
 import contextlib
+import gc
 import html
 import importlib.util
 import pickle
@@ -9,6 +10,7 @@ import socket
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -618,6 +620,31 @@ def test_what_ran_while_memory_was_short_is_judged_again_alone():
     handed_in = [submissions.Submission(name, "00", Path("x")) for name in ("ada", "bob", "zoe")]
     assert sorted(marker.judge_here(judge, handed_in, 3)) == ["ada", "bob", "zoe"]
     assert sorted(judge.alone) == ["ada", "bob"]
+
+
+def test_what_was_judged_is_not_kept_in_memory():
+    """A class may have thousands of notebooks."""
+
+    class Judged:
+        pass
+
+    alive = weakref.WeakSet()
+
+    class Judge:
+        grader = SimpleNamespace(stop=threading.Event())
+
+        def judge(self, submission, _source):
+            judged = Judged()
+            alive.add(judged)
+            return judged
+
+    handed_in = [submissions.Submission(str(i), "00", Path("x")) for i in range(50)]
+    judged = marker.judge_here(Judge(), handed_in, 1)
+    for _ in handed_in[1:]:
+        next(judged)
+    gc.collect()
+    assert len(alive) <= 2
+    judged.close()
 
 
 def test_interrupted_marking_keeps_nothing_half(tmp_path):

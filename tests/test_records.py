@@ -29,7 +29,7 @@ def test_marking_keeps_records_and_seed(marking):
     marking.save(RECORD)
     again = reopened(marking)
     assert again.seed == 7
-    assert [*again.records()] == [RECORD]
+    assert [*again.records()] == [RECORD._replace(outputs={})]
     assert again.load("a+b", "02") == RECORD
     assert again.load("ada", "02") is None
 

@@ -332,12 +332,13 @@ def test_no_module_is_taken_from_where_one_stands(course, fake_pip, tmp_path, pr
         program = [str(course / "start.py")]
         names += ["course_utils", "glob", "hashlib"]  # `-m` has found the first by then
         python_path = ""  # and it is the user's own Python that reads this
+    names.append("src/argparse")
     for name in [*names, "eve/argparse"]:
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
     (packages,) = (course / ".venv").rglob("site-packages")  # as setuptools' editable installs do
     (packages / "relative.pth").write_text("import sys; sys.path.insert(0, 'eve')")
-    python_path = os.pathsep.join([python_path, str(tmp_path / "nothing")])
+    python_path = os.pathsep.join([python_path, "src", str(tmp_path / "nothing")])
     done = run(folder, *program, "fresh", "02", PYTHONPATH=python_path)
     assert done.returncode == 0, done.stderr
     assert not ran.exists(), ran.read_text()

@@ -11,7 +11,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 
 from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
-from course_utils.marking import assignment, exercise_cells, notebook_reader, reading, submissions
+from course_utils.marking import (
+    assignment,
+    downloads,
+    exercise_cells,
+    notebook_reader,
+    reading,
+    submissions,
+)
 from course_utils.marking.notebook_reader import parse_cells
 from course_utils.marking.reading import NotebookReader, UnreadableError, lessons_of
 from course_utils.workbooks import NOTEBOOKS
@@ -177,6 +184,35 @@ def test_file_behind_a_link_is_not_read(tmp_path, reader):
         with pytest.raises(UnreadableError, match="cannot be opened"):
             read(path)
     assert reading.read_bytes(path) == b""
+
+
+def test_only_plain_files_are_opened(tmp_path, monkeypatch):
+    """To open a device may do harm, and what a link leads to is not a student's."""
+    (tmp_path / "notebook").write_text("{}")
+    (tmp_path / "link").symlink_to(tmp_path / "notebook")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    opened, open_file = [], os.open
+
+    def note(path, flags, *args, **options):
+        opened.append((path, flags & os.O_PATH))
+        return open_file(path, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", note)
+    assert downloads.read_regular(tmp_path / "notebook", 9) == b"{}"
+    opened.clear()
+    for name in ("link", "folder/notebook", "pipe", "folder", "nothing", "notebook/x"):
+        assert downloads.read_regular(tmp_path / name, 9) is None, name
+    assert all(only_named for _, only_named in opened)
+
+
+def test_class_called_submitted_by_a_link_is_not_taken(tmp_path, reader):
+    """It may lead to the same folder, or out of it."""
+    path = put(tmp_path, "class", "ada", "02", NAME, text=notebook())
+    (tmp_path / "class" / "submitted").symlink_to(tmp_path)
+    found = told(submissions.find(tmp_path / "class", reader))
+    assert found.pop(("ada", "02")) == path
+    assert {student for student, _ in found} <= {"submitted"}
 
 
 def test_class_may_lie_behind_a_link(tmp_path, reader):

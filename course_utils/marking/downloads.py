@@ -129,14 +129,43 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def open_regular(path: Path) -> int | None:
+    """Open a file on the way to which there is no link; None where it is a pipe, a device or so.
+
+    Somebody may put a link there meanwhile, and to open a device may do harm.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or a folder on the way is a link.
+    """
+    to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW
+    start, *folders = path.absolute().parts[:-1]
+    place = os.open(start, to_pass | os.O_DIRECTORY)
+    try:
+        for name in [*folders, path.name]:
+            inner = os.open(name, to_pass | os.O_NONBLOCK, dir_fd=place)
+            os.close(place)
+            place = inner
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            return None
+        if hasattr(os, "O_PATH"):
+            return os.open(f"/proc/self/fd/{place}", os.O_RDONLY)
+        return os.dup(place)
+    finally:
+        os.close(place)
+
+
 def read_regular(path: Path, most: int) -> bytes | None:
     """Return the beginning of a file; None where there is none, but a link, a pipe or a folder."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_regular(path)
     except OSError:
         return None
+    if descriptor is None:
+        return None
     try:
-        return os.read(descriptor, most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return os.read(descriptor, most)
     except OSError:
         return None
     finally:

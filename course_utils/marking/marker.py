@@ -263,10 +263,11 @@ def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator
     try:
         judged = {pool.submit(marker.judge, each, each.path): each for each in pending}
         for future in as_completed(judged):
+            submission = judged.pop(future)  # nor is its result kept
             try:
                 yield future.result()
             except ScarceMemoryError:
-                again.append(judged[future])
+                again.append(submission)
         for submission in again:
             yield marker.judge(submission, submission.path, is_alone=True)
     except BaseException:

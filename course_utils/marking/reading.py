@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -183,32 +182,15 @@ def _open_regular(path: Path) -> int:
     if os.path.islink(path):
         raise UnreadableError(f"{_name(path)} is a link to another place, not a notebook.")
     try:
-        descriptor = _open_beside_links(path)
+        descriptor = downloads.open_regular(path)
     except OSError as error:
         raise NotNowError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
-    status = os.fstat(descriptor)
-    why = "is not a file" if not stat.S_ISREG(status.st_mode) else ""
-    if status.st_size > MAX_BYTES:
-        why = f"is larger than {MAX_BYTES // MEGABYTE} MB"
-    if why:
+    if descriptor is None:
+        raise UnreadableError(f"{_name(path)} is not a file.")
+    if os.fstat(descriptor).st_size > MAX_BYTES:
         os.close(descriptor)
-        raise UnreadableError(f"{_name(path)} {why}.")
+        raise UnreadableError(f"{_name(path)} is larger than {MAX_BYTES // MEGABYTE} MB.")
     return descriptor
-
-
-def _open_beside_links(path: Path) -> int:
-    """Open a file on the way to which there is no link: somebody may put one there meanwhile."""
-    to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
-    start, *folders = path.absolute().parts[:-1]
-    place = os.open(start, to_pass)
-    try:
-        for name in folders:
-            inner = os.open(name, to_pass, dir_fd=place)
-            os.close(place)
-            place = inner
-        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-    finally:
-        os.close(place)
 
 
 def read_bytes(path: Path) -> bytes:

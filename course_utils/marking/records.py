@@ -103,10 +103,13 @@ class Marking:
         return record is not None and record.identity == identity_of(submission)
 
     def records(self) -> Iterator[Record]:
-        """Yield what came of every submission, by student and assignment."""
+        """Yield what came of every submission, by student and assignment, without its outputs.
+
+        These are most of it, and a class may have thousands.
+        """
         for path in sorted((self.folder / JUDGED).glob("*/*.json")):
             if record := _read(path):
-                yield record
+                yield record._replace(outputs={})
 
     def close(self) -> None:
         """Remove what was only needed meanwhile."""

@@ -109,7 +109,8 @@ def find(
         If there is no submission; the message shows the layout.
     """
     folder = folder.resolve()  # from here on, no link is followed
-    folder = folder / "submitted" if (folder / "submitted").is_dir() else folder
+    submitted = folder / "submitted"
+    folder = submitted if submitted.is_dir() and not submitted.is_symlink() else folder
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
     students = downloads.places(folder)
