@@ -84,6 +84,11 @@ class Collection(NamedTuple):
         return f"{len(students)} students, {len(found)} found, {len(look)} to look at"
 
 
+def _class_folder(folder: Path) -> Path:
+    submitted = folder / "submitted"
+    return submitted if submitted.is_dir() and not submitted.is_symlink() else folder
+
+
 def find(
     folder: Path,
     reader: NotebookReader,
@@ -108,9 +113,7 @@ def find(
     UserError
         If there is no submission; the message shows the layout.
     """
-    folder = folder.resolve()  # from here on, no link is followed
-    submitted = folder / "submitted"
-    folder = submitted if submitted.is_dir() and not submitted.is_symlink() else folder
+    folder = _class_folder(folder.resolve())  # from here on, no link is followed
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
     students = downloads.places(folder)
