@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from course_utils.exercise import Exercise
     from course_utils.marking.notebook_reader import Asked
 
-READS_ANYTHING = frozenset({"dir", "eval", "exec", "globals", "locals", "vars", "get_ipython"})
+READS_ANYTHING = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython"})
 
 
 class Names(NamedTuple):
