@@ -230,7 +230,7 @@ def mark_class(place, user, planned):
     shown = {
         (record.student, number): output["text/plain"]
         for record in marking.records()
-        for number, output in record.outputs.items()
+        for number, output in marking.load(record.student, record.assignment).outputs.items()
     }
     marking.close()
     planted = dict(zip(names, planned, strict=True))
