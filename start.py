@@ -16,9 +16,7 @@ if __name__ == "__main__":  # one may stand among students' files: nothing is ta
     parts = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # an empty part is where one stands
     there = [""] + [os.path.abspath(part) for part in parts if not os.path.isabs(part)] + [here]
     sys.path[:] = [place for place in sys.path if place not in there or here == beside]
-    for variable in {"PATH", "PYTHONPATH"} & set(os.environ):
-        parts = os.environ[variable].split(os.pathsep)
-        os.environ[variable] = os.pathsep.join([part for part in parts if os.path.isabs(part)])
+    os.environ["PYTHONPATH"] = os.pathsep.join([part for part in parts if os.path.isabs(part)])
 
 import glob
 import hashlib

@@ -158,8 +158,8 @@ def main(argv: list[str]) -> int:
         print(UNSAFE_WARNING, file=sys.stderr)
     else:
         jail.refuse_visible(filter(None, (args.submissions, args.out, args.course)))
-    out, folder = args.out.resolve(), args.submissions.resolve()
-    if folder in (out, *out.parents):
+    folder = args.submissions.resolve()
+    if args.out.resolve().is_relative_to(folder):
         raise UserError(AMONG_STUDENTS.format(args.out, folder))
     marking = Marking(args.out, args.seed)
     try:
