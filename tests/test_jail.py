@@ -687,6 +687,41 @@ def test_jail_ends_where_processes_cannot_be_listed(input_dir, monkeypatch):
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize("modules", [[], ["json"]], ids=["cold", "warm"])
+def test_ended_run_holds_no_memory(input_dir, monkeypatch, modules):
+    numbers = []
+
+    def held():
+        statuses = [Path(f"/proc/{number}/status") for number in numbers]
+        return sum(watch._sizes(status, (b"RssAnon",)).get(b"RssAnon", 0) for status in statuses)
+
+    def look(running, limits, group, stop, looks):
+        running.stdout.readline()
+        numbers.extend(process.pid for process in watch._all_processes(looks.roots))
+        assert held() > 2**30
+        return b"", "time"
+
+    monkeypatch.setattr(jail, "watch", look)
+    monkeypatch.setattr(control_groups, "available", lambda: "")  # leaving one waits, too
+    code = "held = bytearray(b'1') * 2**30; print(flush=True); import time; time.sleep(60)"
+    with jail.warm_python(input_dir, modules) as warm:
+        jail.run(code, b"", input_dir, SMALL._replace(memory=2**31), warm=warm)
+        assert (held(), warm.is_ready) == (0, bool(modules))
+
+
+@pytest.mark.parametrize(("patience", "is_over"), [(20, True), (0.1, False)])
+def test_end_is_awaited_also_where_nobody_reaps(monkeypatch, patience, is_over):
+    monkeypatch.setattr(watch, "END_SECONDS", patience)
+    program = subprocess.Popen(["sleep", "0.7" if is_over else "60"])
+    process = psutil.Process(program.pid)
+    try:
+        watch._await_end([process])
+        assert (process.status() == psutil.STATUS_ZOMBIE) == is_over
+    finally:
+        program.kill()
+        program.wait()
+
+
 def test_run_ends_when_it_is_told_to(input_dir):
     stop = threading.Event()
     threading.Timer(1, stop.set).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -39,6 +40,7 @@ OWN, OF_FILES = (b"RssAnon", b"VmPTE", b"VmSwap"), b"RssShmem"
 LOOK_INTERVAL = 0.25  # seconds
 ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
 LOOK_SECONDS = 20  # who makes a look last longer, which tells of maps alone, is over the limit
+END_SECONDS = 20  # in which the kernel takes back what was held; a gigabyte takes it a tenth of one
 LITTLE = 2**12  # bytes that are read at a time
 Running = subprocess.Popen | Entered
 
@@ -58,10 +60,26 @@ def killed_on_exit(program: subprocess.Popen) -> Iterator[None]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         program.wait()
+        _await_end(processes[1:])
         assert program.stdout is not None  # `run` has asked for a pipe
         program.stdout.close()
         if program.stdin is not None:
             program.stdin.close()
+
+
+def _await_end(processes: list[psutil.Process]) -> None:
+    """Wait until killed processes hold nothing any more, whether or not anybody reaps them.
+
+    A jail's first one ends after all others in it, also after a warm Python's fork.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    for process in processes if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):  # it is gone
+            descriptor = os.pidfd_open(process.pid)
+            with os.fdopen(descriptor):  # closes it
+                ended = select.poll()
+                ended.register(descriptor, select.POLLIN)
+                ended.poll(1000 * max(0, deadline - time.monotonic()))
 
 
 def process_tree(root: psutil.Process) -> list[psutil.Process]:
