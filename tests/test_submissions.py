@@ -4,6 +4,9 @@ import json
 import os
 import re
 import shutil
+import signal
+import sys
+import time
 
 import nbformat
 import pytest
@@ -204,6 +207,26 @@ def test_only_plain_files_are_opened(tmp_path, monkeypatch):
     for name in ("link", "folder/notebook", "pipe", "folder", "nothing", "notebook/x"):
         assert downloads.read_regular(tmp_path / name, 9) is None, name
     assert all(only_named for _, only_named in opened)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_file_with_a_lease_is_not_waited_for(tmp_path, reader):
+    """Its owner may hold one; Linux waits 45 s for its end, at each look."""
+    import fcntl  # not on Windows
+
+    path = put(tmp_path, "class", "ada", "02", NAME, text=notebook())
+    handler = signal.signal(signal.SIGIO, signal.SIG_IGN)  # by which the owner is told
+    begun = time.monotonic()
+    try:
+        with open(path, "r+") as file:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            assert downloads.read_regular(path, 9) is None
+            with pytest.raises(reading.NotNowError, match=f"{NAME} cannot be opened"):
+                reader.read(path, "02")
+    finally:
+        signal.signal(signal.SIGIO, handler)
+    assert time.monotonic() - begun < 20
+    assert reader.read(path, "02").cells
 
 
 def test_class_called_submitted_by_a_link_is_not_taken(tmp_path, reader):

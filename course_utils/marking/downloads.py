@@ -150,7 +150,8 @@ def open_regular(path: Path) -> int | None:
         if not stat.S_ISREG(os.fstat(place).st_mode):
             return None
         if hasattr(os, "O_PATH"):
-            return os.open(f"/proc/self/fd/{place}", os.O_RDONLY)
+            # whose file it is may hold a lease on it, which is waited for otherwise
+            return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_NONBLOCK)
         return os.dup(place)
     finally:
         os.close(place)
