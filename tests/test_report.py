@@ -598,6 +598,15 @@ def test_file_of_one_student_spoils_no_report(name, tmp_path, capsys):
     assert "\x1b" not in said
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.timeout(60)
+def test_pipe_in_place_of_progress_is_not_waited_for(tmp_path):
+    """A student may put one there once files are listed."""
+    os.mkfifo(tmp_path / "ada.csv")
+    with pytest.raises(class_results.ReportError, match="cannot be opened as a plain file"):
+        class_results._read_file(tmp_path / "ada.csv", is_tutors=False)
+
+
 def test_report_reads_no_notebook_as_a_student_made_it(tmp_path):
     """Progress lies beside notebooks where a course of nbgrader's has collected both."""
     place = tmp_path / "submitted/eve/00"

@@ -182,11 +182,7 @@ def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
         If it has none of them.
     """
     try:
-        if path.is_symlink() and not is_tutors:
-            raise ReportError(f"{path} is a link to another place.")
-        if path.stat().st_size > MAX_BYTES:
-            raise ReportError(f"{path} is too large for a progress file.")
-        text = path.read_text(encoding="utf-8-sig")
+        text = _read_text(path, is_tutors)
         if path.suffix == ".json":
             rows = list(_from_json(json.loads(text), _student(path)))
         else:
@@ -208,6 +204,18 @@ def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
         if times > 1:
             raise ReportError(f"{path} holds exercise {number} of {student!r} twice.")
     return rows
+
+
+def _read_text(path: Path, is_tutors: bool) -> str:
+    """Return what a file holds; of a student's, whatever they put there meanwhile."""
+    if path.is_symlink() and not is_tutors:
+        raise ReportError(f"{path} is a link to another place.")
+    if path.stat().st_size > MAX_BYTES:
+        raise ReportError(f"{path} is too large for a progress file.")
+    data = path.read_bytes() if is_tutors else downloads.read_regular(path, MAX_BYTES)
+    if data is None:
+        raise ReportError(f"{path} cannot be opened as a plain file.")
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read()
 
 
 def _student(path: Path) -> str:
