@@ -1,9 +1,16 @@
 """The package that enters the jail holds nothing of what is right."""
 
+import inspect
+import types
+
 import pytest
 
 from course_utils.exercises import all_exercises
+from course_utils.judging import judge
+from course_utils.judging.observation import freeze, numbers, same
+from course_utils.judging.observe import make_cases, observe_trusted
 from course_utils.marking import redacted_package
+from course_utils.marking.worker import HiddenExercise
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +33,59 @@ def test_package_holds_no_answer(package, exercise):
         line for line in lines if len(line) > 20 and not line.startswith(("def", '"""', "class"))
     ]
     assert not body or not all(line in text for line in body)
+
+
+@pytest.fixture(scope="module")
+def kept(package):
+    """What the modules of exercises keep: (name, thing), and what each holds in turn."""
+    things = []
+    for path in sorted((package / "exercises").glob("*.py")):
+        module = types.ModuleType(path.stem)
+        exec(compile(path.read_text("utf-8"), str(path), "exec"), vars(module))
+        for name, thing in vars(module).items():
+            if not (name.startswith("__") or isinstance(thing, HiddenExercise | types.ModuleType)):
+                things += [(f"{path.stem}.{name}", each) for each in (thing, *_parts(thing))]
+    return things
+
+
+def _parts(thing):
+    if isinstance(thing, dict):
+        return [*thing, *thing.values()]
+    return list(thing) if isinstance(thing, list | tuple | set | frozenset) else []
+
+
+def _tells(thing):
+    """Whether a value says more than a small number, or a word, that may be anything."""
+    array = None if isinstance(thing, str) else numbers(freeze(thing))
+    return isinstance(thing, dict) or (array is not None and (abs(array) > 99).any())
+
+
+def _arguments(thing):
+    """How many arguments a function takes; -1 for what is none."""
+    try:
+        return len(inspect.signature(thing).parameters)
+    except (TypeError, ValueError):
+        return -1
+
+
+VALUES = [exercise for exercise in all_exercises() if exercise.is_value]
+FUNCTIONS = [exercise for exercise in all_exercises() if not exercise.is_value]
+
+
+@pytest.mark.parametrize("exercise", VALUES, ids=lambda exercise: exercise.number)
+def test_package_keeps_no_part_of_a_value(kept, exercise):
+    answers = [part for part in (exercise.answer, *_parts(exercise.answer)) if _tells(part)]
+    found = [name for name, thing in kept for part in answers if same(freeze(thing), freeze(part))]
+    assert found == []
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda exercise: exercise.number)
+def test_package_keeps_nothing_that_answers(kept, exercise):
+    takes = _arguments(exercise.model)
+    tried = [(name, thing) for name, thing in kept if _arguments(thing) == takes]
+    right, cases = judge.expected(exercise, 0), make_cases(exercise, 0)
+    seen = [(name, observe_trusted(exercise, thing, cases)) for name, thing in tried]
+    assert [name for name, each in seen if judge.passes(exercise, each, right, 0)] == []
 
 
 def test_package_holds_no_oracle(package):

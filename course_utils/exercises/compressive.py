@@ -86,10 +86,10 @@ def soft_threshold(x, threshold):
 
 
 # --- 8.3 ----------------------------------------------------------------------------------------
-SHRINK = {  # what is handed to the answer: it is not always the rule that the lesson has
-    "soft threshold": lambda values, threshold: F.softshrink(values, float(threshold)),
-    "hard threshold": lambda values, threshold: F.hardshrink(values, float(threshold)),
-}
+def _shrink_by(rule):
+    """What is handed to the answer: it is not always the rule that the lesson has."""
+    shrink = {"soft threshold": F.softshrink, "hard threshold": F.hardshrink}[rule]
+    return lambda values, threshold: shrink(values, float(threshold))
 
 
 def _problems(rng):
@@ -103,7 +103,7 @@ def _problems(rng):
 
 def _take_step(answer, case):
     x, y, matrix, lam, rule = case
-    arguments = x, y, Matrix(matrix), lam, SHRINK[rule]
+    arguments = x, y, Matrix(matrix), lam, _shrink_by(rule)
     return call_unchanged(answer, arguments, ("x", "y", "A", "lam", "shrink"))
 
 

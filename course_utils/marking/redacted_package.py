@@ -12,10 +12,12 @@ import copy
 import importlib
 import inspect
 import io
+import itertools
 import pickle
 import shutil
+import symtable
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -157,8 +159,7 @@ def _closure(references: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
         # by line, as a statement may use what the ones above it define; by name too, because an
         # import of several names is cut into one statement a name, all from the same line
         lines[statement.lineno, name] = ast.unparse(statement)
-        read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        pending += [(module, other) for other in read]
+        pending += [(module, other) for other in _read_names(statement)]
     return {module: [lines[key] for key in sorted(lines)] for module, lines in sources.items()}
 
 
@@ -191,5 +192,21 @@ def _is_exercise(statement: ast.FunctionDef | ast.ClassDef) -> bool:
 
 
 def _assigned_names(statement: ast.stmt) -> set[str]:
-    names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-    return {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    """The module's names that a statement binds; what it counts with inside is none."""
+    symbols = next(_scopes(statement)).get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+
+
+def _read_names(statement: ast.stmt) -> set[str]:
+    """The module's names, and the builtins, that a statement uses; no local ones."""
+    symbols = itertools.chain.from_iterable(scope.get_symbols() for scope in _scopes(statement))
+    return {symbol.get_name() for symbol in symbols if symbol.is_global()}
+
+
+def _scopes(statement: ast.stmt) -> Iterator[symtable.SymbolTable]:
+    """The scope of the module, then those within it."""
+    pending = [symtable.symtable(ast.unparse(statement), "<statement>", "exec")]
+    while pending:
+        scope = pending.pop()
+        yield scope
+        pending += scope.get_children()
