@@ -124,8 +124,8 @@ def test_filter_reads_arguments(machine):
     assert {decide(machine, ioctl, 3, request) for request in terminal} == {ALLOW}
     others = clone_file, flags, 0x10005401, 0x5301, 0x8933, 0xB701
     assert {decide(machine, ioctl, 3, request) for request in others} == {0x50000 | errno.ENOTTY}
-    assert {decide(machine, madvise, 0, 4096, how) for how in (3, 4, 8, 14)} == {ALLOW}
-    shared = 9, 12, 20, 21, 100  # MADV_REMOVE, MERGEABLE, COLD, PAGEOUT, HWPOISON
+    assert {decide(machine, madvise, 0, 4096, how) for how in (2, 4, 8, 14)} == {ALLOW}
+    shared = 3, 9, 12, 20, 21, 100  # MADV_WILLNEED, REMOVE, MERGEABLE, COLD, PAGEOUT, HWPOISON
     advised = {decide(machine, madvise, 0, 4096, how) for how in shared}
     assert advised == {0x50000 | errno.EINVAL}
     assert [decide(machine, limit, which) for which in (4, 7)] == [EPERM, ALLOW]  # RLIMIT_CORE

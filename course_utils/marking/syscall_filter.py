@@ -113,10 +113,11 @@ O_DIRECT = (0x4000, 0x10000)
 FCNTL_COMMANDS = (0, 1, 2, 3, 5, 9, 36, 1030, 1032, 1034)
 F_SETFL = 4
 TERMINAL, REQUEST_KIND = 0x5400, 0xFFFFFF00  # ioctl's requests of terminals, pipes and sockets
-# madvise: MADV_NORMAL to MADV_DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP,
-# DODUMP, WIPEONFORK, POPULATE_READ, POPULATE_WRITE, COLLAPSE: of one's own memory. Not: pages that
-# are shared with other processes, or looked for to be shared
-ADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
+# madvise: MADV_NORMAL, RANDOM, SEQUENTIAL, DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE,
+# DONTDUMP, DODUMP, WIPEONFORK, POPULATE_READ, POPULATE_WRITE, COLLAPSE: of one's own memory. Not:
+# pages that are shared with other processes, or looked for to be shared, or read ahead (WILLNEED),
+# which nothing interrupts
+ADVICE = (0, 1, 2, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
 AF_UNIX = 1
 # Others take messages of many senders, which may be closed by then; SOCK_RAW is made such a one.
 SOCK_STREAM, SOCK_TYPE = 1, 0xF
