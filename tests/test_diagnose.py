@@ -824,6 +824,9 @@ def test_unknown_error_keeps_pythons_words():
         ("def f(x):\n    return x\n    x = 2\n", "unreachable"),
         ("def f(x):\n    x = 3\n    return x\n", "overwritten"),
         ("def f(x, k):\n    return nn.Conv2d(1, k, 3)(x)\n", "fresh-layer"),
+        ("def f(n):\n    t = [[0] * n] * n\n    t[0][1] = 2\n    return t\n", "one-row"),
+        ("def f(n):\n    t = [[[0] * n] * n] * n\n    t[0][1][1] = 2\n    return t\n", "one-row"),
+        ("def f(n):\n    t = n * [torch.zeros(n)]\n    t[0][1] += 2\n    return t\n", "one-row"),
     ],
 )
 def test_source_note(code, note):
@@ -833,7 +836,10 @@ def test_source_note(code, note):
 def test_clean_source_has_no_notes():
     code = "def f(x, k=2):\n    y = x.clamp(0)\n    for v in y:\n        k = k + v\n    return k\n"
     filled = "def f(x, w):\n    c = nn.Linear(2, 2)\n    c.weight.data = w\n    return c(x)\n"
-    assert [source_notes.notes(typed(text, "f")) for text in (code, filled)] == [[], []]
+    fresh = "def f(n):\n    t = [[0] * n for _ in range(n)]\n    t[0][1] = 2\n    return t\n"
+    whole = "def f(n):\n    t = [[0] * n] * n\n    t[0] = [1] * n\n    return t\n"
+    texts = code, filled, fresh, whole
+    assert [source_notes.notes(typed(text, "f")) for text in texts] == [[]] * len(texts)
 
 
 # Values ------------------------------------------------------------------------------------------

@@ -230,6 +230,11 @@ def _changes_x(x, y, A, lam, shrink):
     return shrink(x, A.norm**-2 * lam)
 
 
+def _steps_from_shrunk(x, y, A, lam, shrink):
+    x = shrink(x, A.norm**-2 * lam)
+    return x - A.norm**-2 * A.adjoint(A(x) - y)
+
+
 OF_THE_STEP = {
     "measured-again": mistake(
         "You measured the difference once more instead of spreading it back. A(x) − y lives "
@@ -329,6 +334,11 @@ OF_THE_STEP = {
         "You shrank first and stepped then, so zeros do not stay 0. "
         "Step, then shrink where you arrive.",
         order=lambda x, pull, at, shrink: shrink(x, at) - pull,
+    ),
+    "shrank-x-first": mistake(
+        "You shrank x first and took the gradient step from there, so zeros do not stay 0. "
+        "Step, then shrink where you arrive.",
+        _steps_from_shrunk,
     ),
     "step-alone-shrunk": mistake(
         "You shrank the step and took that off x, which itself is not shrunk. Subtract first, and "

@@ -32,7 +32,7 @@ def notes(answer: object) -> list[Note]:
         return []
     notes: list[Note] = []
     for look in (_fresh_layers, _powers, _dropped_results, _return_in_loop, _unused,
-                 _missing_brackets, _printed, _unreachable, _shadowed):  # fmt: skip
+                 _missing_brackets, _printed, _unreachable, _shadowed, _one_row):  # fmt: skip
         notes += look(tree, answer)
     return list({note.id: note for note in notes}.values())
 
@@ -174,3 +174,35 @@ def _shadowed(tree, _answer) -> Iterator[Note]:
                     f"`{target.id}` is given a new value before it is used, so what is passed in "
                 )
                 yield Note("overwritten", words + "is lost.")
+
+
+def _one_row(tree, _answer) -> Iterator[Note]:
+    """A list whose rows are one and the same, of which a row is written to."""
+    stored = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    written = {_subscripted(value) for value in stored if isinstance(value, ast.Subscript)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _repeats_an_object(node.value):
+            for name in written & {n.id for n in node.targets if isinstance(n, ast.Name)}:
+                words = f"`{ast.unparse(node.value)}` repeats one row, not copies of it: what is "
+                yield Note("one-row", words + f"written into one row of `{name}` is in all.")
+
+
+def _subscripted(value: ast.expr) -> str:
+    """The name `t` of `t[i][j]`; "" where it is none."""
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    return value.id if isinstance(value, ast.Name) else ""
+
+
+def _repeats_an_object(value: ast.expr) -> bool:
+    """Whether it is `[row] * count` or `count * [row]`, with a row that can be written to."""
+    if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult)):
+        return False
+    rows = [each.elts[0] for each in (value.left, value.right)
+            if isinstance(each, ast.List) and each.elts]  # fmt: skip
+    plain = ast.Constant, ast.Name, ast.Tuple, ast.UnaryOp, ast.Attribute
+    return bool(rows) and not isinstance(rows[0], plain)
