@@ -218,6 +218,10 @@ def _halves(observation):
         ((..., ...), "todo", ""),
         ((3, ...), "type", "still"),
         (3, "type", "two are wanted"),
+        (((3, 32),), "type", "in brackets of their own: give all 2 in one row"),
+        (torch.tensor([[3, 32]]), "type", "in brackets of their own"),
+        ([[4, 32]], "mistake", "rounded up"),
+        (((3, 32), 1), "wrong", "No part"),
         ("3, 32", "type", "text"),
     ],
 )

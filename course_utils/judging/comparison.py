@@ -4,6 +4,8 @@ A number is right in every type in which the mathematics is the same: int, whole
 NumPy number. A tensor that is expected has to be a tensor of the right dtype.
 """
 
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -32,17 +34,41 @@ def align(expected: object, observed: object) -> object:
     """Bring an observation into the form of what is expected, as far as its numbers allow.
 
     Where a number is expected, so is the number in an array of one element or in a text; where
-    several are expected, so is a one-dimensional array of as many. What does not fit stays as it
-    is. Used to compare numbers before types.
+    several are expected, so is a one-dimensional array of as many, and as many in brackets within
+    brackets. What does not fit stays as it is. Used to compare numbers before types.
     """
     if isinstance(expected, SCALAR):
         return _align_number(observed)
     if isinstance(expected, list | tuple):
+        observed = _unnested(expected, observed) or observed
         if isinstance(observed, torch.Tensor | np.ndarray) and observed.ndim >= 1:
             observed = observed.tolist() if observed.ndim == 1 else list(observed)
         if isinstance(observed, list | tuple) and len(observed) == len(expected):
             return tuple(align(e, o) for e, o in zip(expected, observed, strict=True))
     return observed
+
+
+def _unnested(expected: list | tuple, observed: object) -> list | None:
+    """The numbers of lists within lists in one row, where as many numbers are expected."""
+    if isinstance(observed, torch.Tensor | np.ndarray):
+        if observed.ndim < 2 or math.prod(observed.shape) != len(expected):
+            return None
+    elif not isinstance(observed, list | tuple):
+        return None
+    if len(observed) == len(expected) or not all(isinstance(e, SCALAR) for e in expected):
+        return None
+    row = list(_in_a_row(observed))
+    return row if len(row) == len(expected) else None
+
+
+def _in_a_row(value: object) -> Iterator[object]:
+    if isinstance(value, torch.Tensor | np.ndarray) and value.ndim:
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _in_a_row(part)
+    else:
+        yield value
 
 
 def _align_number(observed: object) -> object:
@@ -79,8 +105,13 @@ def difference(
         return _tensor_difference(expected, observed, tolerance, by_value)
     if isinstance(expected, str):
         return _text_difference(expected, observed)
-    if isinstance(expected, list | tuple) and numbers(observed) is not None:
-        observed = align(expected, observed)
+    if isinstance(expected, list | tuple):
+        row = _unnested(expected, observed)
+        if row is not None and same(expected, row, tolerance):
+            words = "The numbers are right, but some stand in brackets of their own: give all "
+            return Difference(True, words + f"{len(expected)} in one row.")
+        if row is not None or numbers(observed) is not None:
+            observed = align(expected, observed)
     if isinstance(expected, list | tuple) and isinstance(observed, list | tuple):
         return _sequence_difference(expected, observed, tolerance, by_value)
     if same(expected, observed, tolerance):
