@@ -68,6 +68,7 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "array gives one for each number."),
     ("RuntimeError", r"element 0 of tensors does not require grad", "no-grad", "`backward()` finds "
      "no way back: nothing in this computation records gradients. Was it made under `no_grad`, "
+     "after `torch.set_grad_enabled(False)`, which stays in force when a function has ended, "
      "detached, or turned into a number by `.item()`?"),
     ("RuntimeError", r"grad can be implicitly created only for scalar outputs", "backward-of-many",
      "`backward()` starts from one number, and here are several: take their mean or sum first."),
@@ -183,7 +184,7 @@ MEANINGS: list[tuple[str, str, str, str]] = [
      "name-unbound", "A variable is used before it has a value in this function: give it one "
      "before the loop."),
     ("AttributeError", r"'(\w+)' object has no attribute '(\w+)'", "attribute-unknown",
-     "A {0} has nothing called `{1}`."),
+     "The type `{0}` has nothing called `{1}`."),
     ("AttributeError", r"module '([\w.]+)' has no attribute '(\w+)'", "attribute-unknown",
      "`{0}` has nothing called `{1}`."),
     ("KeyError", r"(.+)", "key-unknown", "The dictionary has no entry under {0}: was it never put "
