@@ -222,6 +222,8 @@ ATTEMPTS = {
     "read past what is kept in memory": "os.open('/usr/bin/env', os.O_RDONLY | os.O_DIRECT)",
     "read so later": "import fcntl; file = os.open('/usr/bin/env', os.O_RDONLY); "
     "fcntl.fcntl(file, fcntl.F_SETFL, os.O_DIRECT)",
+    "read much at once": "os.pread(os.open('/usr/bin/env', os.O_RDONLY), 2**26 + 1, 0)",
+    "read into several places": "os.readv(os.open('/usr/bin/env', os.O_RDONLY), [bytearray(8)])",
     "watch files": "call('inotify_init1', 0)",
     "wait for many files": "__import__('select').epoll()",
     "take a terminal": "os.openpty()",

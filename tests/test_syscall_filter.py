@@ -18,7 +18,8 @@ ALLOW, EPERM, ENOSYS, NO_FAMILY = (
 OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socketpair": "SOCKETPAIR"}
 OTHERS |= {"setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT", "prctl": "PRCTL", "ioctl": "IOCTL"}
 OTHERS |= {"madvise": "MADVISE", "execve": "EXECVE", "close_range": "CLOSE_RANGE"}
-OTHERS |= {"openat": "OPENAT", "preadv2": "PREADV2", "pwritev2": "PWRITEV2", "open": "OPEN"}
+OTHERS |= {"openat": "OPENAT", "pwritev2": "PWRITEV2", "open": "OPEN"}
+OTHERS |= {"read": "READ", "pread64": "PREAD64"}
 LISTS = syscall_filter.ALLOWED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
 NAMES = {name: numbers for calls in (*LISTS, DENIED) for name, numbers in calls.items()}
 NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
@@ -145,8 +146,8 @@ def test_filter_reads_arguments(machine):
 @pytest.mark.parametrize(("machine", "direct"), [("x86_64", 0x4000), ("aarch64", 0x10000)])
 def test_no_file_is_read_past_what_is_kept_in_memory(machine, direct):
     """Everybody else would wait for the disk."""
-    fcntl, openat, opens, reads, writes = (
-        NAMES[name][COLUMNS[machine]] for name in ("fcntl", "openat", "open", "preadv2", "pwritev2")
+    fcntl, openat, opens, writes = (
+        NAMES[name][COLUMNS[machine]] for name in ("fcntl", "openat", "open", "pwritev2")
     )
     refused = 0x50000 | errno.EINVAL
     for flags in (0, 0x80000, 0x242):
@@ -157,10 +158,20 @@ def test_no_file_is_read_past_what_is_kept_in_memory(machine, direct):
         if opens is not None:
             assert decide(machine, opens, 0, flags, 0) == ALLOW
             assert decide(machine, opens, 0, flags | direct, 0) == refused
-    for number in (reads, writes):
-        assert decide(machine, number, 3, 0, 1, 0, 0, 0) == ALLOW
-        for flag in (1, 2, 8, 0x80):  # RWF_HIPRI, DSYNC, NOWAIT, DONTCACHE
-            assert decide(machine, number, 3, 0, 1, 0, 0, flag) == 0x50000 | errno.EOPNOTSUPP
+    assert decide(machine, writes, 3, 0, 1, 0, 0, 0) == ALLOW
+    for flag in (1, 2, 8, 0x80):  # RWF_HIPRI, DSYNC, NOWAIT, DONTCACHE
+        assert decide(machine, writes, 3, 0, 1, 0, 0, flag) == 0x50000 | errno.EOPNOTSUPP
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+@pytest.mark.parametrize("name", ["read", "pread64"])
+def test_only_so_much_is_read_at_once(machine, name):
+    """What a read of /proc has begun, no signal ends."""
+    number, most = NAMES[name][COLUMNS[machine]], syscall_filter.MOST_READ
+    for count in (0, 1, most):
+        assert decide(machine, number, 3, 0, count) == ALLOW
+    for count in (most + 1, 2**31, 2**32, 2**32 + 1, 2**64 - 1):
+        assert decide(machine, number, 3, 0, count) == 0x50000 | errno.EINVAL
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)

@@ -18,9 +18,9 @@ AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 # tracing, mounts, namespaces, `bpf`, `io_uring`, segments, memory files, watches, clocks to set.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # files: open, read, write, move, delete
-    "read": (0, 63), "write": (1, 64), "close": (3, 57),
-    "creat": (85, None), "lseek": (8, 62), "pread64": (17, 67),
-    "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66), "preadv": (295, 69),
+    "write": (1, 64), "close": (3, 57),
+    "creat": (85, None), "lseek": (8, 62),
+    "pwrite64": (18, 68), "writev": (20, 66),
     "pwritev": (296, 70), "stat": (4, None),
     "fstat": (5, 80), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
     "statfs": (137, 43), "fstatfs": (138, 44), "access": (21, None), "faccessat": (269, 48),
@@ -70,10 +70,12 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 # What programs do without where a file system does not have it: lists of rights, which the kernel
 # keeps beside a scratch, and blocks of a file beyond its length, which no limit counts; and what
-# moves pages instead of copying: a byte of a page keeps all of it, also once its file is gone.
+# moves pages instead of copying: a byte of a page keeps all of it, also once its file is gone. And
+# reads into several places, whose lengths a filter cannot see.
 UNSUPPORTED: dict[str, tuple[int, int]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
     "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
+    "readv": (19, 65), "preadv": (295, 69), "preadv2": (327, 286),
 }  # fmt: skip
 # A scratch has no disk to be written to; of a file that all jails read, it would be the host's. So
 # are locks of whole files, of which one process needs none, and rights and times: of what is in
@@ -90,7 +92,7 @@ NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
-OPEN, OPENAT, PREADV2, PWRITEV2 = (2, None), (257, 56), (327, 286), (328, 287)
+OPEN, OPENAT, READ, PREAD64, PWRITEV2 = (2, None), (257, 56), (0, 63), (17, 67), (328, 287)
 CLOSE_RANGE = (436, 436)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
 PRCTL, IOCTL, MADVISE = (157, 167), (16, 29), (28, 233)
@@ -103,8 +105,11 @@ THREAD = 0x3D0F00
 CLOSE_RANGE_FLAGS = (0, 4)  # none, CLOSE_RANGE_CLOEXEC; not: a table of files of one's own
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # together: memory that is held without being mapped in
 MAP_HUGETLB = 0x40000
-# Past what is kept in memory, others would wait for the disk: an open file's flag, and in preadv2's
-# and pwritev2's, of which libraries need none.
+# At once: what a read of /proc has begun, no signal ends, and on some kernels nobody else has the
+# processor meanwhile.
+MOST_READ = 2**26  # bytes, as many as a scratch has
+# Past what is kept in memory, others would wait for the disk: an open file's flag, and in
+# pwritev2's, of which libraries need none.
 O_DIRECT = (0x4000, 0x10000)
 # What to ask of an open file: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_GETLK, F_GETOWN, F_OFD_GETLK,
 # F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS, and F_SETFL. Not: locks of parts of files, which are
@@ -207,9 +212,10 @@ def _by_arguments(column: int) -> list[Instruction]:
         if (number := numbers[column]) is not None:
             direct = _fail_on_any(argument, O_DIRECT[column], errno.EINVAL)
             program += _if_called(number, direct)
-    for numbers in PREADV2, PWRITEV2:
-        flagged = _fail_unless_among(5, (0,), errno.EOPNOTSUPP)
-        program += _if_called(numbers[column], flagged)
+    for numbers in READ, PREAD64:
+        program += _if_called(numbers[column], _fail_if_more(2, MOST_READ, errno.EINVAL))
+    flagged = _fail_unless_among(5, (0,), errno.EOPNOTSUPP)
+    program += _if_called(PWRITEV2[column], flagged)
     set_flags = [*_fail_on_any(2, O_DIRECT[column], errno.EINVAL), _ALLOW]
     asked = [_load(1), (IF_EQUAL, 0, len(set_flags), F_SETFL), *set_flags]
     asked += _fail_unless_among(1, FCNTL_COMMANDS, errno.EPERM)
@@ -235,9 +241,9 @@ def _if_called(number: int, body: list[Instruction]) -> list[Instruction]:
     return [(IF_EQUAL, 0, len(body) + 1, number), *body, _ALLOW]
 
 
-def _load(argument: int) -> Instruction:
+def _load(argument: int, half: int = 0) -> Instruction:
     """Load an argument's low half (both machines are little-endian): all flags are there."""
-    return LOAD, 0, 0, FIRST_ARGUMENT + 8 * argument
+    return LOAD, 0, 0, FIRST_ARGUMENT + 8 * argument + 4 * half
 
 
 def _fail_on_any(argument: int, flags: int, error: int = errno.EPERM) -> list[Instruction]:
@@ -250,6 +256,11 @@ def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
 
 def _fail_if_equal(argument: int, value: int) -> list[Instruction]:
     return [_load(argument), (IF_EQUAL, 0, 1, value), _fail(errno.EPERM)]
+
+
+def _fail_if_more(argument: int, most: int, error: int) -> list[Instruction]:
+    high = [_load(argument, 1), (IF_EQUAL, 1, 0, 0), _fail(error)]
+    return [*high, _load(argument), (IF_AT_LEAST, 0, 1, most + 1), _fail(error)]
 
 
 def _fail_unless_among(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
