@@ -119,19 +119,25 @@ def as_pair(answer, _case):
     """Two numbers, in whatever form they come; anything else as it is."""
     try:
         numbers = torch.as_tensor(answer, dtype=torch.float64).tolist()
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return answer
     return tuple(numbers) if isinstance(numbers, list) else numbers
 
 
+def _is_pair(answer):
+    """Whether it is two numbers: an empty tensor may be in a tuple, too."""
+    are_numbers = isinstance(answer, tuple) and all(isinstance(n, float) for n in answer)
+    return are_numbers and len(answer) == 2
+
+
 def is_fast(pair):
     """Whether (η, α) leaves less than a millionth."""
-    return isinstance(pair, tuple) and len(pair) == 2 and left_after(*pair) < LEFT
+    return _is_pair(pair) and left_after(*pair) < LEFT
 
 
 def kind_of(pair):
     """What a wrong pair does: the id of one mistake."""
-    if not isinstance(pair, tuple) or len(pair) != 2:
+    if not _is_pair(pair):
         return "not-two-numbers"
     eta, alpha = pair
     if is_fast((alpha, eta)):

@@ -24,7 +24,14 @@ from course_utils.judging import (
 )
 from course_utils.judging.comparison import align, name_of
 from course_utils.judging.evidence import Column, Evidence, Finding
-from course_utils.judging.observation import NOT_COMPARED, Other, Stopped, numbers, rank, same
+from course_utils.judging.observation import (
+    Other,
+    Stopped,
+    is_not_compared,
+    numbers,
+    rank,
+    same,
+)
 from course_utils.judging.pairs import mistakes_together
 from course_utils.judging.verdict import Status
 
@@ -226,7 +233,7 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     wrong = [
         (i, column)
         for i, column in enumerate(columns)
-        if not (column.is_right or column.observed[evidence.first_wrong] == NOT_COMPARED)
+        if not (column.is_right or is_not_compared(column.observed[evidence.first_wrong]))
     ]
     own = [_cause_of_part(i, column, evidence) for i, column in wrong]
     shared = formula.shared_near_miss(evidence)  # one slip is simpler than one for each part

@@ -5,6 +5,7 @@ tuple, list or dict of these. Nothing in it can run a student's code any more.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,11 @@ class Other:
     type_name: str
 
 
+def is_not_compared(value: object) -> bool:
+    """Whether a part was left out of the comparison; it may be anything, such as an array."""
+    return isinstance(value, str) and value == NOT_COMPARED
+
+
 def freeze(value: object, depth: int = 0) -> object:
     """Copy `value` into plain data of exact built-in types and plain CPU tensors."""
     if isinstance(value, torch.Tensor):
@@ -47,6 +53,9 @@ def freeze(value: object, depth: int = 0) -> object:
         if plain.dtype.kind not in "biufc" or plain.size > MOST_NUMBERS:
             return Other(f"NumPy array of {plain.dtype}, shape {plain.shape}")
         return plain.item() if isinstance(value, np.generic) else plain
+    if type(value) is int and value.bit_length() > 63:  # NumPy has none, and no answer needs it
+        too_large = math.inf if value > 0 else -math.inf
+        return too_large if value.bit_length() > 1023 else float(value)
     if value is None or type(value) in (bool, int, float, complex, str):
         return value
     if isinstance(value, tuple | list) and depth < 5 and len(value) <= 10_000:

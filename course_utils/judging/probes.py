@@ -71,6 +71,8 @@ def straight_lines(column: Column, evidence: Evidence) -> Iterator[Finding]:
             continue
         if any(x.shape != got.shape for x, (_, got) in zip(inputs, pairs, strict=True)):
             continue
+        if any(np.iscomplexobj(got) for _, got in pairs):
+            continue
         x = np.concatenate([array.ravel().astype(float) for array in inputs])
         y = np.concatenate([got.ravel().astype(float) for _, got in pairs])
         if len(x) < MOST_CHANCE or np.ptp(x) == 0 or not np.isfinite(y).all():

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from course_utils.judging.observation import NOT_COMPARED, Stopped, close, numbers
+from course_utils.judging.observation import Stopped, close, is_not_compared, numbers
 
 MOST_NUMBERS = 30  # of one value, before it is summed up
 MOST_LINES = 12  # of one scene
@@ -42,7 +42,7 @@ def rows(verdict) -> list[Row]:
         return []
     shown = [Row(name, value) for name, value in verdict.case.items()]
     for name, yours, expected in _wrong_parts(verdict):
-        if name and (_is_not_compared(yours) or (_in_words(yours) and _in_words(expected))):
+        if name and (is_not_compared(yours) or (_in_words(yours) and _in_words(expected))):
             continue  # the table of parts has it
         label = f"{name}: " if name else ""
         off = _differences(yours, expected)
@@ -74,13 +74,9 @@ def parts(verdict) -> list[Part]:
     expected = _column(verdict.expected if verdict.reveal else None, flags)
     rows = zip(flags.items(), yours, expected, strict=True)
     return [
-        Part(name, None, mine, "") if _is_not_compared(mine) else Part(name, is_right, mine, wanted)
+        Part(name, None, mine, "") if is_not_compared(mine) else Part(name, is_right, mine, wanted)
         for (name, is_right), mine, wanted in rows
     ]
-
-
-def _is_not_compared(value: object) -> bool:
-    return isinstance(value, str) and value == NOT_COMPARED
 
 
 def _is_mixed(value: object) -> bool:
