@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nbval.plugin import IPyNbCell, IPyNbFile  # a session of nbval has them already
 
 EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
-CELL_SECONDS = 120
+CELL_SECONDS = 300  # a cell hangs that takes longer, also on a machine that is busy
 REPORT = "course_utils.publishing.kernel_report"  # light: what it imports counts as the notebook's
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 DROPPED_VARIABLES = ("PYTEST_", "COURSE_EXPECT", "COURSE_SEED", "COURSE_PROGRESS", "MPLBACKEND")
