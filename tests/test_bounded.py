@@ -66,6 +66,8 @@ def test_worker_that_ends_between_calls_is_replaced():
         first = psutil.Process(calls("later")[0])
         while first.is_running() and first.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
+        while len(os.listdir(f"/proc/{first.pid}/task")) > 1:  # until then it cannot be waited for
+            time.sleep(0.01)
         assert calls("x" * 10**6)[1] == 1
 
 
@@ -121,6 +123,25 @@ def test_keeper_holds_no_file(tmp_path):
     with open(tmp_path / "file") as second:
         fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
     calls.__exit__()
+
+
+def test_worker_is_started_once_there_may_be_another_process(monkeypatch):
+    """Threads of a jail count for whoever marks: at times they leave no process."""
+    real, tries = os.fork, []
+
+    def fork():
+        tries.append(None)  # the first makes the keeper, in which this goes on
+        if len(tries) in (2, 3):
+            raise BlockingIOError("too many processes")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    with BoundedCalls(call) as calls:
+        assert calls("x")[1] == 1
+    monkeypatch.setattr(bounded, "PATIENCE", 0)
+    tries.clear()
+    with BoundedCalls(call) as calls, pytest.raises(jail.JailError, match="has ended"):
+        calls("x")
 
 
 def test_nothing_outlives_a_killed_marking():

@@ -25,6 +25,7 @@ from course_utils.marking.jail import JailError
 from course_utils.marking.warm_start import reset_signals
 
 SECONDS = 5  # of the processor, for one call: forty times what the slowest honest one takes
+PATIENCE = 300  # seconds in which another process can be had again: longer than a run may take
 ENDED = "The process that compares answers has ended. Start the same command again: it goes on."
 MEMORY = 2**30  # bytes that a call may ask for beside what there is already
 
@@ -105,9 +106,7 @@ def _keep(control: Connection, function: Callable[..., Any], seconds: int) -> No
         if worker is not None and os.waitpid(process, os.WNOHANG)[0]:
             worker = None  # it has ended since the last call
         if worker is None:
-            worker, theirs = Pipe()
-            process = _fork(_work, theirs, function, seconds)
-            theirs.close()
+            worker, process = _start_worker(control, function, seconds)
         try:
             worker.send_bytes(request)
             if control in wait([control, worker]):  # the marking has ended meanwhile
@@ -119,6 +118,23 @@ def _keep(control: Connection, function: Callable[..., Any], seconds: int) -> No
             why = f"it takes more than {seconds} s of a processor" if is_time else "it ends Python"
             worker, answer = None, why
         control.send(answer)
+
+
+def _start_worker(
+    control: Connection, function: Callable[..., Any], seconds: int
+) -> tuple[Connection, int]:
+    """Fork a worker; where a jail's threads leave this account no process, wait for its end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        worker, theirs = Pipe()
+        try:
+            return worker, _fork(_work, theirs, function, seconds)
+        except OSError:
+            worker.close()
+            if time.monotonic() > deadline or wait([control], 0.5):  # the marking has ended
+                raise
+        finally:
+            theirs.close()
 
 
 def _work(control: Connection, function: Callable[..., Any], seconds: int) -> None:
