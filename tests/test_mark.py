@@ -452,11 +452,17 @@ def test_failed_answer_cell_is_error(graded, cell, words):
     assert words in verdict.message
 
 
-def test_answer_that_cannot_be_sent_costs_itself_alone(graded):
+def test_number_of_many_digits_costs_itself_alone(graded):
     verdicts = graded("blurred_pixel = 10**5000")
-    assert verdicts["2.2"].status == "error"
-    assert "cannot be sent (ValueError)" in verdicts["2.2"].message
+    assert verdicts["2.2"].status == "wrong"
     assert verdicts["2.5"].status == "todo"
+
+
+def test_what_cannot_be_sent_is_told():
+    packed = worker._packed({"number": "2.2", "observations": [object()]})
+    (message,) = serialization.unpack(packed)
+    assert (message["number"], message["status"]) == ("2.2", "error")
+    assert "cannot be sent (ValueError)" in message["message"]
 
 
 @pytest.mark.parametrize(

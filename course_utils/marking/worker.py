@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _packed(message: dict) -> bytes:
-    """Pack a message; of one that cannot be, such as a number of 5,000 digits, tell as much."""
+    """Pack a message; of one that cannot be, tell as much."""
     from course_utils.marking import serialization
 
     try:
