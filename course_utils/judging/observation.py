@@ -53,9 +53,8 @@ def freeze(value: object, depth: int = 0) -> object:
         if plain.dtype.kind not in "biufc" or plain.size > MOST_NUMBERS:
             return Other(f"NumPy array of {plain.dtype}, shape {plain.shape}")
         return plain.item() if isinstance(value, np.generic) else plain
-    if type(value) is int and value.bit_length() > 63:  # NumPy has none, and no answer needs it
-        too_large = math.inf if value > 0 else -math.inf
-        return too_large if value.bit_length() > 1023 else float(value)
+    if type(value) is int and value.bit_length() > 1023:  # no float is as large
+        return math.inf if value > 0 else -math.inf
     if value is None or type(value) in (bool, int, float, complex, str):
         return value
     if isinstance(value, tuple | list) and depth < 5 and len(value) <= 10_000:
