@@ -838,7 +838,11 @@ def test_clean_source_has_no_notes():
     filled = "def f(x, w):\n    c = nn.Linear(2, 2)\n    c.weight.data = w\n    return c(x)\n"
     fresh = "def f(n):\n    t = [[0] * n for _ in range(n)]\n    t[0][1] = 2\n    return t\n"
     whole = "def f(n):\n    t = [[0] * n] * n\n    t[0] = [1] * n\n    return t\n"
-    texts = code, filled, fresh, whole
+    anew = (
+        "def f(n):\n    t = [[0] * n] * n\n    t = [*map(list, t)]\n    t[0][1] = 2\n    return t\n"
+    )
+    each = "def f(n):\n    t = [[0] * n] * n\n    t[0] = [0] * n\n    t[0][1] = 2\n"
+    texts = code, filled, fresh, whole, anew, each
     assert [source_notes.notes(typed(text, "f")) for text in texts] == [[]] * len(texts)
 
 

@@ -126,8 +126,8 @@ def as_pair(answer, _case):
 
 def _is_pair(answer):
     """Whether it is two numbers: an empty tensor may be in a tuple, too."""
-    are_numbers = isinstance(answer, tuple) and all(isinstance(n, float) for n in answer)
-    return are_numbers and len(answer) == 2
+    is_two = isinstance(answer, tuple) and len(answer) == 2
+    return is_two and all(isinstance(part, float) for part in answer)
 
 
 def is_fast(pair):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -177,16 +178,21 @@ def _shadowed(tree, _answer) -> Iterator[Note]:
 
 
 def _one_row(tree, _answer) -> Iterator[Note]:
-    """A list whose rows are one and the same, of which a row is written to."""
+    """A list whose rows are one and the same, and stay so, of which a row is written to."""
     stored = [
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
     ]
     written = {_subscripted(value) for value in stored if isinstance(value, ast.Subscript)}
+    replaced = {value.id for value in stored if isinstance(value, ast.Name)}  # row by row
+    bound = Counter(
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    )
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and _repeats_an_object(node.value):
-            for name in written & {n.id for n in node.targets if isinstance(n, ast.Name)}:
+            names = {n.id for n in node.targets if isinstance(n, ast.Name) and bound[n.id] == 1}
+            for name in names & written - replaced:
                 words = f"`{ast.unparse(node.value)}` repeats one row, not copies of it: what is "
                 yield Note("one-row", words + f"written into one row of `{name}` is in all.")
 

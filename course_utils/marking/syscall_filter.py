@@ -242,7 +242,7 @@ def _if_called(number: int, body: list[Instruction]) -> list[Instruction]:
 
 
 def _load(argument: int, half: int = 0) -> Instruction:
-    """Load an argument's low half (both machines are little-endian): all flags are there."""
+    """Load an argument's low half, where all flags are, or the other (both are little-endian)."""
     return LOAD, 0, 0, FIRST_ARGUMENT + 8 * argument + 4 * half
 
 
