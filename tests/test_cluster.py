@@ -138,7 +138,7 @@ def test_what_ran_while_memory_was_short_is_judged_again_alone(tmp_path, monkeyp
         together, short = len(running), submission.student in ("student-1", "student-5")
         running.remove(submission.student)
         if short and not is_alone:
-            raise reading.ScarceMemoryError("It was run while memory was short.")
+            raise reading.ScarceMachineError("It was run while memory was short.")
         return submission.student, together if is_alone else 0
 
     monkeypatch.setattr(cluster_worker, "judge", judge)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from cell_runner import run_cell
 
-from course_utils.exercise import exercise, mistake
+from course_utils.exercise import REGISTRY, exercise, mistake
+from course_utils.exercises import all_exercises
 from course_utils.judging import edits, formula, guard, pairs, plain_errors, source_notes
 from course_utils.judging.evidence import Demand, Evidence, explains
 from course_utils.judging.observation import Stopped
@@ -107,6 +108,21 @@ def test_pairs_of_switches_are_tried():
     scale = make(switches=answer, mistakes=listed)
     assert scale.judge(lambda i, f, p=1: 3 - i * f**p).findings == ("sign+shift",)
     assert scale.judge(lambda i, f, p=1: 3 + i * f**p).findings == ("shift",)
+
+
+def test_of_two_slips_neither_calls_the_rest_right():
+    listed = {
+        "sign": mistake("The shape is right, but the sign is wrong.", sign=-1),
+        "shift": mistake("Right order, but shifted by 3.", shift=3),
+    }
+
+    def answer(sign=1, shift=0):
+        return lambda image, factor, power=1: sign * image * factor**power + shift
+
+    scale = make(switches=answer, mistakes=listed)
+    assert "The shape is right" in scale.judge(lambda i, f, p=1: -i * f**p).message
+    message = scale.judge(lambda i, f, p=1: 3 - i * f**p).message
+    assert message == "Two slips at once. First: The sign is wrong. Second: Shifted by 3."
 
 
 def make_scaled(**slips):
@@ -596,6 +612,79 @@ def test_edit_search_finds_place_in_loop(body, quoted, words):
     assert verdict.status == "mistake"
 
 
+def suggested(code, oracle, shapes=((4, 5), (5, 3), (6, 7))):
+    """What the search for edits says of a function of a table, typed as `total`."""
+
+    @exercise("99.3", "Total", minutes=1, cases=lambda rng: [], oracle=oracle)
+    def total(x):
+        """(H, W) -> a result."""
+        return oracle(x)
+
+    answer, rng = typed(code, "total"), torch.Generator().manual_seed(0)
+    cases = [(4 * torch.randn(shape, generator=rng),) for shape in shapes]
+    got, right = ([function(*case) for case in cases] for function in (answer, oracle))
+    return edits.search(Evidence(total, cases, got, right, answer))
+
+
+WINDOWS = """
+def total(x):
+    rows = []
+    for i in range(0, x.shape[0] - 2{rows}):
+        row = []
+        for j in range(0, x.shape[1] - 2{columns}):
+            row.append(x[i : i + 2, j : j + 2].sum())
+        rows.append(torch.stack(row))
+    return torch.stack(rows)
+"""
+
+
+def sums_of_windows(x):
+    return 4 * torch.nn.functional.avg_pool2d(x[None], 2, 1)[0]
+
+
+def test_same_slip_at_two_places_is_found():
+    suggestion = suggested(WINDOWS.format(rows="", columns=""), sums_of_windows)
+    assert "2):`: `2` is not the right number, and at `for j in" in suggestion.words
+    assert suggestion.words.endswith(" - 2):`: `2` is not the right number.")
+    assert suggestion.fix.count(" - 1):") == 2
+
+
+def test_slip_at_one_of_two_places_is_not_called_twice():
+    suggestion = suggested(WINDOWS.format(rows=" + 1", columns=""), sums_of_windows)
+    assert "x.shape[1] - 2" in suggestion.words
+    assert "x.shape[0]" not in suggestion.words
+
+
+@pytest.mark.parametrize(
+    ("body", "oracle", "words"),
+    [
+        (
+            "torch.where(x < 2.5, 0 * x, x ** 2).sum().item()",
+            lambda x: torch.where(x < -2.5, 0 * x, x**2).sum().item(),
+            "`2.5` is not the right number",
+        ),
+        (
+            "torch.where(x < len(x), 0 * x, x ** 2).sum().item()",
+            lambda x: torch.where(x < -len(x), 0 * x, x**2).sum().item(),
+            "the sign of `len(x)` is wrong",
+        ),
+        (
+            "((x - x.mean((0, 2), keepdim=True)) / x.std()).abs().sum().item()",
+            lambda x: sum(((c - c.mean()) / c.std()).abs().sum().item() for c in x.unbind(1)),
+            "`.std()` has no axes, and `.mean((0, 2), keepdim=True)` has",
+        ),
+        (
+            "x[1:].square().sum().item()",
+            lambda x: x[:, 1:].square().sum().item(),
+            "`[1:]` begins with axis 0, and it belongs one axis further",
+        ),
+    ],
+)
+def test_edit_of_sign_options_and_axis_is_found(body, oracle, words):
+    shapes = ((4, 5, 2), (5, 3, 3), (6, 7, 2)) if "(0, 2)" in body else ((4, 5), (5, 3), (6, 7))
+    assert words in suggested(f"def total(x):\n    return {body}\n", oracle, shapes).words
+
+
 def test_edit_search_ignores_many_places():
     answer = typed("def total(x):\n    return float((x ** 3).sum() + 17)\n", "total")
     assert make_total().judge(answer).findings != ("edit",)
@@ -963,3 +1052,16 @@ def test_misfit_sizes_are_one_error(order):
     wrong = torch.zeros(7)
     exercise = make(mistakes={"row": mistake("One row.", lambda image, *_: image * wrong)})
     assert exercise.judge(lambda image, *_: order(wrong, image)).findings == ("row",)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "message"),
+    [
+        ("7.13", (0.9, 0.45), "(a) moved, (b) erased: Your result is half of the right one."),
+        ("6.15", (0.04, 600), "Your steps fit your rate"),
+        ("4.10", (64, 63), "Your units fit your pieces"),
+    ],
+)
+def test_one_slip_is_not_told_as_two(number, answer, message):
+    all_exercises()
+    assert message in REGISTRY[number].judge(answer).message

@@ -569,6 +569,29 @@ def test_run_stops_at_limit(input_dir, why, code, limits):
     assert time.monotonic() - started < 25
 
 
+@pytest.mark.parametrize("user", ["here", "own user, warm"])
+def test_kernel_ends_what_nobody_comes_to_end(input_dir, monkeypatch, user):
+    """Who watches may get no processor."""
+    monkeypatch.setattr(watch, "LOOK_INTERVAL", 600)
+    blind = "from course_utils.marking import watch\nwatch.LOOK_INTERVAL = 600\n"
+    monkeypatch.setattr(sys.modules[__name__], "MARKER", blind + MARKER)
+    code = """
+        import threading, time
+        def work():
+            while time.process_time() < 100:
+                pass
+        for _ in range(3):
+            threading.Thread(target=work).start()
+    """
+    result = run(input_dir, code, SMALL._replace(seconds=1), user=user)
+    assert result.stop_reason == "time"
+
+
+def test_run_tells_how_long_it_waited(input_dir):
+    code = "import time\ntime.sleep(4)\nprint('ended')"
+    assert 3 < run(input_dir, code).waited < 60
+
+
 SIGNALS = """
 import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

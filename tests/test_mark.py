@@ -44,7 +44,8 @@ from course_utils.marking.marks import Mark
 from course_utils.marking.reading import (
     NotebookReader,
     NotNowError,
-    ScarceMemoryError,
+    Reading,
+    ScarceMachineError,
     UnreadableError,
     lessons_of,
 )
@@ -599,8 +600,48 @@ def test_short_memory_while_reading_is_no_fault_of_the_notebook(monkeypatch):
     lesson = notebook_reader.as_lesson([], [])
     with NotebookReader({"x": lesson}, jailed=False) as reader:
         monkeypatch.setattr(jail, "run", lambda *_, **__: jail.RunResult(b"", "scarce"))
-        with pytest.raises(ScarceMemoryError):
+        with pytest.raises(ScarceMachineError):
             reader.recognize(b"{}")
+
+
+@pytest.mark.parametrize("waited", [0.5, 8.0])
+@pytest.mark.parametrize(
+    ("status", "words", "out_of_time"),
+    [
+        (Status.LIMIT, "It was stopped after 10 seconds.", True),
+        (Status.ERROR, "The cell of your answer stopped with an error (CellTimeout).", True),
+        (Status.ERROR, "The cell of your answer stopped with an error (ValueError).", False),
+        (Status.WRONG, "Too small.", False),
+    ],
+)
+def test_what_waited_for_a_processor_is_judged_again(status, words, out_of_time, waited):
+    """Threads of another submission may leave it none; who sleeps is judged again for nothing."""
+    reading = Reading("x", [], [], {"0.1": 0}, {"0.1": ""})
+    result = jail.RunResult(b"", "", waited=waited)
+    verdicts = {"0.1": Verdict(status, "0.1", words)}
+    reader = SimpleNamespace(read=lambda *_: reading)
+    grader = SimpleNamespace(
+        observe=lambda _: SimpleNamespace(result=result), verdicts=lambda _: verdicts
+    )
+    judging = marker.Marker(marker.Assignments({"00_start_here"}), reader, grader)
+    submission = submissions.Submission("ada", "00_start_here", Path("x"))
+    if out_of_time and waited > 3:
+        with pytest.raises(ScarceMachineError):
+            judging.judge(submission, b"{}")
+    else:
+        assert judging.judge(submission, b"{}").record.rows[0].reason or status == Status.WRONG
+    assert judging.judge(submission, b"{}", is_alone=True).record.rows[0].status == status.value
+
+
+def test_notebook_is_read_again_that_waited_for_a_processor(monkeypatch):
+    lesson = notebook_reader.as_lesson([], [])
+    with NotebookReader({"x": lesson}, jailed=False) as reader:
+        for waited, error in ((9.0, ScarceMachineError), (0.1, UnreadableError)):
+            result = jail.RunResult(b"", "time", waited=waited)
+            monkeypatch.setattr(jail, "run", lambda *_, result=result, **__: result)
+            with pytest.raises(error) as caught:
+                reader.read(b"{}", "x")
+            assert caught.type is error
 
 
 class Scarce:
@@ -617,7 +658,7 @@ class Scarce:
             self.alone.append(submission.student)
         self.running -= 1
         if submission.student != "zoe" and not is_alone:
-            raise ScarceMemoryError
+            raise ScarceMachineError
         return submission.student
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.judging.observation import Other, Stopped
+from course_utils.judging.observation import Other, Stopped, freeze
 from course_utils.marking import serialization
 
 VALUES = [
@@ -40,6 +40,16 @@ def alike(a, b):
 def test_messages_round_trip(value):
     (read,) = unpacked(serialization.pack({"observations": [value]}))
     assert alike(read["observations"], [value]), read
+
+
+@pytest.mark.parametrize("kind", sorted(set(np.sctypeDict.values()), key=str))
+def test_numpy_numbers_of_every_kind_damage_nothing(kind):
+    """An answer that cannot be sent costs itself alone."""
+    values = [np.zeros(1, kind)[0], (np.ones(1, kind)[0],), np.zeros(2, kind)]
+    sent = serialization.pack({"observations": [freeze(value) for value in values]})
+    assert len(unpacked(sent)[0]["observations"]) == 3
+    as_they_are = unpacked(serialization.pack({"observations": values[:2]}))
+    assert len(as_they_are[0]["observations"]) == 2  # should nothing freeze them
 
 
 def test_unpack_skips_unfinished_message():

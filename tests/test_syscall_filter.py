@@ -19,7 +19,7 @@ OTHERS = {"clone": "CLONE", "mmap": "MMAP", "fcntl": "FCNTL", "socketpair": "SOC
 OTHERS |= {"setrlimit": "SETRLIMIT", "prlimit64": "PRLIMIT", "prctl": "PRCTL", "ioctl": "IOCTL"}
 OTHERS |= {"madvise": "MADVISE", "execve": "EXECVE", "close_range": "CLOSE_RANGE"}
 OTHERS |= {"openat": "OPENAT", "pwritev2": "PWRITEV2", "open": "OPEN"}
-OTHERS |= {"read": "READ", "pread64": "PREAD64"}
+OTHERS |= {"read": "READ", "pread64": "PREAD64", "futex": "FUTEX"}
 LISTS = syscall_filter.ALLOWED, syscall_filter.UNSUPPORTED, syscall_filter.NOTHING_TO_DO
 NAMES = {name: numbers for calls in (*LISTS, DENIED) for name, numbers in calls.items()}
 NAMES |= {name: getattr(syscall_filter, value) for name, value in OTHERS.items()}
@@ -172,6 +172,15 @@ def test_only_so_much_is_read_at_once(machine, name):
         assert decide(machine, number, 3, 0, count) == ALLOW
     for count in (most + 1, 2**31, 2**32, 2**32 + 1, 2**64 - 1):
         assert decide(machine, number, 3, 0, count) == 0x50000 | errno.EINVAL
+
+
+@pytest.mark.parametrize("machine", AUDIT_ARCH)
+def test_no_lock_writes_to_the_kernels_log(machine):
+    number = NAMES["futex"][COLUMNS[machine]]
+    for command in range(14):
+        for flags in (0, 128, 256, 384):  # of one process, by the clock
+            expected = ENOSYS if command == 5 else ALLOW  # FUTEX_WAKE_OP
+            assert decide(machine, number, 0, command | flags) == expected
 
 
 @pytest.mark.parametrize("machine", AUDIT_ARCH)

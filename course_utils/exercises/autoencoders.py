@@ -126,7 +126,10 @@ def _observe_decoder(build, case):
         huge = net(1e4 * code)
         is_share = any(_adds_up_to_1(huge, axis) for axis in range(4))
         bends = _bends(net.double(), code.double())
-        return *facts, huge.min().item(), huge.max().item(), is_share, bends
+        for weights in net.parameters():
+            weights.zero_()
+        learns = torch.allclose(net(code.double()), net(-code.double()))
+        return *facts, huge.min().item(), huge.max().item(), is_share, bends, learns
 
 
 def _demands_of_a_decoder(observation, code):
@@ -149,6 +152,7 @@ def _demands_of_a_decoder(observation, code):
         "largest pixel": demand("largest", "1 or a little less", lambda high: 0.75 < high <= 1),
         "pixels that add up to 1": demand("adds up to 1", "no", lambda value: not value),
         "more than one linear map": demand("bends", "yes", lambda value: value),
+        "images come from weights": demand("learns", "yes", lambda value: value),
     }
 
 
@@ -317,7 +321,7 @@ def _jump_by_list(codes):
 
 def _codes_of_rings(rng):
     """Codes that climb around a ring and fall in one place, turned round, and without order."""
-    for count, sign, turned in ((5, 1, 0), (6, -1, 1), (7, 1, 3)):
+    for count, sign, turned in ((5, 1, 0), (6, -1, 1), (7, 1, 3), (5, -1, 0)):
         codes = (0.2 + 0.3 * torch.rand(count, generator=rng)).cumsum(0)
         yield ((sign * (codes - codes.mean())).roll(turned),)
     for count, shift in ((9, 0), (10, -10), (12, 12)):

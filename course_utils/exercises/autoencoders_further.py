@@ -12,6 +12,7 @@ from course_utils.exercises.autoencoders_further_mistakes import (
 from course_utils.exercises.calling import call_unchanged
 from course_utils.exercises.roc_area_mistakes import OF_THE_AREA, area_by
 from course_utils.exercises.sparse_code_mistakes import OF_THE_SPARSE_LOSS, sparse_by
+from course_utils.judging.observation import NOT_COMPARED
 
 
 # --- 7.7 ----------------------------------------------------------------------------------------
@@ -24,11 +25,13 @@ def _layers(rng):
         ((2, 2), (2, 2), 1, 0),  # square, so that it tells who forgot the other side
         ((2, 3), (3, 2), 1, 0),
         ((3, 2), (3, 3), 2, 0),
+        ((3, 3), (2, 2), 2, 0),
         ((3, 4), (4, 3), 2, 1),
         ((4, 3), (5, 4), 3, 2),
     ):
         code = torch.randint(-9, 10, (height, width), generator=rng).float()
-        yield code, torch.randint(-9, 10, (tall, wide), generator=rng).float(), stride, padding
+        kernel = torch.randint(-9, 10, (tall, wide), generator=rng).float()
+        yield (code, kernel) if (stride, padding) == (1, 0) else (code, kernel, stride, padding)
 
 
 @exercise(
@@ -193,8 +196,10 @@ def _observe_sparse_loss(answer, case):
         leaf * 1 for leaf in leaves
     ]  # as behind a network: no leaves, which refuse abs_()
     loss = call_unchanged(answer, (x, rebuilt, h, weight), ("x", "rebuilt", "h", "weight"))
-    if loss is None or isinstance(loss, tuple | list):
-        return loss
+    if loss is None:
+        return None
+    if isinstance(loss, tuple | list):  # as one part: it is no observation of ours
+        return loss, NOT_COMPARED, NOT_COMPARED
     gradients = [None, None]
     if isinstance(loss, torch.Tensor) and loss.requires_grad:
         gradients = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)

@@ -161,7 +161,7 @@ def _stopped_with(words):
     return lambda observation: isinstance(observation, Stopped) and words in observation.text
 
 
-FACTS = ("shape", "layers", "shrinks", "smallest", "largest", "adds up to 1", "bends")
+FACTS = ("shape", "layers", "shrinks", "smallest", "largest", "adds up to 1", "bends", "learns")
 
 
 def facts_of_a_decoder(observation):
@@ -169,7 +169,8 @@ def facts_of_a_decoder(observation):
 
     Shape of what came out; number of convolutions; whether one is ordinary and has a stride; for
     huge codes the smallest and largest value, and whether the numbers along an axis add up to 1;
-    whether the network is more than one linear map.
+    whether the network is more than one linear map, and whether with all weights at 0 no code has
+    a say any more.
     """
     return dict(zip(FACTS, observation, strict=False))
 
@@ -251,6 +252,13 @@ OF_THE_DECODER = {
         when=_pictures(lambda facts: facts["adds up to 1"]),
         example=stack(32, 16, 8, 3, end=lambda: nn.Softmax(1)),
     ),
+    "squashed-between": mistake(
+        "Neither dark nor bright comes out, however large the code: something before the last "
+        "layer squashes its numbers, such as a sigmoid or tanh between the layers. Put ReLUs "
+        "between them; a sigmoid stands at the end only.",
+        when=_pictures(lambda facts: facts["smallest"] > 0.25 and facts["largest"] < 0.75),
+        example=stack(32, 16, 8, 3, between=nn.Sigmoid),
+    ),
     "never-dark": mistake(
         "Nothing darker than 0.5 can come out: whatever reaches your sigmoid is 0 or more, as "
         "behind a ReLU. Let the last layer's numbers go into the sigmoid as they are.",
@@ -263,6 +271,14 @@ OF_THE_DECODER = {
         when=_pictures(lambda facts: facts["largest"] < 0.75),
         example=stack(32, 16, 8, 3, end=lambda: _Halved()),
     ),
+    "past-the-weights": mistake(
+        "Something of the code reaches your pictures past all weights, so no training can change "
+        "it. Every number of a picture is made by layers with weights: `nn.ConvTranspose2d`.",
+        when=_pictures(lambda facts: facts["learns"] is False),
+        example=lambda: nn.Sequential(
+            nn.PixelShuffle(2), nn.Upsample(scale_factor=4), _FirstThree(), nn.Sigmoid()
+        ),
+    ),
     "nothing-bends": mistake(
         "There is nothing that bends between your layers, so they collapse into one. "
         "Put a ReLU behind each but the last.",
@@ -270,6 +286,12 @@ OF_THE_DECODER = {
         example=stack(32, 16, 8, 3, between=nn.Identity),
     ),
 }
+
+
+class _FirstThree(nn.Module):
+    def forward(self, x):
+        """Three of the maps."""
+        return x[:, :3]
 
 
 class _Halved(nn.Module):

@@ -125,6 +125,9 @@ _SPREADS = {
     "deviation": lambda x, axes, keep, _: (
         (x - x.mean(axes, keepdim=keep)).abs().mean(axes, keepdim=keep)
     ),
+    "centred": lambda x, axes, _keep, n: _variance(
+        x - x.mean(axes, keepdim=True), (0, 1, 2, 3), True, n
+    ).sqrt(),
     "image": lambda x, _axes, _keep, n: _variance(x, (2, 3), True, n).sqrt().mean(0),
     "mean": lambda x, axes, keep, _: x.mean(axes, keepdim=keep),
     "length": lambda x, axes, keep, _: x.square().sum(axes, keepdim=keep).sqrt(),
@@ -171,6 +174,7 @@ def _images_for_channels(images):
     return result
 
 
+_ONE_SPREAD = "Your standard deviation runs over all channels. Each channel has its own."
 _WHOLE_BATCH = "Mean and spread run over all images, rows and columns: one pair per channel."
 _NOT_MEASURED = "Measure mean and standard deviation of these images, one pair per channel."
 _DECISIONS: dict[str, tuple[str, dict]] = {
@@ -180,8 +184,8 @@ _DECISIONS: dict[str, tuple[str, dict]] = {
         {"axes": (0, 1, 2, 3)},
     ),
     "regrouped": (
-        "Your numbers are right and stand in wrong places: `reshape` and `view` keep the order of "
-        "the numbers, so images and channels are scrambled. Let the axes change places again.",
+        "Images and channels are scrambled: `reshape` and `view` keep the order of the numbers. "
+        "Let the axes change places again.",
         {"regroup": True},
     ),
     "per-image-and-channel": (
@@ -229,18 +233,16 @@ _DECISIONS: dict[str, tuple[str, dict]] = {
         {"keep": False},
     ),
     "mean-over-all": (
-        "Your mean runs over all channels; the standard deviation is right. "
+        "The standard deviation is right, but your mean runs over all channels. "
         "Each channel has a mean of its own.",
         {"mean_axes": (0, 1, 2, 3)},
     ),
     "mean-per-image": (
-        "Your mean is taken per image; the standard deviation is right. Take it over the batch.",
+        "Right standard deviation, but your mean is per image. Take it over the batch.",
         {"mean_axes": (2, 3)},
     ),
-    "std-over-all": (
-        "Your standard deviation runs over all channels. Each channel has a spread of its own.",
-        {"std_axes": (0, 1, 2, 3)},
-    ),
+    "std-over-all": (_ONE_SPREAD, {"std_axes": (0, 1, 2, 3)}),
+    "std-of-all-centred": (_ONE_SPREAD, {"spread": "centred"}),
     "std-per-image": (
         "Your standard deviation is taken per image. Take it over the whole batch.",
         {"std_axes": (2, 3)},

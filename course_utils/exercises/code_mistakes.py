@@ -39,6 +39,11 @@ OF_THE_JUMP = {
         "pictures close a ring.",
         closed=False,
     ),
+    "last-step-signed": mistake(
+        "The step from the last picture back to the first keeps its sign in yours, so a fall there "
+        "never wins. Take its magnitude, as of the others.",
+        size=lambda steps: torch.cat([steps[:-1].abs(), steps[-1:]]),
+    ),
     "rises-only": mistake(
         "You look for the largest *rise*, so a fall never wins. A jump down is as far as a jump "
         "up: compare magnitudes.",

@@ -98,7 +98,7 @@ MATRIX = {
         rows="own",
     ),
     "gaps-missing": mistake(
-        "The number of rows is right, but there are no gaps between your weights. "
+        "The number of rows is right, but your weights stand side by side. "
         "With dilation d, d − 1 zeros lie between them.",
         spacing="one",
     ),

@@ -48,21 +48,28 @@ def observe_head(build, case):
     with torch.no_grad():
         head = copy.deepcopy(make()).eval()  # a network made outside stays as it is
         scores = head(maps)
+        seen["parameters in all"] = FEATURES + _numbers_in(head)  # of what runs, not of a plan
         swapped = head(maps.flip(1))
+        for weights in head.parameters():
+            weights.zero_()
+        unlearned = head(maps), head(maps.flip(1))
     seen["shape of the scores"] = tuple(scores.shape)
     seen["tells maps apart"] = not torch.allclose(scores, swapped, atol=1e-6)
+    seen["by weights alone"] = torch.allclose(*unlearned, atol=1e-6)  # with all of them at 0
     return seen
 
 
 def demands_of_a_head(seen, *case):
     """How large a head may be, and what its scores have to be."""
     total, shape = seen["parameters in all"], seen.get("shape of the scores")
-    apart, wanted = seen.get("tells maps apart"), (case[0], 1000)
+    apart, learns = seen.get("tells maps apart"), seen.get("by weights alone")
+    wanted = case[0], 1000
     fits = None if shape is None else shape == wanted
     return {
         "parameters in all": Demand(f"{total:,}", f"fewer than {LIMIT:,}", total < LIMIT),
         "shape of the scores": Demand(str(shape), str(wanted), fits),
         "tells maps apart": Demand("yes" if apart else "no", "yes", apart),
+        "scores come from weights": Demand("yes" if learns else "no", "yes", learns),
     }
 
 
@@ -80,6 +87,18 @@ class _MeanOver(nn.Module):
     def forward(self, maps):
         mean = maps.mean(self.axes)
         return self.dense(mean.flatten(1) if mean.ndim > 1 else mean)
+
+
+class _PastTheWeights(nn.Module):
+    """Adds the largest numbers of the maps to its scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(MAPS, 1000)
+
+    def forward(self, maps):
+        largest = nn.functional.adaptive_max_pool1d(maps.flatten(1), 1000)
+        return self.dense(maps.mean((2, 3))) + largest
 
 
 class _Squeezing(nn.Module):
@@ -172,6 +191,12 @@ HEAD = {
         "Average over rows and columns only.",
         when=lambda seen: seen["tells maps apart"] is False,
         example=lambda: _MeanOver(1, 36),
+    ),
+    "scores-without-weights": mistake(
+        "Some of what the maps add to your scores goes past all weights, so no training can change "
+        "it. Every score is made by a layer with weights, from the averages of the maps.",
+        when=lambda seen: seen["by weights alone"] is False,
+        example=lambda: _PastTheWeights(),
     ),
     "not-flattened": mistake(
         "The shapes do not fit together. Behind the average the maps are (N, 256, 1, 1): "

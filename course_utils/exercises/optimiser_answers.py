@@ -87,11 +87,12 @@ def gradients_of_any_size(state, constants):
 
     Parameters
     ----------
-    constants : what follows the memory in each of the four cases
+    constants : what follows the memory in each of the five cases
     """
 
     def cases(rng):
-        sizes = ((3, 2, [1.0]), (50, 3, [2.0]), (12, 4, [1, 1e-2, 1e-4, 1e-5]), (2, 2, [3.0]))
+        tiny = [1, 1e-2, 1e-4, 1e-5]
+        sizes = (3, 2, [1.0]), (50, 3, [2.0]), (12, 4, tiny), (2, 2, [3.0]), (5, 2, [1.0])
         for (steps, weights, size), more in zip(sizes, constants, strict=True):
             noise = torch.randn(steps, weights, generator=rng)
             drift = torch.rand(weights, generator=rng) + 0.5

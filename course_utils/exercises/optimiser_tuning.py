@@ -57,6 +57,11 @@ OF_CURVES = {
         ),
         example=(0.25, 0.002, 0.05, 0.05),
     ),
+    "letters-for-rates": mistake(
+        "You gave the letters of the curves, in the order of the rates. Give the rates, in the "
+        "order of the curves from A to D.",
+        tuple("ABCD"[CURVES.index(rate)] for rate in RATES),
+    ),
     "places-for-rates": mistake(
         "You gave the places of the rates in the list. Give the rates themselves, such as 0.05.",
         when=lambda answer: sorted(_values(answer)) in ([0, 1, 2, 3], [1, 2, 3, 4]),

@@ -126,11 +126,13 @@ def _adagrad(w, gradient, r, eta=0.01, rho=0.9, eps=1e-8):
     "Turn AdaGrad into RMSprop",
     minutes=4,
     oracle=by_torch(
-        lambda weights, eta, rho, eps: torch.optim.RMSprop(weights, lr=eta, alpha=rho, eps=eps),
+        lambda weights, eta=0.01, rho=0.9, eps=1e-8: torch.optim.RMSprop(
+            weights, lr=eta, alpha=rho, eps=eps
+        ),
         lambda state, *_: (state["square_avg"].clone(),),
     ),
     cases=gradients_of_any_size(
-        0, [(0.02, 0.9, 1e-8), (0.02, 0.9, 1e-8), (0.05, 0.8, 1e-6), (0.1, 0.5, 0.1)]
+        0, [(0.02, 0.9, 1e-8), (0.02, 0.9, 1e-8), (0.05, 0.8, 1e-6), (0.1, 0.5, 0.1), ()]
     ),
     observe=walked,
     start=_adagrad,
@@ -183,12 +185,12 @@ def first_adam_step():
     "Write adam_step",
     minutes=12,
     oracle=by_torch(
-        lambda weights, eta, beta1=0.9, beta2=0.999, eps=1e-8: torch.optim.Adam(
+        lambda weights, eta=0.001, beta1=0.9, beta2=0.999, eps=1e-8: torch.optim.Adam(
             weights, lr=eta, betas=(beta1, beta2), eps=eps
         ),
         adam_memory,
     ),
-    cases=gradients_of_any_size((0, 0, 0), [(0.05,), (0.05,), (0.05,), (0.1, 0.4, 0.3, 0.01)]),
+    cases=gradients_of_any_size((0, 0, 0), [(0.05,), (0.05,), (0.05,), (0.1, 0.4, 0.3, 0.01), ()]),
     observe=walked,
     parts=("weights", "m", "r", "t", OLD_WEIGHTS),
     argument_names=("w", "gradients", "state", "eta", "beta1", "beta2", "eps"),

@@ -27,10 +27,12 @@ from course_utils.exercises.optimiser_answers import (
     "Write Nesterov's step",
     minutes=6,
     oracle=by_torch(
-        lambda weights, eta, alpha: torch.optim.SGD(weights, eta, momentum=alpha, nesterov=True),
-        lambda state, eta, _alpha: (-eta * state["momentum_buffer"],),  # PyTorch's has no η in it
+        lambda weights, eta=0.01, alpha=0.9: torch.optim.SGD(
+            weights, eta, momentum=alpha, nesterov=True
+        ),
+        lambda state, eta=0.01, _alpha=0.9: (-eta * state["momentum_buffer"],),  # ours has η in it
     ),
-    cases=gradients_of_any_size(0, [(0.05, 0.9), (0.05, 0.9), (0.02, 0.5), (0.1, 0.8)]),
+    cases=gradients_of_any_size(0, [(0.05, 0.9), (0.05, 0.9), (0.02, 0.5), (0.1, 0.8), ()]),
     observe=walked,
     parts=("weights", "v", OLD_WEIGHTS),
     argument_names=("w", "gradients", "v", "eta", "alpha"),
@@ -82,13 +84,13 @@ def decayed():
     "Write adamw_step",
     minutes=7,
     oracle=by_torch(
-        lambda weights, eta, decay, beta1=0.9, beta2=0.999, eps=1e-8: torch.optim.AdamW(
+        lambda weights, eta=0.001, decay=0.01, beta1=0.9, beta2=0.999, eps=1e-8: torch.optim.AdamW(
             weights, lr=eta, weight_decay=decay, betas=(beta1, beta2), eps=eps
         ),
         adam_memory,
     ),
     cases=gradients_of_any_size(
-        (0, 0, 0), [(0.05, 0.2), (0.05, 0.2), (0.05, 0.01), (0.1, 0.3, 0.4, 0.3, 0.01)]
+        (0, 0, 0), [(0.05, 0.2), (0.05, 0.2), (0.05, 0.01), (0.1, 0.3, 0.4, 0.3, 0.01), ()]
     ),
     observe=walked,
     parts=("weights", "m", "r", "t", OLD_WEIGHTS),
@@ -126,8 +128,8 @@ def _one_cycle_by_torch(steps, peak, warm=0.3):
 
 
 def _cycles(rng):
-    for steps, warm in ((10, 0.3), (20, 0.25), (50, 0.2)):
-        yield steps, round(0.1 + torch.rand(1, generator=rng).item(), 2), warm
+    for steps, *warm in ((10, 0.3), (20, 0.25), (50, 0.2), (30,)):
+        yield steps, round(0.1 + torch.rand(1, generator=rng).item(), 2), *warm
     yield 12, 5.0, 0.5  # a peak at which the last rate, peak/250,000, is told from 0
 
 

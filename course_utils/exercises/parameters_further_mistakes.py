@@ -186,7 +186,15 @@ FOLDS = {
     "two-added-a-fold": mistake(
         "16 pieces would come from adding 2 with each fold. Each fold doubles them.", (16, 255)
     ),
-    "squared": mistake("64 is 8 squared. Each fold doubles the pieces: 2, 4, 8, …", (64, 255)),
+    "squared": mistake(
+        "64 is 8 squared, or the pieces of six folds. Each of the eight doubles them: 2, 4, 8, …",
+        (64, 255),
+    ),
+    "squared-both": mistake(
+        "Your units fit your pieces, but 64 is 8 squared, or the pieces of six folds. Each of the "
+        "eight doubles them: 2, 4, 8, …",
+        (64, 63),
+    ),
     "one-added-a-fold": mistake(
         "9 pieces would come from adding 1 with each fold. Each fold doubles them: 2, 4, 8, …",
         (9, 255),

@@ -100,7 +100,12 @@ def _by_autograd(image, kernel):
 
 
 def _layers(rng):
-    for (height, width), (tall, wide) in (((3, 3), (2, 2)), ((4, 6), (2, 3)), ((6, 8), (3, 2))):
+    for (height, width), (tall, wide) in (
+        ((3, 3), (2, 2)),
+        ((4, 6), (2, 3)),
+        ((6, 8), (3, 2)),
+        ((5, 5), (3, 2)),
+    ):
         kernel = torch.randn(tall, wide, generator=rng) / (tall * wide)
         yield torch.randn(height, width, generator=rng), kernel
     # all outputs negative, so that a slope of 0 below 0 and the largest magnitude show

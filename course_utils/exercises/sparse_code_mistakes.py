@@ -43,6 +43,11 @@ def _in_place(x, rebuilt, h, weight):
     return (((x - rebuilt) ** 2).sum(1) + weight * h.abs_().sum(1)).mean()
 
 
+def _with_more(x, rebuilt, h, weight):
+    error, penalty = ((x - rebuilt) ** 2).sum(1).mean(), h.abs().sum(1).mean()
+    return error + weight * penalty, error, penalty
+
+
 OF_THE_SPARSE_LOSS = {
     "squared-code": mistake(
         "Your penalty squares the code. That makes numbers small but not zero; "
@@ -70,9 +75,15 @@ OF_THE_SPARSE_LOSS = {
         "magnitudes.",
         penalty=_count,
     ),
+    "several-results": mistake(
+        "Your function returns several things. A loss is one number: the error and λ times the "
+        "penalty, added up.",
+        when=lambda seen: isinstance(seen[0], tuple | list) and len(seen[0]) > 1,
+        example=_with_more,
+    ),
     "code-detached": mistake(
-        "Your penalty is right as a number, but it is cut off from the code (`detach`, `no_grad` "
-        "or `.item()`): no gradient reaches h, so it never becomes sparse.",
+        "Your penalty is cut off from the code (`detach`, `no_grad` or `.item()`). As a number it "
+        "may be right, but no gradient reaches h, so it never becomes sparse.",
         punished=lambda x, rebuilt, h: h.detach(),
     ),
     "gradients-lost": mistake(

@@ -216,14 +216,29 @@ OF_FLOOR = {
         "You left the number of steps as it was. Smaller steps need more of them to get as far.",
         steps=1,
     ),
+    "rate-root-followed": mistake(
+        "Your steps fit your rate, but the rate falls like the root of the floor only. The floor "
+        "is proportional to η itself.",
+        (RATE * math.sqrt(_SHARE), round(STEPS / math.sqrt(_SHARE), 9)),
+    ),
+    "rate-squared-followed": mistake(
+        "Your steps fit your rate, but the rate falls like the square of the floor. The floor is "
+        "proportional to η itself.",
+        (RATE * _SHARE**2, round(STEPS / _SHARE**2, 9)),
+    ),
+    "rate-grows-followed": mistake(
+        "Your steps fit your rate, but the rate grows. A larger rate has a higher floor: the floor "
+        "is proportional to η.",
+        (RATE / _SHARE, STEPS * _SHARE),
+    ),
     "steps-root": mistake(
-        "Your number of steps grows like the root of what the rate falls by. A step that is k "
-        "times smaller needs k times as many.",
+        "Your number of steps grows like the root of what the floor falls by. The rate falls as "
+        "the floor does, and a step that is k times smaller needs k times as many.",
         steps=math.sqrt(1 / _SHARE),
     ),
     "steps-squared": mistake(
-        "Your number of steps grows like the square of what the rate falls by. A step that is k "
-        "times smaller needs k times as many.",
+        "Your number of steps grows like the square of what the floor falls by. The rate falls as "
+        "the floor does, and a step that is k times smaller needs k times as many.",
         steps=_SHARE**-2,
     ),
     "steps-added": mistake(

@@ -82,6 +82,11 @@ def _default_features(evidence: Evidence) -> Iterator[Feature]:
     for name, values, default in _arguments(evidence):
         if isinstance(default, int | float):
             yield name, f"`{name}` is {default:g}", "it is not", [v != default for v in values]
+    most = max(len(case) for case in evidence.cases)
+    left_out = [len(case) < most for case in evidence.cases]
+    if evidence.exercise.argument_names and any(left_out):
+        words = "every argument is given", "the last ones are left at their defaults"
+        yield "left out", *words, left_out
 
 
 def _features(evidence: Evidence) -> Iterator[list[Feature]]:
@@ -247,6 +252,8 @@ def _by_argument(masks: list, evidence: Evidence) -> str:
     tests = (("is exactly 0", lambda x: x == 0), ("is negative", lambda x: x < 0),
              ("is positive", lambda x: x > 0), ("is 0 or less", lambda x: x <= 0),
              ("is 0 or more", lambda x: x >= 0))  # fmt: skip
+    if all(off.all() for off, *_ in masks):
+        return ""  # what holds of every number tells none from another
     for i, name in evidence.named_arguments:
         arrays = [numbers(freeze(case[i])) if len(case) > i else None for case in evidence.cases]
         fits = [arrays[k] for *_, k in masks]

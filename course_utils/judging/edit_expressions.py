@@ -10,13 +10,22 @@ import ast
 import copy
 from collections.abc import Iterator
 
-from course_utils.judging.edit_places import Edit, Place, places, replaced, source_of, text_of
+from course_utils.judging.edit_brackets import SIGNS, bracketed, has_brackets
+from course_utils.judging.edit_places import (
+    Edit,
+    Place,
+    located,
+    places,
+    replaced,
+    source_of,
+    text_of,
+)
 
 
 def expression_edits(tree: ast.Module) -> Iterator[Edit]:
     """Make one edit after the other of the expressions in a function's or class's bodies."""
     everywhere = list(places(tree))
-    for kind in (_operators, _calls, _names, _constants, _subscripts, _wrapped):
+    for kind in KINDS:
         for place in everywhere:
             yield from kind(place, tree)
 
@@ -34,9 +43,6 @@ ARITHMETIC: dict[type, tuple[type, ...]] = {
     ast.MatMult: (ast.Mult,), ast.BitXor: (ast.Pow,), ast.Mod: (ast.FloorDiv,),
     ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,),
 }  # fmt: skip
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//",
-         ast.Pow: "**", ast.MatMult: "@", ast.BitXor: "^", ast.Mod: "%", ast.BitAnd: "&",
-         ast.BitOr: "|"}  # fmt: skip
 
 
 def _operators(place: Place, _tree: ast.Module) -> Iterator[Edit]:
@@ -50,7 +56,7 @@ def _operators(place: Place, _tree: ast.Module) -> Iterator[Edit]:
             node.ops[0] = before
     elif isinstance(node, ast.BinOp):
         yield from _binary(place, node)
-        yield from _bracketed(place, node)
+        yield from bracketed(place, node)
         yield from _taken_into_call(place, node)
     elif isinstance(node, ast.UnaryOp):
         words = f"the `{'not' if isinstance(node.op, ast.Not) else '-'}` before "
@@ -75,97 +81,21 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
         words = f"the two sides of `{sign}` are the wrong way round in `{source_of(node)}`"
         yield from replaced(place, ast.BinOp(right, before, left), words)
     words = f"brackets group `{source_of(node)}` differently from what is wanted"
-    if isinstance(left, ast.BinOp) and _has_brackets(left, node, 0):
-        turned = ast.BinOp(left.left, left.op, _located(ast.BinOp(left.right, before, right), node))
+    if isinstance(left, ast.BinOp) and has_brackets(left, node, 0):
+        turned = ast.BinOp(left.left, left.op, located(ast.BinOp(left.right, before, right), node))
         yield from replaced(place, turned, words)
-    if isinstance(right, ast.BinOp) and _has_brackets(right, node, 1):
+    if isinstance(right, ast.BinOp) and has_brackets(right, node, 1):
         turned = ast.BinOp(
-            _located(ast.BinOp(left, before, right.left), node), right.op, right.right
+            located(ast.BinOp(left, before, right.left), node), right.op, right.right
         )
         yield from replaced(place, turned, words)
-
-
-def _located(node: ast.expr, like: ast.expr) -> ast.expr:
-    return ast.copy_location(node, like)
-
-
-PRECEDENCE: dict[type, int] = {
-    ast.Pow: 4, ast.Mult: 3, ast.Div: 3, ast.FloorDiv: 3, ast.Mod: 3, ast.MatMult: 3,
-    ast.Add: 2, ast.Sub: 2,
-}  # fmt: skip
-MOST_OPERANDS = 8
-
-
-def _chain(node: ast.expr) -> tuple[list[ast.expr], list[ast.operator]]:
-    """Operands and operators as they stand in the line, as far as no brackets part them."""
-    if not isinstance(node, ast.BinOp) or type(node.op) not in PRECEDENCE:
-        return [node], []
-    (left, first), (right, second) = (
-        ([side], []) if _has_brackets(side, node, place) else _chain(side)
-        for place, side in enumerate((node.left, node.right))
-    )
-    return [*left, *right], [*first, node.op, *second]
-
-
-def _has_brackets(side: ast.expr, node: ast.BinOp, place: int) -> bool:
-    """Whether the left (0) or right (1) side of an operation stands in brackets."""
-    if not isinstance(side, ast.BinOp):
-        return False
-    inner, own = (PRECEDENCE.get(type(op), 0) for op in (side.op, node.op))
-    needs_more = 1 - place if isinstance(node.op, ast.Pow) else place  # a - (b - c), (a**b)**c
-    return inner < own + needs_more
-
-
-def _bracketed(place: Place, node: ast.BinOp) -> Iterator[Edit]:
-    """Put brackets round a piece of a sum or product that has none."""
-    parent = place.parent
-    if (
-        isinstance(parent, ast.BinOp)
-        and type(parent.op) in PRECEDENCE
-        and not _has_brackets(node, parent, 0 if parent.left is node else 1)
-    ):
-        return  # it is tried as a piece of the whole line
-    operands, operators = _chain(node)
-    if not 3 <= len(operands) <= MOST_OPERANDS:
-        return
-    names = [f"_{i}" for i in range(len(operands))]
-    signs = [f" {SIGNS[type(operator)]} " for operator in operators]
-    whole = ast.dump(_rebuilt(names, signs, None))
-    for first in range(len(operands)):
-        for last in range(first + 1, len(operands) - (first == 0)):
-            changed = _rebuilt(names, signs, (first, last))
-            if ast.dump(changed) == whole:
-                continue
-            words = f"brackets are missing in `{source_of(node)}`"
-            filled = _Filled(dict(zip(names, operands, strict=True))).visit(changed)
-            yield from replaced(place, ast.fix_missing_locations(_located(filled, node)), words)
-
-
-def _rebuilt(names: list[str], signs: list[str], piece: tuple[int, int] | None) -> ast.expr:
-    """The expression of a chain, with brackets from one operand to another."""
-    words = list(names)
-    if piece is not None:
-        words[piece[0]] = "(" + words[piece[0]]
-        words[piece[1]] += ")"
-    text = words[0] + "".join(s + w for s, w in zip(signs, words[1:], strict=True))
-    return ast.parse(text, mode="eval").body
-
-
-class _Filled(ast.NodeTransformer):
-    """Put operands in the place of their numbers."""
-
-    def __init__(self, operands: dict[str, ast.expr]):
-        self.operands = operands
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.operands[node.id]
 
 
 def _taken_into_call(place: Place, node: ast.BinOp) -> Iterator[Edit]:
     """Take a sum's second part into the brackets of the call before it: `f(a) - b`, `f(a - b)`."""
     call = node.left
     if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords:
-        inner = _located(ast.BinOp(call.args[0], node.op, node.right), node)
+        inner = located(ast.BinOp(call.args[0], node.op, node.right), node)
         words = f"the brackets of `{source_of(call.func)}(…)` close too early"
         yield from replaced(place, ast.Call(call.func, [inner], []), words)
 
@@ -183,7 +113,7 @@ TWINS = [
 ]  # fmt: skip
 
 
-def _calls(place: Place, _tree: ast.Module) -> Iterator[Edit]:
+def _calls(place: Place, tree: ast.Module) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
         yield from _twin_names(place, node)
@@ -191,6 +121,7 @@ def _calls(place: Place, _tree: ast.Module) -> Iterator[Edit]:
         yield from _unwrapped(place, node)
         yield from _arguments(place, node)
         yield from _keywords(place, node)
+        yield from _options_of_others(place, node, tree)
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "data", "real"):
         yield from replaced(place, node.value, f"`.{node.attr}` is too much here")
 
@@ -213,7 +144,7 @@ def _unwrapped(place: Place, node: ast.Call) -> Iterator[Edit]:
         yield from replaced(place, node.args[0], f"`{name}(…)` is too much here")
     first = node.args[0] if len(node.args) == 1 and not node.keywords else None
     if isinstance(first, ast.BinOp):
-        call = _located(ast.Call(node.func, [first.left], []), node)
+        call = located(ast.Call(node.func, [first.left], []), node)
         words = f"the brackets of `{name}(…)` close too late"
         yield from replaced(place, ast.BinOp(call, first.op, first.right), words)
 
@@ -250,11 +181,28 @@ def _keywords(place: Place, node: ast.Call) -> Iterator[Edit]:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     for option, value in OPTIONS.get(name, ()):
         if option not in used:
-            added = ast.keyword(option, _located(ast.Constant(value), node))
+            added = ast.keyword(option, located(ast.Constant(value), node))
             node.keywords = [*keywords, added]
             words = f"`{name}` needs an option here (`{option}`)"
             yield Edit(node.lineno, words, lambda: text_of(place.statement))
             node.keywords = keywords
+
+
+def _options_of_others(place: Place, node: ast.Call, tree: ast.Module) -> Iterator[Edit]:
+    """Give a call without arguments those of another call: one mean has its axes, one has not."""
+    if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
+        return
+    tried = set()
+    for other in ast.walk(tree):
+        if not (isinstance(other, ast.Call) and isinstance(other.func, ast.Attribute)):
+            continue
+        options = source_of(ast.Call(ast.Name("_", ast.Load()), other.args, other.keywords))[1:]
+        if options == "()" or options in tried or other.func.attr not in OPTIONS:
+            continue
+        tried.add(options)
+        call = ast.Call(node.func, other.args, other.keywords)
+        words = f"`.{node.func.attr}()` has no axes, and `.{other.func.attr}{options}` has"
+        yield from replaced(place, call, words)
 
 
 _REDUCTION = (("keepdim", True), ("dim", 0), ("dim", 1), ("dim", -1))
@@ -297,7 +245,7 @@ def _constants(place: Place, tree: ast.Module) -> Iterator[Edit]:
             if isinstance(value, float):  # 0.1 for 1 - rho
                 variable.append(ast.BinOp(ast.Constant(1), ast.Sub(), ast.Name(name, ast.Load())))
             for other in variable:
-                yield from replaced(place, other, f"{words}; is it always the same?")
+                yield from replaced(place, other, f"{words}; it comes from an argument")
 
 
 def _subscripts(place: Place, _tree: ast.Module) -> Iterator[Edit]:
@@ -305,6 +253,10 @@ def _subscripts(place: Place, _tree: ast.Module) -> Iterator[Edit]:
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         index = source_of(node)[len(source_of(node.value)) :]
         yield from replaced(place, node.value, f"`{index}` is too much here")
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        later = ast.Tuple([located(ast.Slice(), node), *parts], ast.Load())
+        words = f"`{index}` begins with axis 0, and it belongs one axis further"
+        yield from replaced(place, ast.Subscript(node.value, later, ast.Load()), words)
     if isinstance(node, ast.Tuple) and len(node.elts) > 1:
         elements = node.elts
         for i in range(len(elements) - 1):
@@ -358,7 +310,8 @@ def _wrapped(place: Place, _tree: ast.Module) -> Iterator[Edit]:
     """Add a sign, a one or a call to an expression that is computed and stored, or returned."""
     node = place.node
     operand = isinstance(
-        place.parent, ast.BinOp | ast.Return | ast.Assign | ast.AugAssign | ast.Call
+        place.parent,
+        ast.BinOp | ast.Return | ast.Assign | ast.AugAssign | ast.Call | ast.Compare,
     )
     if (
         not operand
@@ -372,12 +325,15 @@ def _wrapped(place: Place, _tree: ast.Module) -> Iterator[Edit]:
     copied = copy.copy(node)
     yield from replaced(place, ast.UnaryOp(ast.USub(), copied), f"the sign of `{short}` is wrong")
     for sign, kind in ((1, ast.Add), (1, ast.Sub)):
-        off = ast.BinOp(copied, kind(), _located(ast.Constant(sign), node))
+        off = ast.BinOp(copied, kind(), located(ast.Constant(sign), node))
         yield from replaced(place, off, f"`{short}` is off by one")
     if isinstance(place.parent, ast.Return | ast.Assign | ast.BinOp | ast.Call):
         for method in METHODS:
-            attribute = _located(ast.Attribute(copied, method, ast.Load()), node)
+            attribute = located(ast.Attribute(copied, method, ast.Load()), node)
             call = attribute if method == "T" else ast.Call(attribute, [], [])
             yield from replaced(place, call, f"{words} (a call)")
-        squared = ast.BinOp(copied, ast.Pow(), _located(ast.Constant(2), node))
+        squared = ast.BinOp(copied, ast.Pow(), located(ast.Constant(2), node))
         yield from replaced(place, squared, f"`{short}` has to be squared")
+
+
+KINDS = (_operators, _calls, _names, _constants, _subscripts, _wrapped)

@@ -84,6 +84,11 @@ def replaced(place: Place, node: ast.expr, words: str) -> Iterator[Edit]:
         place.put(place.node)
 
 
+def located(node: ast.expr, like: ast.expr) -> ast.expr:
+    """Give a new node the lines of another."""
+    return ast.copy_location(node, like)
+
+
 def text_of(statement: ast.stmt) -> str:
     """The first line of a statement."""
     return ast.unparse(ast.fix_missing_locations(statement)).splitlines()[0]

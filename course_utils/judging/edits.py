@@ -21,19 +21,20 @@ import torch
 
 from course_utils.judging import guard, source
 from course_utils.judging.edit_expressions import expression_edits
+from course_utils.judging.edit_places import Edit
 from course_utils.judging.edit_statements import statement_edits
+from course_utils.judging.edit_twins import twin_edits
 from course_utils.judging.evidence import Evidence
 
-SECONDS = 1.0  # for the whole search
+SECONDS = 2.0  # for the whole search; whoever waits is told nothing without it
 SECONDS_EACH = 0.2  # for one edited answer; it may have become a loop without end
 MOST_LINES = 60
 
 
 class Mend(NamedTuple):
-    """A change that makes the answer pass: its line, what it does, and the line as it should be."""
+    """A change that makes the answer pass: its lines, what it does, and how they should be."""
 
-    line: int
-    text: str
+    lines: tuple[int, ...]
     words: str
     fix: str
 
@@ -46,29 +47,33 @@ class Suggestion(NamedTuple):
 
 
 def search(evidence: Evidence) -> Suggestion | None:
-    """Look for single edits of the student's source after which every case is right."""
+    """Look for edits of the student's source after which every case is right.
+
+    One edit at one place; where there is none, the same one at two places that are alike.
+    """
     parsed = _parse(evidence.answer)
     if parsed is None:
         return None
+    tree, *_ = parsed
+    deadline = time.perf_counter() + SECONDS
+    single = ((edit,) for edit in itertools.chain(statement_edits(tree), expression_edits(tree)))
     try:
-        mends = list(_mends(evidence, *parsed, deadline=time.perf_counter() + SECONDS))
+        mends = list(_mends(evidence, single, *parsed, deadline))
+        twice = not mends
+        if twice:
+            mends = list(_mends(evidence, twin_edits(tree), *parsed, deadline))
     finally:
         guard.restore()  # what an edited answer may have patched; once, as it takes a millisecond
-    by_line: dict[int, list[Mend]] = {}
+    by_lines: dict[tuple[int, ...], Mend] = {}
     for mend in mends:
-        by_line.setdefault(mend.line, []).append(mend)
-    if not by_line or len(by_line) > 2:
+        by_lines.setdefault(mend.lines, mend)
+    if not by_lines or len(by_lines) > 2 - twice:
         return None
-    places = [group[0] for group in by_line.values()]
-    words = " Or ".join(_place(mend, i) for i, mend in enumerate(places))
+    places = list(by_lines.values())
+    words = " Or ".join(f"{'Ll'[i > 0]}ook at {mend.words}" for i, mend in enumerate(places))
     if len(places) > 1:
         words = f"One change mends it, at either of two places. {words}"
     return Suggestion(words, places[0].fix)
-
-
-def _place(mend: Mend, index: int) -> str:
-    lead = "Look at" if index == 0 else "look at"
-    return f"{lead} `{mend.text}`: {mend.words}."
 
 
 def _parse(answer: object) -> tuple[ast.Module, list[str], str, dict] | None:
@@ -99,20 +104,40 @@ def _globals_of(answer) -> dict | None:
 
 
 def _mends(
-    evidence: Evidence, tree: ast.Module, lines: list[str], name: str, names: dict, deadline: float
-) -> Iterator[Mend]:
-    for edit in itertools.chain(statement_edits(tree), expression_edits(tree)):
+    evidence: Evidence, edits: Iterator[tuple[Edit, ...]],
+    tree: ast.Module, lines: list[str], name: str, names: dict, deadline: float,
+) -> Iterator[Mend]:  # fmt: skip
+    for together in edits:
         if time.perf_counter() > deadline:
             return
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # an edit may be odd: it is only tried
-                code = compile(ast.fix_missing_locations(tree), "<edited>", "exec")
+            code = _compiled(tree)
         except (SyntaxError, ValueError, TypeError, RecursionError):
             continue
         if _passes(evidence, code, name, names, deadline):
-            line = lines[edit.line - 1].strip() if edit.line <= len(lines) else ""
-            yield Mend(edit.line, line, edit.words, edit.fix())
+            yield _mend(together, lines)
+
+
+def _compiled(tree: ast.Module):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an edit may be odd: it is only tried
+        try:
+            return compile(tree, "<edited>", "exec")
+        except (
+            ValueError,
+            TypeError,
+        ):  # a new node without its line, most likely
+            return compile(ast.fix_missing_locations(tree), "<edited>", "exec")
+
+
+def _mend(edits: tuple[Edit, ...], lines: list[str]) -> Mend:
+    """What edits made together say; the second one of twins says the same of another line."""
+    places = [lines[e.line - 1].strip() if e.line <= len(lines) else "" for e in edits]
+    words = ", and at ".join(f"`{at}`: {e.words}" for at, e in zip(places, edits, strict=True))
+    if places[0] == places[-1] and len(edits) > 1:
+        words = f"`{places[0]}`: {edits[0].words}, and {edits[1].words}"
+    fixes = list(dict.fromkeys(edit.fix() for edit in edits))
+    return Mend(tuple(edit.line for edit in edits), f"{words}.", "; ".join(fixes))
 
 
 def _passes(evidence: Evidence, code, name: str, names: dict, deadline: float) -> bool:

@@ -52,7 +52,9 @@ def freeze(value: object, depth: int = 0) -> object:
         plain = np.array(np.asarray(value))
         if plain.dtype.kind not in "biufc" or plain.size > MOST_NUMBERS:
             return Other(f"NumPy array of {plain.dtype}, shape {plain.shape}")
-        return plain.item() if isinstance(value, np.generic) else plain
+        if isinstance(value, np.generic):  # a long double's own `item` gives one
+            return {"b": bool, "f": float, "c": complex}.get(plain.dtype.kind, int)(plain)
+        return plain
     if type(value) is int and value.bit_length() > 1023:  # no float is as large
         return math.inf if value > 0 else -math.inf
     if value is None or type(value) in (bool, int, float, complex, str):
@@ -109,7 +111,8 @@ def close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
     relative = tolerance if kinds.strip("biu") == kinds else 0.0
     with np.errstate(all="ignore"):  # as np.isclose, which takes several times as long
         a, b = a.astype(wide), b.astype(wide)
-        near = (np.abs(a - b) <= tolerance + relative * np.abs(b)) & np.isfinite(b)
+        apart, size = np.abs(a - b), np.abs(b)  # of a complex number inf, where its parts are not
+        near = (apart <= tolerance + relative * size) & np.isfinite(apart) & np.isfinite(size)
         return near | (a == b) | (np.isnan(a) & np.isnan(b))
 
 

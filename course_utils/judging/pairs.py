@@ -6,6 +6,7 @@ first, for a limited time: those whose mistakes, each alone, come nearest to wha
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from itertools import combinations
@@ -20,6 +21,7 @@ from course_utils.judging.observation import close, numbers, same
 from course_utils.judging.observe import observe_trusted
 
 SECONDS = 0.08
+PRAISE = re.compile(r"(?i)^[^.,;:]*\bright\b[^.,;:]*, (but|and) (\w)")  # of one slip by itself
 MOST = 3  # pairs that explain the same; with as many nothing but a slip they share is said
 
 Pair = tuple[str, str]
@@ -42,7 +44,10 @@ def mistakes_together(evidence: Evidence) -> list[Finding]:
 
 
 def _findings(evidence: Evidence, pairs: list[Pair]) -> list[Finding]:
-    words = {name: mistake.words for name, mistake in evidence.exercise.mistakes.items()}
+    words = {
+        name: PRAISE.sub(lambda found: found[2].upper(), mistake.words)
+        for name, mistake in evidence.exercise.mistakes.items()
+    }
     shared = set.intersection(*map(set, pairs)) if pairs else set()
     if len(pairs) == 1 or (len(pairs) == 2 and not shared):
         return [

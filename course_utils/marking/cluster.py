@@ -98,7 +98,7 @@ def judge(
             queue.update(submit_next())
             try:
                 yield result_of(future, submission)
-            except reading.ScarceMemoryError:
+            except reading.ScarceMachineError:
                 again.append(submission)
         for submission in again:
             yield result_of(submit(submission, is_alone=True), submission)

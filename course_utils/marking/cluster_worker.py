@@ -47,7 +47,7 @@ class MarkingPlugin(WorkerPlugin):
         ------
         UserError
             If there is no jail on this machine, or another edition of the course.
-        ScarceMemoryError
+        ScarceMachineError
             If the machine ran short of memory meanwhile, and other submissions were judged, too.
         """
         with self.lock:

@@ -26,6 +26,7 @@ from course_utils.marking.reading import Reading
 START_WORKER = "from course_utils.marking import worker; worker.main()"
 WARM_MODULES = (  # what the worker and most notebooks import
     "torch",
+    "torch._dynamo",  # with the first optimiser, a second within an answer's own time
     "matplotlib.pyplot",
     "IPython.core.interactiveshell",
     "course_utils.exercise",

@@ -26,12 +26,14 @@ from course_utils.marking.marks import Mark
 from course_utils.marking.nbgrader_preprocessors import as_output
 from course_utils.marking.reading import (
     NotebookReader,
-    ScarceMemoryError,
+    ScarceMachineError,
     UnreadableError,
+    is_starved,
     lessons_of,
 )
 from course_utils.marking.records import Marking, Record, identity_of
 from course_utils.marking.submissions import Submission, nbgrader_id
+from course_utils.marking.worker import CellTimeout
 
 TEMPLATE = Path(__file__).with_name("feedback.html.j2")
 STOPPED = (Status.ERROR, Status.LIMIT)
@@ -106,15 +108,16 @@ class Marker:
         ------
         jail.JailError
             If nothing can be judged here.
-        ScarceMemoryError
-            If the machine ran short of memory meanwhile, and other submissions were judged, too.
+        ScarceMachineError
+            If the machine was short of memory or of processors meanwhile, and other submissions
+            were judged, too.
         """
         try:
             return self._grade(submission, source, is_alone)
         except jail.JailError:
             raise
         except UnreadableError as error:
-            if isinstance(error, ScarceMemoryError) and not is_alone:
+            if isinstance(error, ScarceMachineError) and not is_alone:
                 raise
             return blank(self.assignments, submission, str(error), is_final=error.is_final)
         except Exception as error:  # a fault of this machine's, or of ours
@@ -129,9 +132,11 @@ class Marker:
         reading = self.reader.read(source, submission.assignment)
         observed = self.grader.observe(reading)
         if observed.result.stop_reason == "scarce" and not is_alone:
-            raise ScarceMemoryError("It was run while memory was short.")
+            raise ScarceMachineError("It was run while memory was short.")
         with self.lock:
             verdicts = self.grader.verdicts(observed)
+            if _ran_out_of_time(verdicts) and is_starved(observed.result) and not is_alone:
+                raise ScarceMachineError("It was run while processors were busy.")
             look = _why_look(verdicts) or _other_notebooks(submission)
             graded = Graded(submission, reading.cells, verdicts, look=look)
             read = submission._replace(digest=reading.digest)
@@ -169,6 +174,12 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSub
             files[place / "timestamp.txt"] = graded.submission.timestamp
     outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
     return JudgedSubmission(files, Record(student, name, identity, rows, outputs, graded.look))
+
+
+def _ran_out_of_time(verdicts: dict[str, Verdict]) -> bool:
+    """Whether an answer or a cell was stopped; the latter is told by its exception."""
+    told = [(each.status, each.message) for each in verdicts.values()]
+    return any(status == Status.LIMIT or CellTimeout.__name__ in words for status, words in told)
 
 
 def _why_look(verdicts: dict[str, Verdict]) -> str:
@@ -257,7 +268,8 @@ def open_marker(
 def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator[JudgedSubmission]:
     """Judge submissions, several at a time, and yield what comes of each as soon as it is there.
 
-    Those that ran while the machine was short of memory are judged once more, one by one.
+    Those that ran while the machine was short of memory, or that ran out of time while processors
+    were busy, are judged once more, one by one.
     """
     pool, again = ThreadPoolExecutor(jobs), []
     try:
@@ -266,7 +278,7 @@ def judge_here(marker: Marker, pending: list[Submission], jobs: int) -> Iterator
             submission = judged.pop(future)  # nor is its result kept
             try:
                 yield future.result()
-            except ScarceMemoryError:
+            except ScarceMachineError:
                 again.append(submission)
         for submission in again:
             yield marker.judge(submission, submission.path, is_alone=True)

@@ -21,6 +21,7 @@ from course_utils.marking.notebook_reader import LIMITS, MAX_BYTES, MEGABYTE
 WARM_MODULES = ("course_utils.marking.notebook_reader", "course_utils.marking.highlighting")
 START_READER = "from course_utils.marking import notebook_reader; notebook_reader.main({!r}, {!r})"
 MAKE_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+STARVED_SECONDS = 3  # a third of the time that the shortest limit of an answer leaves it
 STOPPED = {
     "time": f"takes more than {LIMITS.seconds:g} s to be read",
     "memory": f"takes more than {LIMITS.memory // 2**30} GB to be read",
@@ -40,8 +41,13 @@ class NotNowError(UnreadableError):
     is_final = False
 
 
-class ScarceMemoryError(NotNowError):
-    """The machine ran short of memory, by this submission or by one beside it."""
+class ScarceMachineError(NotNowError):
+    """The machine was short of memory or processors, by this submission or by one beside it."""
+
+
+def is_starved(result: jail.RunResult) -> bool:
+    """Whether a run that took too long may have waited for a processor most of an answer's time."""
+    return result.waited > STARVED_SECONDS
 
 
 class Contents(NamedTuple):
@@ -151,7 +157,9 @@ class NotebookReader:
     def _stages(self, source: Path | bytes, name: str) -> list[dict]:
         result = self._run(source, name)
         if result.stop_reason == "scarce":
-            raise ScarceMemoryError(f"{_name(source)} was read while memory was short.")
+            raise ScarceMachineError(f"{_name(source)} was read while memory was short.")
+        if result.stop_reason == "time" and is_starved(result):
+            raise ScarceMachineError(f"{_name(source)} was read while processors were busy.")
         complete = result.output.rpartition(b"\n")[0]
         stages = [json.loads(line) for line in complete.split(b"\n") if line]
         if not stages:

@@ -67,6 +67,8 @@ def _pack_array(value: object, arrays: dict[str, np.ndarray]) -> list:
             value = value.numpy()
         except TypeError:  # NumPy has no such numbers
             return ["Other", f"tensor of {dtype}"]
+    elif not isinstance(value, np.ndarray | complex):
+        return ["Other", kind]
     array = np.asarray(value)
     if array.size > MAX_ELEMENTS:
         return ["Other", f"{kind} of shape {array.shape}"]

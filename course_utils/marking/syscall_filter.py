@@ -37,20 +37,20 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # what waits
     "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
     "eventfd2": (290, 19), "pause": (34, None), "nanosleep": (35, 101),
-    "clock_nanosleep": (230, 115), "futex": (202, 98),
+    "clock_nanosleep": (230, 115),
     # memory
     "mprotect": (10, 226), "munmap": (11, 215), "mremap": (25, 216), "brk": (12, 214),
     "get_mempolicy": (239, 236),
     # threads, and what a process is
     "exit": (60, 93), "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95),
     "set_tid_address": (218, 96),
-    "set_robust_list": (273, 99), "rseq": (334, 293), "arch_prctl": (158, None),
+    "rseq": (334, 293), "arch_prctl": (158, None),
     "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getpgid": (121, 155),
     "getpgrp": (111, None), "setpgid": (109, 154), "getsid": (124, 156),
     "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177),
     "getresuid": (118, 148), "getresgid": (120, 150), "getgroups": (115, 158),
     "setuid": (105, 146), "setgid": (106, 144), "setgroups": (116, 159), "setresuid": (117, 147),
-    "setresgid": (119, 149), "capget": (125, 90), "sched_yield": (24, 124),
+    "setresgid": (119, 149), "capget": (125, 90),
     "sched_getaffinity": (204, 123), "sched_getparam": (143, 121),
     "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125),
     "sched_get_priority_min": (147, 126), "getpriority": (140, 141),
@@ -71,27 +71,30 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 # What programs do without where a file system does not have it: lists of rights, which the kernel
 # keeps beside a scratch, and blocks of a file beyond its length, which no limit counts; and what
 # moves pages instead of copying: a byte of a page keeps all of it, also once its file is gone. And
-# reads into several places, whose lengths a filter cannot see.
+# reads into several places, whose lengths a filter cannot see. Then lists of locks that the kernel
+# goes through when a thread ends, 2,048 pages of any file for each, and no signal ends that.
 UNSUPPORTED: dict[str, tuple[int, int]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "fallocate": (285, 47),
     "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71), "copy_file_range": (326, 285),
-    "readv": (19, 65), "preadv": (295, 69), "preadv2": (327, 286),
+    "readv": (19, 65), "preadv": (295, 69), "preadv2": (327, 286), "set_robust_list": (273, 99),
 }  # fmt: skip
 # A scratch has no disk to be written to; of a file that all jails read, it would be the host's. So
 # are locks of whole files, of which one process needs none, and rights and times: of what is in
 # /dev, and of the program that a warm Python runs, which is no copy in the jail.
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
 # the kernel notes for each page of a file, as many as one likes and counted nowhere. And
-# priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
+# priorities: a process that ends slowly keeps its memory, where nobody sees it any more; and turns
+# handed on: with Linux 6.18, threads that do so without end leave nobody else a processor.
 NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213), "flock": (73, 32), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "chmod": (90, None),
     "fchmod": (91, 52), "fchmodat": (268, 53),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
-    "setpriority": (141, 140), "sched_setaffinity": (203, 122),
+    "setpriority": (141, 140), "sched_setaffinity": (203, 122), "sched_yield": (24, 124),
 }  # fmt: skip
 CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
+FUTEX = (202, 98)
 OPEN, OPENAT, READ, PREAD64, PWRITEV2 = (2, None), (257, 56), (0, 63), (17, 67), (328, 287)
 CLOSE_RANGE = (436, 436)
 FCNTL, SETRLIMIT, PRLIMIT = (72, 25), (160, 164), (302, 261)
@@ -132,6 +135,8 @@ SOCK_STREAM, SOCK_TYPE = 1, 0xF
 # (PR_SET_DUMPABLE).
 PR_SET_SECCOMP = 22
 PROCESS_OPTIONS = (1, 2, 3, 15, 16, 23, 38, 39, 51, PR_SET_SECCOMP)
+# An operation of futex that nobody uses any more, and which writes to the kernel's log.
+FUTEX_WAKE_OP, FUTEX_COMMAND = 5, 0x7F
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
 # seccomp_data: the call's number at 0, the architecture at 4, six arguments of 8 bytes from 16 on
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
@@ -216,6 +221,8 @@ def _by_arguments(column: int) -> list[Instruction]:
         program += _if_called(numbers[column], _fail_if_more(2, MOST_READ, errno.EINVAL))
     flagged = _fail_unless_among(5, (0,), errno.EOPNOTSUPP)
     program += _if_called(PWRITEV2[column], flagged)
+    log = [_load(1), (AND, 0, 0, FUTEX_COMMAND), (IF_EQUAL, 0, 1, FUTEX_WAKE_OP)]
+    program += _if_called(FUTEX[column], [*log, _fail(errno.ENOSYS)])
     set_flags = [*_fail_on_any(2, O_DIRECT[column], errno.EINVAL), _ALLOW]
     asked = [_load(1), (IF_EQUAL, 0, len(set_flags), F_SETFL), *set_flags]
     asked += _fail_unless_among(1, FCNTL_COMMANDS, errno.EPERM)

@@ -123,6 +123,8 @@ def watch(
     reader.join(2)
     if not program.returncode:
         return bytes(output), ""
+    if time.monotonic() > deadline:  # its limit of a processor's seconds is no shorter
+        return bytes(output), "time"
     return bytes(output), "memory" if group.ran_out_of_memory() else "died"
 
 
@@ -131,6 +133,7 @@ class Looks:
 
     def __init__(self, roots: list[int], limit: int):
         self.roots, self.limit = roots, limit
+        self.start, self.waited = time.monotonic(), 0.0  # seconds without a processor
         self.pool = ThreadPoolExecutor(1)
         self.look: Future[bool] | None = None
         self.begun = 0.0
@@ -141,6 +144,7 @@ class Looks:
         It is waited for a moment only: memory is not to go unseen meanwhile.
         """
         processes = _all_processes(self.roots)
+        self.waited = time.monotonic() - self.start - sum(map(_processor_seconds, processes))
         if _memory(processes) > self.limit:
             return True
         if self.look is None:
@@ -230,6 +234,13 @@ def _resident(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:
         return 0
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
 
 
 def _scratch_memory(first: int | None) -> int:
