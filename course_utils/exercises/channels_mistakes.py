@@ -309,9 +309,7 @@ _MEASURES: dict[str, tuple[str, dict]] = {
         "You divided by the range, maximum minus minimum. Divide by the standard deviation.",
         {"spread": "range"},
     ),
-    "minimum-subtracted": (
-        "You subtracted the minimum. Subtract the mean.", {"centre": "lowest"}
-    ),
+    "minimum-subtracted": ("You subtracted the minimum. Subtract the mean.", {"centre": "lowest"}),
     "divided-by-largest": (
         "You divided by the largest number. Divide by the standard deviation.",
         {"spread": "largest"},
