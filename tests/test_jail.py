@@ -582,6 +582,7 @@ def test_kernel_ends_what_nobody_comes_to_end(input_dir, monkeypatch, user):
                 pass
         for _ in range(3):
             threading.Thread(target=work).start()
+        work()
     """
     result = run(input_dir, code, SMALL._replace(seconds=1), user=user)
     assert result.stop_reason == "time"

@@ -460,7 +460,7 @@ def test_number_of_many_digits_costs_itself_alone(graded):
 
 
 def test_what_cannot_be_sent_is_told():
-    packed = worker._packed({"number": "2.2", "observations": [object()]})
+    packed = worker._packed({"number": "2.2", "observations": [np.array([object()])]})
     (message,) = serialization.unpack(packed)
     assert (message["number"], message["status"]) == ("2.2", "error")
     assert "cannot be sent (ValueError)" in message["message"]
@@ -623,14 +623,14 @@ def test_what_waited_for_a_processor_is_judged_again(status, words, out_of_time,
     grader = SimpleNamespace(
         observe=lambda _: SimpleNamespace(result=result), verdicts=lambda _: verdicts
     )
-    judging = marker.Marker(marker.Assignments({"00_start_here"}), reader, grader)
-    submission = submissions.Submission("ada", "00_start_here", Path("x"))
+    judging = marker.Marker(marker.Assignments({"00"}), reader, grader)
+    submission = submissions.Submission("ada", "00", Path("x"))
     if out_of_time and waited > 3:
         with pytest.raises(ScarceMachineError):
             judging.judge(submission, b"{}")
     else:
-        assert judging.judge(submission, b"{}").record.rows[0].reason or status == Status.WRONG
-    assert judging.judge(submission, b"{}", is_alone=True).record.rows[0].status == status.value
+        assert judging.judge(submission, b"{}").record.marks[0].reason or status == Status.WRONG
+    assert judging.judge(submission, b"{}", is_alone=True).record.marks[0].status == status.value
 
 
 def test_notebook_is_read_again_that_waited_for_a_processor(monkeypatch):
