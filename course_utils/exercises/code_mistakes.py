@@ -144,6 +144,10 @@ OF_THE_LINE = {
         "that the line is still there, one place further.",
         (0, LENGTH * _OFF**2),
     ),
+    "half-a-line": mistake(
+        "Both of your numbers come out if the line has five pixels. It has ten.",
+        (LENGTH * _OFF**2, LENGTH * _OFF**2 / 2),
+    ),
     "not-squared": mistake(
         "Your differences are not squared. Each wrong pixel is off by 0.3; square that first.",
         (2 * LENGTH * _OFF, LENGTH * _OFF),

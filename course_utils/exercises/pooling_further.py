@@ -104,7 +104,7 @@ def _layers(rng):
         ((3, 3), (2, 2)),
         ((4, 6), (2, 3)),
         ((6, 8), (3, 2)),
-        ((5, 5), (3, 2)),
+        ((5, 6), (3, 3)),
     ):
         kernel = torch.randn(tall, wide, generator=rng) / (tall * wide)
         yield torch.randn(height, width, generator=rng), kernel

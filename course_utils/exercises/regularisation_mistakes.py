@@ -186,6 +186,16 @@ OF_DROPOUT = {
         "You drop but do not rescale. On average only 1 − p of each number is left.",
         factor=lambda p, keep: 1,
     ),
+    "dropped-rescaled-kept-left": mistake(
+        "You rescale what is to be dropped and leave what is kept as it is. Where `keep` is 0 a 0 "
+        "has to come, and what is kept is divided by 1 − p.",
+        lambda x, keep, p: torch.where(keep == 0, x / (1 - p), x),
+    ),
+    "dropped-keep-a-share": mistake(
+        "Nothing is 0 in yours: what is to be dropped keeps a share p. Where `keep` is 0 a 0 has "
+        "to come, and what is kept is divided by 1 − p.",
+        lambda x, keep, p: x * keep + p * x,
+    ),
     "rescaled-twice": mistake(
         "You rescale twice. One division makes up for what is dropped.",
         factor=lambda p, keep: 1 / (1 - p) ** 2,

@@ -237,8 +237,6 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
     ]
     own = [_cause_of_part(i, column, evidence) for i, column in wrong]
     shared = formula.shared_near_miss(evidence)  # one slip is simpler than one for each part
-    if shared is None and len(set(own)) > 1:
-        shared = _probe_of_all([column for _, column in wrong], evidence)
     if shared is None and None in own:
         shared = formula.changed_quantity(evidence)
     causes: dict[Finding, list[str]] = {}
@@ -257,13 +255,6 @@ def mistakes_by_part(evidence: Evidence) -> list[Finding]:
         lead += "A part of it looks like a usual slip. "
         words.append(f"That does not explain {', '.join(unexplained)}, wrong as well.")
     return [Finding("+".join(finding.id for finding in causes), lead + " ".join(words))]
-
-
-def _probe_of_all(columns: list[Column], evidence: Evidence) -> Finding | None:
-    """What the same probe says of every wrong part, such as that all of them are halved."""
-    first, *others = (probes.first_findings(column, evidence) for column in columns)
-    common = [finding for finding in first if all(finding in each for each in others)]
-    return common[0] if len(common) == 1 else None
 
 
 def _cause_of_part(index: int, column: Column, evidence: Evidence) -> Finding | None:
