@@ -1,7 +1,9 @@
 """What is said of an answer that nobody listed: probes, edits, formulas, errors, and facts."""
 
 import ast
+import inspect
 import math
+import re
 import textwrap
 
 import pytest
@@ -13,6 +15,8 @@ from course_utils.exercises import all_exercises
 from course_utils.judging import edits, formula, guard, pairs, plain_errors, source_notes
 from course_utils.judging.evidence import Demand, Evidence, explains
 from course_utils.judging.observation import Stopped
+
+ALL = all_exercises()
 
 
 @pytest.fixture(autouse=True)
@@ -649,6 +653,36 @@ def test_same_slip_at_two_places_is_found():
     assert suggestion.fix.count(" - 1):") == 2
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("return x[0:, 0:].sum() + 0 * x.sum()", "`0` is not the right number, twice."),
+        ("n = 0\n    n += 2\n    x = x + n\n    n += 2\n    return (x + n).sum()", "line like it."),
+    ],
+)
+def test_twins_that_say_the_same_say_it_once(code, words):
+    def oracle(x):
+        return x[1:, 1:].sum() if "0:" in code else (x + 3 + 6).sum()
+
+    assert suggested(f"def total(x):\n    {code}\n", oracle).words.endswith(words)
+
+
+def test_argument_without_axes_is_no_model_for_another():
+    code = "def total(x):\n    return (x.clamp(0) + 1).prod().sum().item()\n"
+    suggestion = suggested(code, lambda x: (x.clamp(0) + 1).prod(0).sum().item())
+    assert suggestion is None or "has no axes" not in suggestion.words
+
+
+def test_praise_of_one_slip_is_left_out_of_two():
+    """What remains of a mistake's words says of nothing that it is right, but as what is wanted."""
+    meant = re.compile("minus the right one|not the right|has the right|right (angles|only|for)")
+    for each in ALL:
+        for listed in each.mistakes.values() if each.switches else ():
+            words = pairs.PRAISE.sub("", listed.words) if listed.switch else ""
+            claims = re.findall(r"[^.;:]*\b(?:is|are) right\b[^.;:]*", words)
+            assert not [c for c in claims if not meant.search(c)], (each.number, words)
+
+
 def test_slip_at_one_of_two_places_is_not_called_twice():
     suggestion = suggested(WINDOWS.format(rows=" + 1", columns=""), sums_of_windows)
     assert "x.shape[1] - 2" in suggestion.words
@@ -1063,5 +1097,22 @@ def test_misfit_sizes_are_one_error(order):
     ],
 )
 def test_one_slip_is_not_told_as_two(number, answer, message):
-    all_exercises()
+    assert message in REGISTRY[number].judge(answer).message
+
+
+@pytest.mark.parametrize(
+    ("number", "other", "message"),
+    [
+        ("7.7", {"stride": 2}, "where `stride` and `padding` are given, and wrong where they are"),
+        ("6.10", {"warm": 0.5}, "It is right where `warm` is given, and wrong where it is left"),
+        ("6.9", {"eta": 1.0}, "wrong where they are left at the default"),
+    ],
+)
+def test_other_default_is_told_by_what_is_left_out(number, other, message):
+    model = REGISTRY[number].model
+
+    def answer(*args):
+        left_out = [*inspect.signature(model).parameters][len(args) :]
+        return model(*args, **{name: value for name, value in other.items() if name in left_out})
+
     assert message in REGISTRY[number].judge(answer).message

@@ -588,9 +588,16 @@ def test_kernel_ends_what_nobody_comes_to_end(input_dir, monkeypatch, user):
     assert result.stop_reason == "time"
 
 
-def test_run_tells_how_long_it_waited(input_dir):
+@pytest.mark.parametrize("delay", [0.25, 2.0])
+def test_run_tells_how_long_others_had_the_processors(input_dir, monkeypatch, delay):
+    """Also where who watches has none either, and looks no more before the end."""
+    monkeypatch.setattr(watch, "LOOK_INTERVAL", delay)
     code = "import time\ntime.sleep(4)\nprint('ended')"
-    assert 3 < run(input_dir, code).waited < 60
+    limits = SMALL._replace(seconds=3.0)
+    monkeypatch.setattr(watch, "_idle_seconds", lambda: 0.0)
+    assert run(input_dir, code, limits, user="here").waited > 2
+    monkeypatch.setattr(watch, "_idle_seconds", time.monotonic)
+    assert run(input_dir, code, limits, user="here").waited == 0  # it slept of its own accord
 
 
 SIGNALS = """

@@ -609,7 +609,7 @@ def test_short_memory_while_reading_is_no_fault_of_the_notebook(monkeypatch):
     ("status", "words", "out_of_time"),
     [
         (Status.LIMIT, "It was stopped after 10 seconds.", True),
-        (Status.ERROR, "The cell of your answer stopped with an error (CellTimeout).", True),
+        (Status.ERROR, "There is no `helper`, which a cell above makes.", True),
         (Status.ERROR, "The cell of your answer stopped with an error (ValueError).", False),
         (Status.WRONG, "Too small.", False),
     ],
@@ -621,7 +621,9 @@ def test_what_waited_for_a_processor_is_judged_again(status, words, out_of_time,
     verdicts = {"0.1": Verdict(status, "0.1", words)}
     reader = SimpleNamespace(read=lambda *_: reading)
     grader = SimpleNamespace(
-        observe=lambda _: SimpleNamespace(result=result), verdicts=lambda _: verdicts
+        observe=lambda _: SimpleNamespace(result=result),
+        verdicts=lambda _: verdicts,
+        has_timed_out=lambda _: "helper" in words,
     )
     judging = marker.Marker(marker.Assignments({"00"}), reader, grader)
     submission = submissions.Submission("ada", "00", Path("x"))
@@ -631,6 +633,18 @@ def test_what_waited_for_a_processor_is_judged_again(status, words, out_of_time,
     else:
         assert judging.judge(submission, b"{}").record.marks[0].reason or status == Status.WRONG
     assert judging.judge(submission, b"{}", is_alone=True).record.marks[0].status == status.value
+
+
+@pytest.mark.parametrize("source", ["import time; time.sleep(60)", "1 / 0"])
+def test_cell_that_was_stopped_for_time_is_told(source):
+    limits = jail.LIMITS._replace(cell=1.0)
+    exercises = [each for each in all_exercises() if each.number == "0.1"]
+    cells = [new_code_cell(source), new_code_cell("pixels = 28 * 28")]
+    reading = Reading("x", cells, [True, True], {"0.1": 1}, {"0.1": ""})
+    with SubmissionGrader(exercises, 0, jailed=False, limits=limits) as grader:
+        observed = grader.observe(reading)
+        assert grader.has_timed_out(observed) == ("sleep" in source)
+        assert grader.verdicts(observed)["0.1"].status == "ok"
 
 
 def test_notebook_is_read_again_that_waited_for_a_processor(monkeypatch):

@@ -252,18 +252,18 @@ OF_THE_DECODER = {
         when=_pictures(lambda facts: facts["adds up to 1"]),
         example=stack(32, 16, 8, 3, end=lambda: nn.Softmax(1)),
     ),
-    "squashed-between": mistake(
-        "Neither dark nor bright comes out, however large the code: something before the last "
-        "layer squashes its numbers, such as a sigmoid or tanh between the layers. Put ReLUs "
-        "between them; a sigmoid stands at the end only.",
-        when=_pictures(lambda facts: facts["smallest"] > 0.25 and facts["largest"] < 0.75),
-        example=stack(32, 16, 8, 3, between=nn.Sigmoid),
-    ),
     "never-dark": mistake(
         "Nothing darker than 0.5 can come out: whatever reaches your sigmoid is 0 or more, as "
         "behind a ReLU. Let the last layer's numbers go into the sigmoid as they are.",
         when=_pictures(lambda facts: facts["smallest"] >= 0.5),
         example=stack(32, 16, 8, 3, end=[nn.ReLU(), nn.Sigmoid()]),
+    ),
+    "squashed-between": mistake(
+        "Only greys between about a quarter and three quarters come out, however large the code: "
+        "something squashes the numbers too early or once too often, such as a sigmoid or tanh "
+        "between the layers, or two at the end. Put ReLUs between them and one sigmoid at the end.",
+        when=_pictures(lambda facts: facts["smallest"] >= 0.25 and facts["largest"] <= 0.75),
+        example=stack(32, 16, 8, 3, between=nn.Sigmoid),
     ),
     "never-bright": mistake(
         "Nothing brighter than about a half can come out of your network, whatever the code. Its "
@@ -272,8 +272,8 @@ OF_THE_DECODER = {
         example=stack(32, 16, 8, 3, end=lambda: _Halved()),
     ),
     "past-the-weights": mistake(
-        "Something of the code reaches your pictures past all weights, so no training can change "
-        "it. Every number of a picture is made by layers with weights: `nn.ConvTranspose2d`.",
+        "Something of the code reaches your pictures past all weights that training changes. "
+        "Every number of a picture is made by layers with weights: `nn.ConvTranspose2d`.",
         when=_pictures(lambda facts: facts["learns"] is False),
         example=lambda: nn.Sequential(
             nn.PixelShuffle(2), nn.Upsample(scale_factor=4), _FirstThree(), nn.Sigmoid()

@@ -30,7 +30,7 @@ def moved(
 
 CHANNELS_FIRST = {
     "regrouped": mistake(
-        "Right shape, scrambled picture: `reshape` and `view` keep the order of the numbers. "
+        "The picture is scrambled: `reshape` and `view` keep the order of the numbers. "
         "The axes must change places.",
         regroup=True,
     ),

@@ -40,6 +40,9 @@ def _by_sklearn(D, y, q):
 
 def _signals(rng):
     yield GOODFELLOW, GOODFELLOW @ torch.tensor([0.0, 2, 0, 0, -3, 0]), 2
+    # The second atom is nearest; by sums of magnitudes the first would be.
+    D = torch.tensor([[2.0, 1, 0], [0, 1, 3], [0, 1, 0], [0, 1, 1]])
+    yield D, torch.tensor([1.0, 0.6, 0.6, 0.6]), 1
     for m, n, q in ((7, 12, 2), (8, 15, 3), (12, 20, 4)):
         lengths = 0.2 + 4 * torch.rand(n, generator=rng)
         D = lengths * F.normalize(torch.randn(m, n, generator=rng), dim=0)

@@ -165,7 +165,7 @@ FEATURE_MAP = {
         layout="transposed",
     ),
     "flat": mistake(
-        "Your nine numbers are right and stand in one row. Write three rows of three.",
+        "Your nine numbers stand in one row. Write three rows of three.",
         layout="flat",
     ),
     "matrix-product": mistake(

@@ -52,10 +52,12 @@ def observe_head(build, case):
         swapped = head(maps.flip(1))
         for weights in head.parameters():
             weights.zero_()
-        unlearned = head(maps), head(maps.flip(1))
+        unlearned = head(maps), head(torch.rand(case))
     seen["shape of the scores"] = tuple(scores.shape)
     seen["tells maps apart"] = not torch.allclose(scores, swapped, atol=1e-6)
-    seen["by weights alone"] = torch.allclose(*unlearned, atol=1e-6)  # with all of them at 0
+    # With all weights at 0 no maps have a say; it cannot be told where a norm is divided by.
+    finite = all(scores.isfinite().all() for scores in unlearned)
+    seen["by weights alone"] = not finite or torch.allclose(*unlearned, atol=1e-6)
     return seen
 
 
@@ -154,8 +156,9 @@ HEAD = {
         example=lambda: (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000)),
     ),
     "nothing-to-learn": mistake(
-        "There is nothing to learn in your head. "
-        "Scores need weights: a dense layer from the averages to the classes.",
+        "There is nothing to learn in your head. Scores need weights: a dense layer from the "
+        "averages to the classes. (Layers in a plain list do not count: put them into "
+        "nn.Sequential.)",
         when=lambda seen: seen["parameters in all"] == FEATURES,
         example=lambda: nn.Sequential(nn.Flatten(), nn.MaxPool1d(9)),
     ),
@@ -193,8 +196,8 @@ HEAD = {
         example=lambda: _MeanOver(1, 36),
     ),
     "scores-without-weights": mistake(
-        "Some of what the maps add to your scores goes past all weights, so no training can change "
-        "it. Every score is made by a layer with weights, from the averages of the maps.",
+        "Some of what the maps add to your scores goes past all weights that training changes. "
+        "Every score is made by a layer with weights, from the averages of the maps.",
         when=lambda seen: seen["by weights alone"] is False,
         example=lambda: _PastTheWeights(),
     ),

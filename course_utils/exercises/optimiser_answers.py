@@ -92,7 +92,7 @@ def gradients_of_any_size(state, constants):
 
     def cases(rng):
         tiny = [1, 1e-2, 1e-4, 1e-5]
-        sizes = (3, 2, [1.0]), (50, 3, [2.0]), (12, 4, tiny), (2, 2, [3.0]), (5, 2, [1.0])
+        sizes = (3, 2, [1.0]), (50, 3, [2.0]), (12, 4, tiny), (2, 2, [3.0]), (60, 2, [1.0])
         for (steps, weights, size), more in zip(sizes, constants, strict=True):
             noise = torch.randn(steps, weights, generator=rng)
             drift = torch.rand(weights, generator=rng) + 0.5

@@ -214,6 +214,8 @@ def _ratios_by_torch(before, after):
 def _updated_layers(rng):
     """Layers before and after an update: the first by hand, then of all shapes, large and tiny."""
     yield [torch.tensor([3.0, -4.0])], [torch.tensor([3.3, -3.6])]
+    layers = [torch.tensor([3.0, 4.0]), torch.eye(2), torch.tensor([2.0])]
+    yield layers, [1.1 * layers[0], 1.5 * layers[1], 0.8 * layers[2]]  # in no order of size
     for far, shapes in enumerate([[(2, 3), (2,)], [(2, 1, 3, 3), (4, 2), (3,)], [(5, 5), (1, 5)]]):
         before = [torch.randn(shape, generator=rng) * (i + 0.5) for i, shape in enumerate(shapes)]
         sizes = 4**far * (torch.logspace(-2, 0, len(shapes)) + torch.rand(1, generator=rng))

@@ -203,7 +203,7 @@ OF_THE_PURSUIT = {
         finish=lambda h, chosen, y: torch.cat([h[chosen], torch.zeros(len(h) - len(chosen))]),
     ),
     "ones": mistake(
-        "The right atoms are chosen, but each has 1 in the code. Put its weight there.",
+        "The right atoms are chosen, but each atom has 1 in the code. Put its weight there.",
         finish=lambda h, chosen, y: (h != 0).float(),
     ),
     "in-place": mistake(

@@ -87,8 +87,8 @@ OF_THE_SPARSE_LOSS = {
         punished=lambda x, rebuilt, h: h.detach(),
     ),
     "gradients-lost": mistake(
-        "The number is right, but no gradient leads back from it: it was made under `no_grad`, "
-        "detached, or turned into a number by `.item()`. A loss has to record gradients.",
+        "The number is right, but no gradient leads back from your loss: it was made under "
+        "`no_grad`, detached, or turned into a number by `.item()`. A loss records gradients.",
         finish=lambda loss: loss.detach(),
     ),
     "weight-on-error": mistake(

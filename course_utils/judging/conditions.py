@@ -78,15 +78,24 @@ Feature = tuple[str, str, str, list[bool]]
 
 
 def _default_features(evidence: Evidence) -> Iterator[Feature]:
-    """Whether an argument has the value that it has by default."""
+    """Whether arguments are given, and whether one has the value that it has by default."""
+    left_out: dict[tuple[bool, ...], list[str]] = {}
+    for i, name in evidence.named_arguments:
+        flags = tuple(len(case) <= i for case in evidence.cases)
+        if any(flags):
+            left_out.setdefault(flags, []).append(f"`{name}`")
+    wrong = tuple(not is_right for is_right in evidence.correct)  # a default may be another
+    for flags, names in left_out.items():
+        if flags != wrong and not evidence.exercise.argument_names:
+            continue  # its value tells more
+        given, left = ("are given", "they are") if len(names) > 1 else ("is given", "it is")
+        given = f"{' and '.join(names)} {given}"
+        yield given, given, f"{left} left at the default", [*flags]
     for name, values, default in _arguments(evidence):
-        if isinstance(default, int | float):
-            yield name, f"`{name}` is {default:g}", "it is not", [v != default for v in values]
-    most = max(len(case) for case in evidence.cases)
-    left_out = [len(case) < most for case in evidence.cases]
-    if evidence.exercise.argument_names and any(left_out):
-        words = "every argument is given", "the last ones are left at their defaults"
-        yield "left out", *words, left_out
+        flags = tuple(value != default for value in values)
+        by_default = tuple(not flag for flag in flags)
+        if isinstance(default, int | float) and not (by_default == wrong and wrong in left_out):
+            yield name, f"`{name}` is {default:g}", "it is not", [*flags]
 
 
 def _features(evidence: Evidence) -> Iterator[list[Feature]]:

@@ -192,12 +192,15 @@ def _options_of_others(place: Place, node: ast.Call, tree: ast.Module) -> Iterat
     """Give a call without arguments those of another call: one mean has its axes, one has not."""
     if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
         return
+    if node.func.attr not in REDUCTIONS:
+        return
     tried = set()
     for other in ast.walk(tree):
         if not (isinstance(other, ast.Call) and isinstance(other.func, ast.Attribute)):
             continue
         options = source_of(ast.Call(ast.Name("_", ast.Load()), other.args, other.keywords))[1:]
-        if options == "()" or options in tried or other.func.attr not in OPTIONS:
+        with_axes = other.args or any(each.arg in ("dim", "axis") for each in other.keywords)
+        if not with_axes or options in tried or other.func.attr not in REDUCTIONS:
             continue
         tried.add(options)
         call = ast.Call(node.func, other.args, other.keywords)
@@ -205,6 +208,7 @@ def _options_of_others(place: Place, node: ast.Call, tree: ast.Module) -> Iterat
         yield from replaced(place, call, words)
 
 
+REDUCTIONS = ("sum", "mean", "prod", "std", "var", "amax", "amin", "argmax", "argmin", "all", "any")
 _REDUCTION = (("keepdim", True), ("dim", 0), ("dim", 1), ("dim", -1))
 OPTIONS: dict[str, tuple] = {
     **dict.fromkeys(("sum", "mean", "amax", "amin", "argmax", "argmin", "softmax"), _REDUCTION),
@@ -245,18 +249,19 @@ def _constants(place: Place, tree: ast.Module) -> Iterator[Edit]:
             if isinstance(value, float):  # 0.1 for 1 - rho
                 variable.append(ast.BinOp(ast.Constant(1), ast.Sub(), ast.Name(name, ast.Load())))
             for other in variable:
-                yield from replaced(place, other, f"{words}; it comes from an argument")
+                yield from replaced(place, other, f"{words}; the right one comes from an argument")
 
 
 def _subscripts(place: Place, _tree: ast.Module) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        index = source_of(node)[len(source_of(node.value)) :]
-        yield from replaced(place, node.value, f"`{index}` is too much here")
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        index = f"[{', '.join(map(source_of, parts))}]"
+        yield from replaced(place, node.value, f"`{index}` is too much here")
         later = ast.Tuple([located(ast.Slice(), node), *parts], ast.Load())
         words = f"`{index}` begins with axis 0, and it belongs one axis further"
-        yield from replaced(place, ast.Subscript(node.value, later, ast.Load()), words)
+        if not isinstance(node.value, ast.Subscript):  # whose axis 0 is another
+            yield from replaced(place, ast.Subscript(node.value, later, ast.Load()), words)
     if isinstance(node, ast.Tuple) and len(node.elts) > 1:
         elements = node.elts
         for i in range(len(elements) - 1):

@@ -8,11 +8,11 @@ import itertools
 from collections.abc import Iterator
 
 from course_utils.judging.edit_expressions import KINDS
-from course_utils.judging.edit_places import Edit, Place, places
+from course_utils.judging.edit_places import Edit, Place, bodies, places
 
 
 def twin_edits(tree: ast.Module) -> Iterator[tuple[Edit, Edit]]:
-    """Make the same edit at two places that differ in names and numbers only.
+    """Make an edit of the same kind at two places that differ in names and numbers only.
 
     What is written for the rows is written for the columns once more, with its slip.
     """
@@ -36,6 +36,7 @@ def _nameless(node: ast.AST) -> str:
             part.id = ""
         elif isinstance(part, ast.Constant) and isinstance(part.value, int | float):
             part.value = 0
-        elif isinstance(part, ast.stmt) and getattr(part, "body", None):
-            part.body = []  # type: ignore[attr-defined]
+        elif isinstance(part, ast.stmt):
+            for body in bodies(part):
+                body.clear()
     return ast.dump(own)

@@ -1,4 +1,4 @@
-"""One edit away: the single change of the student's own code that makes it pass everything.
+"""One edit away: a change of the student's own code that makes it pass everything.
 
 If there is one, the place of the mistake is known. The message names the line and the kind of
 change; the change itself is kept for the last hint. Where changes at different places all mend the
@@ -123,21 +123,24 @@ def _compiled(tree: ast.Module):
         warnings.simplefilter("ignore")  # an edit may be odd: it is only tried
         try:
             return compile(tree, "<edited>", "exec")
-        except (
-            ValueError,
-            TypeError,
-        ):  # a new node without its line, most likely
+        except (ValueError, TypeError):  # such as a new node without its line
             return compile(ast.fix_missing_locations(tree), "<edited>", "exec")
 
 
 def _mend(edits: tuple[Edit, ...], lines: list[str]) -> Mend:
-    """What edits made together say; the second one of twins says the same of another line."""
-    places = [lines[e.line - 1].strip() if e.line <= len(lines) else "" for e in edits]
-    words = ", and at ".join(f"`{at}`: {e.words}" for at, e in zip(places, edits, strict=True))
-    if places[0] == places[-1] and len(edits) > 1:
-        words = f"`{places[0]}`: {edits[0].words}, and {edits[1].words}"
+    """What an edit says, or two: of twins that say the same, it is said once."""
+    first, *others = edits
+    at = [lines[e.line - 1].strip() if e.line <= len(lines) else "" for e in edits]
+    words = f"`{at[0]}`: {first.words}"
+    for place, other in zip(at[1:], others, strict=True):
+        if (place, other.words) == (at[0], first.words):
+            words += ", twice" if other.line == first.line else ", also in the other line like it"
+        elif other.line == first.line:
+            words += f", and {other.words}"
+        else:
+            words += f", and at `{place}`: {other.words}"
     fixes = list(dict.fromkeys(edit.fix() for edit in edits))
-    return Mend(tuple(edit.line for edit in edits), f"{words}.", "; ".join(fixes))
+    return Mend(tuple(edit.line for edit in edits), f"{words}.", " and ".join(fixes))
 
 
 def _passes(evidence: Evidence, code, name: str, names: dict, deadline: float) -> bool:

@@ -48,7 +48,8 @@ def judge(
 ) -> Iterator[JudgedSubmission]:  # long: one client, from its start to its end
     """Judge submissions on a cluster, and yield what comes of each as soon as it is there.
 
-    Those that ran while a machine was short of memory are judged once more, one by one.
+    Those that ran while a machine was short of memory, or that ran out of time while its processors
+    were busy, are judged once more, one by one.
 
     Raises
     ------

@@ -48,7 +48,8 @@ class MarkingPlugin(WorkerPlugin):
         UserError
             If there is no jail on this machine, or another edition of the course.
         ScarceMachineError
-            If the machine ran short of memory meanwhile, and other submissions were judged, too.
+            If the machine was short of memory or of processors meanwhile, and other submissions
+            were judged, too.
         """
         with self.lock:
             if self.marker is None:

@@ -6,6 +6,7 @@ sends back what the answers gave. What is right never enters it, and a mark neve
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import tempfile
@@ -188,6 +189,15 @@ class SubmissionGrader:
             else:
                 verdicts[number] = NotReached(status, self.exercises[number].heading, words)
         return verdicts
+
+    def has_timed_out(self, observed: Observed) -> bool:
+        """Whether a cell was stopped because its time was up."""
+        with contextlib.suppress(bounded.LimitError):
+            return bool(self._apart("_timed_out", observed.result.output))
+        return False
+
+    def _timed_out(self, stream: bytes) -> bool:
+        return any(worker.TIMED_OUT in message for message in serialization.unpack(stream))
 
     def _apart(self, method: str, *args: Any) -> Any:
         """Call a method on what a jail has sent, which may be made to take long."""

@@ -92,7 +92,7 @@ class RunResult(NamedTuple):
     output: bytes
     stop_reason: str
     stderr: str = ""  # the beginning of what it wrote there
-    waited: float = 0.0  # seconds without a processor, of its own accord or not
+    waited: float = 0.0  # seconds in which others had all processors
 
 
 class JailError(UserError):
@@ -308,7 +308,7 @@ def run(
             stack.callback(looks.close)
             output, stop_reason = watch(running, limits, group, stop or threading.Event(), looks)
         words = os.pread(stderr.fileno(), 4000, 0).decode(errors="replace").strip()
-        return RunResult(output, stop_reason, words, looks.waited)
+        return RunResult(output, stop_reason, words, looks.waited())
 
 
 def warm_python(input_dir: Path, modules: Iterable[str]) -> WarmPython:
@@ -371,8 +371,8 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
         values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
     if jailed:  # outside, all processes of the user count
         values["NPROC"] = limits.threads
-    processors = min(limits.threads, os.cpu_count() or 1)
-    values["CPU"] = 2 + int(limits.seconds * processors)  # ends what leaves no other one to end it
+    processors = min(limits.threads, len(os.sched_getaffinity(0)) if jailed else 64)
+    values["CPU"] = 2 + int(limits.seconds * processors)  # the kernel's end, if no watch gets one
     return {getattr(resource, f"RLIMIT_{name}"): value for name, value in values.items()}
 
 

@@ -33,7 +33,6 @@ from course_utils.marking.reading import (
 )
 from course_utils.marking.records import Marking, Record, identity_of
 from course_utils.marking.submissions import Submission, nbgrader_id
-from course_utils.marking.worker import CellTimeout
 
 TEMPLATE = Path(__file__).with_name("feedback.html.j2")
 STOPPED = (Status.ERROR, Status.LIMIT)
@@ -135,7 +134,9 @@ class Marker:
             raise ScarceMachineError("It was run while memory was short.")
         with self.lock:
             verdicts = self.grader.verdicts(observed)
-            if _ran_out_of_time(verdicts) and is_starved(observed.result) and not is_alone:
+            limited = any(verdict.status == Status.LIMIT for verdict in verdicts.values())
+            starved = is_starved(observed.result) and not is_alone
+            if starved and (limited or self.grader.has_timed_out(observed)):
                 raise ScarceMachineError("It was run while processors were busy.")
             look = _why_look(verdicts) or _other_notebooks(submission)
             graded = Graded(submission, reading.cells, verdicts, look=look)
@@ -174,12 +175,6 @@ def render(assignments: Assignments, graded: Graded, identity: str) -> JudgedSub
             files[place / "timestamp.txt"] = graded.submission.timestamp
     outputs = {number: as_output(verdict) for number, verdict in graded.verdicts.items()}
     return JudgedSubmission(files, Record(student, name, identity, rows, outputs, graded.look))
-
-
-def _ran_out_of_time(verdicts: dict[str, Verdict]) -> bool:
-    """Whether an answer or a cell was stopped; the latter is told by its exception."""
-    told = [(each.status, each.message) for each in verdicts.values()]
-    return any(status == Status.LIMIT or CellTimeout.__name__ in words for status, words in told)
 
 
 def _why_look(verdicts: dict[str, Verdict]) -> str:

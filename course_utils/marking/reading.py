@@ -46,7 +46,7 @@ class ScarceMachineError(NotNowError):
 
 
 def is_starved(result: jail.RunResult) -> bool:
-    """Whether a run that took too long may have waited for a processor most of an answer's time."""
+    """Whether a run that took too long has waited for a processor for a good part of it."""
     return result.waited > STARVED_SECONDS
 
 
@@ -158,11 +158,11 @@ class NotebookReader:
         result = self._run(source, name)
         if result.stop_reason == "scarce":
             raise ScarceMachineError(f"{_name(source)} was read while memory was short.")
-        if result.stop_reason == "time" and is_starved(result):
-            raise ScarceMachineError(f"{_name(source)} was read while processors were busy.")
         complete = result.output.rpartition(b"\n")[0]
         stages = [json.loads(line) for line in complete.split(b"\n") if line]
         if not stages:
+            if result.stop_reason == "time" and is_starved(result):
+                raise ScarceMachineError(f"{_name(source)} was read while processors were busy.")
             if result.stop_reason in STOPPED:
                 raise UnreadableError(f"{_name(source)} {STOPPED[result.stop_reason]}.")
             raise NotNowError(f"{_name(source)} ends whatever reads it.")

@@ -123,9 +123,10 @@ def watch(
     reader.join(2)
     if not program.returncode:
         return bytes(output), ""
-    if time.monotonic() > deadline:  # its limit of a processor's seconds is no shorter
-        return bytes(output), "time"
-    return bytes(output), "memory" if group.ran_out_of_memory() else "died"
+    if group.ran_out_of_memory():
+        return bytes(output), "memory"
+    is_late = time.monotonic() > deadline  # its limit of a processor's seconds is no shorter
+    return bytes(output), "time" if is_late else "died"
 
 
 class Looks:
@@ -133,7 +134,7 @@ class Looks:
 
     def __init__(self, roots: list[int], limit: int):
         self.roots, self.limit = roots, limit
-        self.start, self.waited = time.monotonic(), 0.0  # seconds without a processor
+        self.start, self.idle, self.processor = time.monotonic(), _idle_seconds(), 0.0
         self.pool = ThreadPoolExecutor(1)
         self.look: Future[bool] | None = None
         self.begun = 0.0
@@ -144,7 +145,7 @@ class Looks:
         It is waited for a moment only: memory is not to go unseen meanwhile.
         """
         processes = _all_processes(self.roots)
-        self.waited = time.monotonic() - self.start - sum(map(_processor_seconds, processes))
+        self.processor = max(self.processor, sum(map(_processor_seconds, processes)))
         if _memory(processes) > self.limit:
             return True
         if self.look is None:
@@ -156,6 +157,14 @@ class Looks:
             return time.monotonic() - self.begun > LOOK_SECONDS
         self.look = None
         return hides
+
+    def waited(self) -> float:
+        """Seconds in which the run had no processor and none was idle: others had them.
+
+        What it has had since the last look counts as waited; whoever looks may have had none.
+        """
+        idle = _idle_seconds() - self.idle
+        return max(0.0, time.monotonic() - self.start - self.processor - idle)
 
     def close(self) -> None:
         """Wait for no look any more."""
@@ -234,6 +243,12 @@ def _resident(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:
         return 0
+
+
+def _idle_seconds() -> float:
+    """Seconds that processors had nothing to do, all together, since the machine started."""
+    times = psutil.cpu_times()
+    return times.idle + getattr(times, "iowait", 0.0)
 
 
 def _processor_seconds(process: psutil.Process) -> float:

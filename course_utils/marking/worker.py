@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from course_utils import cells
 from course_utils.marking import jail
 
+TIMED_OUT = "timed out"  # the field of a message on a cell
 ALARM_INTERVAL = 1.0  # seconds between two alarms: code may swallow the first, in a bare except
 
 
@@ -120,8 +121,8 @@ def main() -> None:
     for i, (kind, content) in enumerate(job.steps):
         if kind == "run":
             _send(out, serialization.pack({"step": i}))  # should this one be the last
-            _run_cell(shell, content, job.limits.cell)
-            message = b""
+            timed_out = _run_cell(shell, content, job.limits.cell)
+            message = serialization.pack({TIMED_OUT: True}) if timed_out else b""
         else:
             guard.restore()
             message = _packed(_observe(exercises[content], shell.user_ns))
@@ -182,8 +183,9 @@ def _do_without_processes(shell) -> None:
     DataLoader.__init__ = without_workers  # type: ignore[method-assign]
 
 
-def _run_cell(shell, source: str, seconds: float) -> None:
-    """Run a cell; whatever it raises, the next one runs."""
+def _run_cell(shell, source: str, seconds: float) -> bool:
+    """Run a cell and tell whether its time was up; whatever it raises, the next one runs."""
+    error: BaseException | None = None
 
     def on_alarm(_signum, _frame):
         raise CellTimeout
@@ -192,11 +194,13 @@ def _run_cell(shell, source: str, seconds: float) -> None:
         signal.signal(signal.SIGALRM, on_alarm)
         signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
         result = shell.run_cell(source, store_history=False, silent=True)
-        cells.LOG.add(source, result.error_before_exec or result.error_in_exec)
-    except BaseException as error:  # a cell may raise what it likes
-        cells.LOG.add(source, error)
+        error = result.error_before_exec or result.error_in_exec
+    except BaseException as raised:  # a cell may raise what it likes
+        error = raised
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+    cells.LOG.add(source, error)
+    return isinstance(error, CellTimeout)
 
 
 def _reduced_exercise(sent: SentExercise) -> ReducedExercise:
