@@ -50,7 +50,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177),
     "getresuid": (118, 148), "getresgid": (120, 150), "getgroups": (115, 158),
     "setuid": (105, 146), "setgid": (106, 144), "setgroups": (116, 159), "setresuid": (117, 147),
-    "setresgid": (119, 149), "capget": (125, 90),
+    "setresgid": (119, 149), "capget": (125, 90), "sched_yield": (24, 124),
     "sched_getaffinity": (204, 123), "sched_getparam": (143, 121),
     "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125),
     "sched_get_priority_min": (147, 126), "getpriority": (140, 141),
@@ -83,15 +83,14 @@ UNSUPPORTED: dict[str, tuple[int, int]] = {
 # /dev, and of the program that a warm Python runs, which is no copy in the jail.
 # Then advice: what the host is to keep of such a file, and in which memory pages are to lie, which
 # the kernel notes for each page of a file, as many as one likes and counted nowhere. And
-# priorities: a process that ends slowly keeps its memory, where nobody sees it any more; and turns
-# handed on: with Linux 6.18, threads that do so without end leave nobody else a processor.
+# priorities: a process that ends slowly keeps its memory, where nobody sees it any more.
 NOTHING_TO_DO: dict[str, tuple[int, int | None]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227),
     "fadvise64": (221, 223), "readahead": (187, 213), "flock": (73, 32), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "chmod": (90, None),
     "fchmod": (91, 52), "fchmodat": (268, 53),
     "mbind": (237, 235), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
-    "setpriority": (141, 140), "sched_setaffinity": (203, 122), "sched_yield": (24, 124),
+    "setpriority": (141, 140), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 CLONE, EXECVE, MMAP, SOCKETPAIR = (56, 220), (59, 221), (9, 222), (53, 199)
 FUTEX = (202, 98)
