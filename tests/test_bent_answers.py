@@ -126,3 +126,12 @@ def test_no_seed_makes_a_mistake_right(number, mistake):
         cases = make_cases(exercise, seed)
         seen = observe_trusted(exercise, exercise.mistakes[mistake].answer, cases)
         assert not judge.passes(exercise, seen, judge.expected(exercise, seed), seed), seed
+
+
+def test_gradient_that_is_0_reaches_nothing():
+    sparse_loss = REGISTRY["7.11"].model
+
+    def still(x, rebuilt, h, weight):
+        return sparse_loss(x, rebuilt, h, weight).detach() + 0 * (rebuilt.sum() + h.sum())
+
+    assert REGISTRY["7.11"].judge(still).findings == ("gradients-lost",)

@@ -203,7 +203,7 @@ def _observe_sparse_loss(answer, case):
     gradients = [None, None]
     if isinstance(loss, torch.Tensor) and loss.requires_grad:
         gradients = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
-    return loss, *(gradient is not None for gradient in gradients)
+    return loss, *(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 @exercise(
