@@ -491,6 +491,24 @@ def test_warm_python_tells_no_path_of_the_host(input_dir):
     assert input_dir.name not in results[1].stderr
 
 
+def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
+    """Torch's compiler asks for the folder of temporary files, others for the machine's name."""
+    code = """
+        import platform, site, tempfile, torch
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+        print(tempfile.gettempdir(), platform.node(), site.getusersitepackages())
+    """
+    told, limits = [], SMALL._replace(memory=2**31, seconds=120)
+    for modules in ([], ["torch._dynamo"]):
+        with jail.warm_python(input_dir, modules) as warm:
+            result = jail.run(textwrap.dedent(code), b"", input_dir, limits, warm=warm)
+            assert warm.is_ready == bool(modules)
+            told.append(result.output)
+    assert told[0] == told[1]
+    assert told[0].startswith(b"/scratch jail /scratch/"), told
+
+
 def test_bubblewrap_starts_with_nothing(input_dir):
     """Should process 1 be seen, there would be nothing to see."""
     before, started = {*psutil.Process().children(recursive=True)}, []

@@ -140,6 +140,7 @@ def _by_trapezoids(inside, outside):
 
 
 def _scores(rng):
+    yield torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0, 0.0])  # one tie: no half is rounded
     for most, n_inside, n_outside, more in (
         (4, 3, 5, 3),
         (6, 8, 5, 3),

@@ -30,6 +30,11 @@ CAPABILITY_VERSION_3 = 0x20080522
 CAP_SETGID, CAP_SETUID = 6, 7  # root becomes another user with these, once; see `jail.confine`
 
 
+# What imports may ask for outside, and remember: the folder for temporary files, names of the host.
+OF_THE_HOST = (("tempfile", "tempdir"), ("platform", "_uname_cache"), ("site", "USER_BASE"),
+               ("site", "USER_SITE"))  # fmt: skip
+
+
 class CapHeader(ctypes.Structure):
     """`struct __user_cap_header_struct`."""
 
@@ -171,6 +176,9 @@ def _enter(
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:0] = ["", environment["PYTHONPATH"]]  # as without `-I`
+        for name, remembered in OF_THE_HOST:
+            if module := sys.modules.get(name):
+                setattr(module, remembered, None)  # so it looks anew
         _become(libc, source, filters, standard)
     for descriptor in others:
         os.close(descriptor)
