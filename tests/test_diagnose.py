@@ -719,6 +719,12 @@ def test_edit_of_sign_options_and_axis_is_found(body, oracle, words):
     assert words in suggested(f"def total(x):\n    return {body}\n", oracle, shapes).words
 
 
+@pytest.mark.parametrize("line", ["x" + " + 0 * x" * 400, "x" + ".abs()" * 400])
+def test_edit_search_gives_up_on_lines_too_deep(line):
+    code = f"def total(x):\n    return ({line}).sum().item() + 17 * len(x) ** 2\n"
+    assert suggested(code, lambda x: x.sum().item()) is None
+
+
 def test_edit_search_ignores_many_places():
     answer = typed("def total(x):\n    return float((x ** 3).sum() + 17)\n", "total")
     assert make_total().judge(answer).findings != ("edit",)

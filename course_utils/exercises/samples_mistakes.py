@@ -249,6 +249,7 @@ RULES = (
     choose_by(error=lambda off: off.abs().mean()),
     choose_by(error=lambda off: (off**2).median()),
     choose_by(error=lambda off: off.abs().max()),
+    choose_by(error=lambda off: (off**4).mean()),
     choose_by(scored=lambda kept: torch.ones_like(kept)),
     choose_by(error=lambda off: off[0] ** 2),
     choose_by(scored=lambda kept: (~kept).long()),

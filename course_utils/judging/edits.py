@@ -62,6 +62,8 @@ def search(evidence: Evidence) -> Suggestion | None:
         twice = not mends
         if twice:
             mends = list(_mends(evidence, twin_edits(tree), *parsed, deadline))
+    except RecursionError:  # a line of hundreds of terms
+        return None
     finally:
         guard.restore()  # what an edited answer may have patched; once, as it takes a millisecond
     by_lines: dict[tuple[int, ...], Mend] = {}
@@ -83,7 +85,7 @@ def _parse(answer: object) -> tuple[ast.Module, list[str], str, dict] | None:
     try:
         text = source.text_of(answer)
         tree = ast.parse(text)
-    except (OSError, TypeError, SyntaxError):
+    except (OSError, TypeError, SyntaxError, RecursionError):
         return None
     definition = tree.body[0]
     if not isinstance(definition, ast.FunctionDef | ast.ClassDef):
