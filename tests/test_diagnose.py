@@ -1097,7 +1097,7 @@ def test_misfit_sizes_are_one_error(order):
 @pytest.mark.parametrize(
     ("number", "answer", "message"),
     [
-        ("7.13", (0.9, 0.45), "if the line has five pixels"),
+        ("7.13", (0.9, 0.45), "as if half of the line's ten pixels counted, or"),
         ("6.15", (0.04, 600), "Your steps fit your rate"),
         ("4.10", (64, 63), "Your units fit your pieces"),
     ],

@@ -17,7 +17,8 @@ from course_utils import legible, plotting
 
 @pytest.fixture
 def shown(monkeypatch):
-    """Collect what would be displayed; leave no figure open."""
+    """Collect what would be displayed; find no figure open, and leave none."""
+    plt.close("all")
     bundles = []
     monkeypatch.setattr(plotting, "display", lambda data, raw: bundles.append(data))
     yield bundles

@@ -145,7 +145,8 @@ OF_THE_LINE = {
         (0, LENGTH * _OFF**2),
     ),
     "half-a-line": mistake(
-        "Both of your numbers come out if the line has five pixels. It has ten.",
+        "Both of your numbers are half of the right ones, as if half of the line's ten pixels "
+        "counted, or with a factor of ½ that the formula does not have.",
         (LENGTH * _OFF**2, LENGTH * _OFF**2 / 2),
     ),
     "not-squared": mistake(
