@@ -1,6 +1,7 @@
-"""Call an answer and see that what it was handed is still as it was."""
+"""Call an answer: what it was handed is still as it was, and a network works by its weights."""
 
 import torch
+from torch import nn
 
 
 class ChangedInPlaceError(Exception):
@@ -10,6 +11,20 @@ class ChangedInPlaceError(Exception):
 def is_unchanged(before: torch.Tensor, now: torch.Tensor) -> bool:
     """Whether a tensor holds the same numbers as its copy; `nan` is the same as `nan`."""
     return before.shape == now.shape and torch.allclose(before, now.detach(), 0, 0, equal_nan=True)
+
+
+def needs_weights(network: nn.Module, inputs, others, atol: float) -> bool:
+    """Whether inputs have a say by weights alone: with all weights at 0 two of them come out alike.
+
+    Where something is divided by the weights' size this cannot be told, and counts as by weights.
+    The weights are 0 afterwards.
+    """
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.zero_()
+        outputs = network(inputs), network(others)
+    finite = all(output.isfinite().all() for output in outputs)
+    return not finite or torch.allclose(*outputs, atol=atol)
 
 
 def call_unchanged(answer, arguments, names):
