@@ -85,6 +85,18 @@ def test_each_mistake_gets_its_own_message(exercise, seed):
         assert told == ("mistake", (name,), mistake.words)
 
 
+def test_last_place_of_numbers_chooses_no_atom():
+    """8.6: where nothing is left of y, rounding chose which atom one too many is."""
+    exercise = next(e for e in ALL if e.number == "8.6")
+    cases = make_cases(exercise, 0)
+    for name, mistake in exercise.mistakes.items():
+        observed = observe_trusted(exercise, mistake.answer, cases)
+        for factor in (1 - 2e-7, 1 + 2e-7):
+            rounded = [(D, y * torch.linspace(1, factor, len(y)), q) for D, y, q in cases]
+            again = observe_trusted(exercise, mistake.answer, rounded)
+            assert same(observed, again, 1e-3), name
+
+
 def with_part(right, part, number):
     """An answer whose one part is another number."""
     return (*right[:part], number, *right[part + 1 :]) if isinstance(right, tuple) else number

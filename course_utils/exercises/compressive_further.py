@@ -39,7 +39,10 @@ def _by_sklearn(D, y, q):
 
 
 def _signals(rng):
-    yield GOODFELLOW, GOODFELLOW @ torch.tensor([0.0, 2, 0, 0, -3, 0]), 2
+    # What is left of y after two atoms is at right angles to both and not 0: of nothing left,
+    # rounding would choose an atom that is one too many.
+    left = torch.tensor([1.0, 2, -3, 0, 3])
+    yield GOODFELLOW, GOODFELLOW @ torch.tensor([0.0, 2, 0, 0, -3, 0]) + left, 2
     # The second atom is nearest; by sums of magnitudes the first would be.
     D = torch.tensor([[2.0, 1, 0], [0, 1, 3], [0, 1, 0], [0, 1, 1]])
     yield D, torch.tensor([1.0, 0.6, 0.6, 0.6]), 1
