@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -140,3 +141,58 @@ def test_gradient_that_is_0_reaches_nothing():
         return sparse_loss(x, rebuilt, h, weight).detach() + 0 * (rebuilt.sum() + h.sum())
 
     assert REGISTRY["7.11"].judge(still).findings == ("gradients-lost",)
+
+
+def _by_layer(kind, weights=None):
+    """The layer of `nn` that does the work of an exercise, as a function of its arguments."""
+
+    def answer(image, *settings):
+        if weights is None:
+            return kind(*settings)(image)
+        kernel, *settings = settings
+        layer = kind(1 if image.ndim == 2 else len(image), 1, kernel.shape[-2:], *settings)
+        layer.load_state_dict({"weight": kernel.reshape(layer.weight.shape)})
+        return layer(image.reshape(1, -1, *image.shape[-2:]))[0, 0].detach()
+
+    return answer
+
+
+LIBRARY = {  # exercise -> ways to the function that it asks to do without
+    "2.5": [
+        lambda image, kernel, *settings: torch.conv2d(image[None], kernel[None], None, *settings)[
+            0, 0
+        ],
+        _by_layer(partial(nn.Conv2d, bias=False), weights=True),
+    ],
+    "3.4": [
+        F.max_pool2d,
+        torch.max_pool2d,
+        lambda *arguments: F.max_pool2d(*arguments, return_indices=True)[0],
+        _by_layer(nn.MaxPool2d),
+    ],
+    "3.7": [
+        lambda image, size, stride: F.lp_pool2d(image, 2, size, stride),
+        _by_layer(partial(nn.LPPool2d, 2)),
+    ],
+    "7.7": [_by_layer(partial(nn.ConvTranspose2d, bias=False), weights=True)],
+}
+
+
+@pytest.mark.parametrize("number", LIBRARY)
+def test_function_to_do_without_is_found(number):
+    for answer in LIBRARY[number]:
+        assert REGISTRY[number].judge(answer).findings == ("library",)
+
+
+def test_other_functions_of_the_library_are_welcome():
+    def by_unfold(image, kernel, stride=1, padding=0):
+        windows = F.unfold(image[None], kernel.shape[1:], padding=padding, stride=stride)
+        rows = (image.shape[1] + 2 * padding - kernel.shape[1]) // stride + 1
+        return (kernel.flatten() @ windows[0]).reshape(rows, -1)
+
+    def by_lines(image, size, stride, padding=0):
+        columns = F.max_pool1d(image, size, stride, padding)
+        return F.max_pool1d(columns.transpose(1, 2), size, stride, padding).transpose(1, 2)
+
+    assert REGISTRY["2.5"].judge(by_unfold).status == "ok"
+    assert REGISTRY["3.4"].judge(by_lines).status == "ok"

@@ -1122,3 +1122,21 @@ def test_other_default_is_told_by_what_is_left_out(number, other, message):
         return model(*args, **{name: value for name, value in other.items() if name in left_out})
 
     assert message in REGISTRY[number].judge(answer).message
+
+
+def test_what_is_kept_from_call_to_call_is_named():
+    """A default argument is made once; a right answer that keeps something is left alone."""
+
+    def total_of(layers, total=[0]):  # noqa: B006  (that is the mistake)
+        total[0] += REGISTRY["4.5"].model(layers)
+        return total[0]
+
+    def remembering(layers, seen={}):  # noqa: B006
+        return seen.setdefault(str(layers), REGISTRY["4.5"].model(layers))
+
+    def wrong(layers):
+        return REGISTRY["4.5"].model(layers) ** 2 % 1009
+
+    assert REGISTRY["4.5"].judge(total_of).findings == ("other-result-again",)
+    assert REGISTRY["4.5"].judge(remembering).status == "ok"
+    assert REGISTRY["4.5"].judge(wrong).findings != ("other-result-again",)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import getpass
 import json
 import os
 import pickle
@@ -493,20 +494,29 @@ def test_warm_python_tells_no_path_of_the_host(input_dir):
 
 def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
     """Torch's compiler asks for the folder of temporary files, others for the machine's name."""
-    code = """
-        import platform, site, tempfile, torch
+    names = [f"{Path.home()}/".replace("//", "/"), str(input_dir), f"inductor_{getpass.getuser()}"]
+    code = f"""
+        import platform, site, sys, tempfile, torch, matplotlib.font_manager
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
         print(tempfile.gettempdir(), platform.node(), site.getusersitepackages())
+        backwards = {[name[::-1] for name in names if name != "/"]}  # as itself it would be found
+        held = [value for module in [*sys.modules.values()] for value in [*vars(module).values()]]
+        held += [each for value in held if type(value) in (list, tuple) for each in value]
+        held += [matplotlib.get_configdir(), matplotlib.get_cachedir()]
+        texts = [each for each in held if type(each) is str]
+        named = [each for each in texts if any(name in each[::-1] for name in backwards)]
+        print(sorted(each for each in named if not each.startswith(sys.base_prefix)))
     """
     told, limits = [], SMALL._replace(memory=2**31, seconds=120)
-    for modules in ([], ["torch._dynamo"]):
+    for modules in ([], ["torch._dynamo", "matplotlib.font_manager"]):
         with jail.warm_python(input_dir, modules) as warm:
             result = jail.run(textwrap.dedent(code), b"", input_dir, limits, warm=warm)
             assert warm.is_ready == bool(modules)
             told.append(result.output)
     assert told[0] == told[1]
     assert told[0].startswith(b"/scratch jail /scratch/"), told
+    assert told[0].endswith(b"\n[]\n"), told
 
 
 def test_bubblewrap_starts_with_nothing(input_dir):

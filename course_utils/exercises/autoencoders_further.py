@@ -1,5 +1,7 @@
 """Exercises of further/07: transposed convolution, PCA, bits, strangers, and sparse codes."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
@@ -9,15 +11,19 @@ from course_utils.exercises.autoencoders_further_mistakes import (
     OF_THE_STAMPS,
     transposed_by,
 )
-from course_utils.exercises.calling import call_unchanged
+from course_utils.exercises.calling import call_by_hand, call_unchanged
 from course_utils.exercises.roc_area_mistakes import OF_THE_AREA, area_by
 from course_utils.exercises.sparse_code_mistakes import OF_THE_SPARSE_LOSS, sparse_by
 from course_utils.judging.observation import NOT_COMPARED
 
 
 # --- 7.7 ----------------------------------------------------------------------------------------
-def _by_torch(code, kernel, stride=1, padding=0):
-    return F.conv_transpose2d(code[None, None], kernel[None, None], None, stride, padding)[0, 0]
+def _as_adjoint(code, kernel, stride=1, padding=0):
+    """The gradient of a convolution, by its definition."""
+    sizes = zip(code.shape, kernel.shape, strict=True)
+    large = torch.zeros([(n - 1) * stride + k - 2 * padding for n, k in sizes], requires_grad=True)
+    small = F.conv2d(large[None, None], kernel[None, None], stride=stride, padding=padding)
+    return torch.autograd.grad(small, large, code[None, None])[0]
 
 
 def _layers(rng):
@@ -38,8 +44,9 @@ def _layers(rng):
     "7.7",
     "Write a transposed convolution",
     minutes=10,
-    oracle=_by_torch,
+    oracle=_as_adjoint,
     cases=_layers,
+    observe=partial(call_by_hand, ("conv_transpose2d",)),
     switches=transposed_by,
     mistakes=OF_THE_STAMPS,
     hints=[

@@ -38,7 +38,10 @@ def transposed_by(
 
 
 def _one_step_apart(code, kernel, stride=1, padding=0):
-    return F.conv_transpose2d(code[None, None], kernel[None, None], None, 1, padding)[0, 0]
+    tall, wide = kernel.shape
+    framed = F.pad(code, (wide - 1, wide - 1, tall - 1, tall - 1))
+    large = F.conv2d(framed[None, None], kernel.flip(0, 1)[None, None])[0, 0]
+    return large[padding : large.shape[0] - padding, padding : large.shape[1] - padding]
 
 
 def _on_the_diagonal(code, kernel, stride=1, padding=0):
@@ -81,6 +84,13 @@ def _repeated(code, kernel, stride=1, padding=0):
 
 
 OF_THE_STAMPS = {
+    "library": mistake(
+        "You call PyTorch's own transposed convolution, and this exercise asks you to do without: "
+        "put one stamp down for each number of the code.",
+        lambda code, kernel, stride=1, padding=0: F.conv_transpose2d(
+            code[None, None], kernel[None, None], None, stride, padding
+        )[0, 0],
+    ),
     "on-the-diagonal": mistake(
         "All stamps of a row land in one place, on the diagonal: the column of a stamp follows i. "
         "It follows j: row i · stride, column j · stride.",

@@ -218,6 +218,12 @@ OF_THE_DECODER = {
         when=_pictures(lambda facts: facts["shape"][-2:] == (25, 25)),
         example=stack(32, 16, 8, 3, kernel=3),
     ),
+    "one-too-many-39": mistake(
+        "Your pictures are 39×39: each layer gives one place too many, 4 → 9 → 19 → 39, as a "
+        "kernel of 4 with output_padding=1 does. A kernel of 4 doubles exactly without it.",
+        when=_pictures(lambda facts: facts["shape"][-2:] == (39, 39)),
+        example=stack(32, 16, 8, 3, extra=1),
+    ),
     "nothing-cut-46": mistake(
         "Your pictures are 46×46: nothing is cut off, 4 → 10 → 22 → 46. Use padding=1.",
         when=_pictures(lambda facts: facts["shape"][-2:] == (46, 46)),

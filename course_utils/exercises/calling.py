@@ -1,11 +1,42 @@
-"""Call an answer: what it was handed is still as it was, and a network works by its weights."""
+"""Call an answer: by hand, with its arguments unchanged, or as a network that has weights."""
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 
 class ChangedInPlaceError(Exception):
     """An answer wrote into an argument; whoever calls it still needs what was in there."""
+
+
+class LibraryUsedError(Exception):
+    """An answer called the very function that it is to do the work of."""
+
+
+class _Without(TorchFunctionMode):
+    """PyTorch without the functions of these names, however they are reached."""
+
+    def __init__(self, names: tuple[str, ...]):
+        super().__init__()
+        self.names = names
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", "")
+        if name in self.names:
+            raise LibraryUsedError(f"this exercise asks to do without `{self.names[0]}`")
+        return func(*args, **(kwargs or {}))
+
+
+def call_by_hand(names: tuple[str, ...], answer, case):
+    """Return `answer(*case)`.
+
+    Raises
+    ------
+    LibraryUsedError
+        If the answer calls a function of PyTorch of one of these names.
+    """
+    with _Without(names):
+        return answer(*case)
 
 
 def is_unchanged(before: torch.Tensor, now: torch.Tensor) -> bool:

@@ -101,7 +101,9 @@ def _only(result, rows, columns):
 
 
 def _by_channel(image, kernel, stride, padding, how):
-    maps = F.conv2d(image[None], kernel[:, None], None, stride, padding, groups=len(image))[0]
+    slide = sliding()
+    pairs = zip(image[:, None], kernel[:, None], strict=True)
+    maps = torch.stack([slide(layer, piece, stride, padding) for layer, piece in pairs])
     return {
         "apart": maps, "mean": maps.mean(0), "first": maps[0], "last": maps[-1],
         "max": maps.amax(0),

@@ -1,5 +1,7 @@
 """What students get wrong in `conv2d` (2.5)."""
 
+import torch.nn.functional as F
+
 from course_utils.exercise import mistake
 from course_utils.exercises.conv2d_answers import (
     arguments_exchanged,
@@ -16,6 +18,13 @@ _FOUR = "Padding goes on all four sides: left, right, top and bottom."
 _CORNER = "The window of output (i, j) starts at row i·stride, column j·stride."
 _OWN = "Channel c of the image meets slice c of the kernel, and all are added."
 CONV2D = {
+    "library": mistake(
+        "You call `F.conv2d`, and this exercise asks you to do without: cut out each window, "
+        "multiply it by the kernel and add the products up.",
+        lambda image, kernel, stride=1, padding=0: F.conv2d(
+            image[None], kernel[None], stride=stride, padding=padding
+        )[0, 0],
+    ),
     "kernel-flipped": mistake(
         "You flipped the kernel. PyTorch slides it as it is (cross-correlation): "
         "multiply window and kernel number by number.",
@@ -189,8 +198,7 @@ CONV2D = {
         size="one too many",
     ),
     "axes-of-one": mistake(
-        "Your map has two extra axes of length 1. "
-        "Return (H', W'): take [0, 0] of what F.conv2d gives.",
+        "Your map has two extra axes of length 1. Return (H', W'): take [0, 0] of it.",
         output="axes of one",
     ),
     "negative-outputs-lost": mistake(

@@ -272,6 +272,11 @@ MIXING = {
         "The two maps are exchanged: map 0 is red minus green, map 1 the mean of red and blue.",
         layout="exchanged",
     ),
+    "channels-backwards": mistake(
+        "Your channels stand in the order blue, green, red. Here channel 0 is red, 1 green and "
+        "2 blue.",
+        difference=(0, -1, 1),
+    ),
     "sum-for-mean": mistake(
         "Map 1 adds red and blue; their mean is half of that.",
         mean=(1, 0, 1),

@@ -1,7 +1,10 @@
 """Exercises of workbook 02: convolution in two dimensions, by hand."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
+from scipy import signal
 
 from course_utils.exercise import exercise
 from course_utils.exercises import (
@@ -11,6 +14,7 @@ from course_utils.exercises import (
     feature_map_mistakes,
     output_size_mistakes,
 )
+from course_utils.exercises.calling import call_by_hand
 
 
 def _as_numbers(answer, _case):
@@ -126,8 +130,10 @@ def output_sizes():
 
 
 # --- 2.5 ----------------------------------------------------------------------------------------
-def _conv2d_by_torch(image, kernel, stride=1, padding=0):
-    return F.conv2d(image[None], kernel[None], stride=stride, padding=padding)[0, 0]
+def _conv2d_by_scipy(image, kernel, stride=1, padding=0):
+    framed = F.pad(image, (padding,) * 4)
+    maps = [signal.correlate2d(*pair, "valid") for pair in zip(framed, kernel, strict=True)]
+    return torch.from_numpy(sum(maps)[::stride, ::stride].copy())
 
 
 def _images_and_kernels(rng):
@@ -148,8 +154,9 @@ def _images_and_kernels(rng):
     "2.5",
     "Write conv2d",
     minutes=12,
-    oracle=_conv2d_by_torch,
+    oracle=_conv2d_by_scipy,
     cases=_images_and_kernels,
+    observe=partial(call_by_hand, ("conv2d", "convolution")),
     switches=conv2d_answers.sliding,
     mistakes=conv2d_mistakes.CONV2D,
     hints=[

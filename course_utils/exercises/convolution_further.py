@@ -50,7 +50,7 @@ def _by_numpy(signal, kernel):
 
 
 def _signals_and_kernels(rng):
-    for length, size in ((4, 2), (7, 3), (12, 5), (30, 8)):
+    for length, size in ((4, 2), (7, 3), (12, 5), (30, 8), (3, 6)):
         yield _whole(rng, length), _whole(rng, size) / (1 if size < 5 else 4)
 
 

@@ -91,6 +91,7 @@ LENGTHS = {
     "n + k": lambda n, k: n + k,
     "n + k - 2": lambda n, k: n + k - 2,
     "2 n": lambda n, k: 2 * n,
+    "2 k": lambda n, k: 2 * k,
     "n + 2 k": lambda n, k: n + 2 * (k - 1),
     "none": lambda n, k: None,
 }
@@ -150,6 +151,7 @@ def _cut(result, n, k, how):
         "middle": result[(k - 1) // 2 :][:n],
         "end": result[k - 1 :],
         "backwards": result.flip(0),
+        "whole": result[: n + k - 1],
         "padded": torch.cat([result, result.new_zeros(k - 1)]),
     }[how]
 
@@ -179,6 +181,18 @@ CONVOLVED = {
         "Your result has twice the signal's length, zeros at the end included. "
         "Its length is n + k − 1: cut it there.",
         room="2 n",
+    ),
+    "room-for-two-signals": mistake(
+        "You made room for twice the signal. That is enough only while the kernel is not longer "
+        "than the signal (by more than 1): two lengths n and k need n + k − 1 places.",
+        room="2 n",
+        cut="whole",
+    ),
+    "room-for-two-kernels": mistake(
+        "You made room for twice the kernel. A longer signal wraps round in it: two lengths n and "
+        "k need n + k − 1 places.",
+        room="2 k",
+        cut="whole",
     ),
     "room-on-both-sides": mistake(
         "Your result is too long: the signal got k − 1 zeros on both sides. "

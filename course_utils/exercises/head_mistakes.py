@@ -170,6 +170,12 @@ HEAD = {
         when=lambda seen: seen["shape of the scores"] == (1000,),
         example=lambda: _MeanOver((0, 2, 3)),
     ),
+    "score-for-each-place": mistake(
+        "Your head gives 36,000 scores for each image: 1,000 for each of the 36 places of a map. "
+        "Average over the places (rows and columns) before you flatten.",
+        when=lambda seen: seen["shape of the scores"] == (seen["images"], 36_000),
+        example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.Flatten()),
+    ),
     "another-number-of-scores": mistake(
         "Your head gives another number of scores than 1,000 for each image. "
         "The last layer has one output for each class.",

@@ -251,6 +251,11 @@ OF_ADAMW = {
         "Your weights grow. Subtract η·decay·w.",
         shrink=lambda w, moved, eta, decay: moved + eta * decay * w,
     ),
+    "share-off-the-step": mistake(
+        "You took the share off Adam's step. It comes off the weights themselves: the step stays "
+        "as it is, and w loses η·decay·w besides.",
+        shrink=lambda w, moved, eta, decay: w + (moved - w) * (1 - eta * decay),
+    ),
     "share-kept": mistake(
         "You keep the share η·decay of the weight, and lose the rest. It is the other way round: "
         "1 − η·decay is left.",

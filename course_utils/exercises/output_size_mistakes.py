@@ -130,6 +130,9 @@ OUTPUT_SIZES = {
         "In (b) k is 5 and p is 2, and a kernel takes k − 1 pixels off.",
         32 + 2 * 2 + 5,
     ),
+    "whole-maps": mistake(
+        "9 and 1,024 are all outputs of a square map. Give the length along one axis.", (9, 1024)
+    ),
     "k-plus-one": mistake(
         "Both come from k + 1 where the formula has k − 1. The brackets belong to the minus: "
         "n + 2p − (k − 1) − 1.",

@@ -28,6 +28,9 @@ SEPARABLE = {
         "one weight for each pair of channels: 128 · 128.",
         128 * 9 + 128 * 128 * 9,
     ),
+    "table-channels": mistake(
+        "You counted 64 channels, as in the table. Here both layers have 128.", 64 * 9 + 64 * 64
+    ),
     "biases": mistake(
         "You counted biases. Both layers go without here.", 128 * 9 + 128 * 128 + 256
     ),

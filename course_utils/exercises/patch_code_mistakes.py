@@ -67,6 +67,18 @@ OF_THE_GAINS = {
         "magnitude.",
         size=lambda products: -products.abs(),
     ),
+    "length-for-gain": mistake(
+        "You gave each patch's own length, with the sign, for its gain. The gain is the product "
+        "with the atom: as much of the patch as points along it.",
+        lambda D, x: one_hot((x @ D).abs().argmax(1), x.norm(dim=1, keepdim=True) * (x @ D).sign()),
+    ),
+    "length-unsigned": mistake(
+        "You gave each patch's own length for its gain. The gain is the product with the atom, "
+        "with its sign: as much of the patch as points along it.",
+        lambda D, x: one_hot(
+            (x @ D).abs().argmax(1), x.norm(dim=1, keepdim=True).expand(-1, D.shape[1])
+        ),
+    ),
     "gain-unsigned": mistake(
         "The gain has lost its sign: a patch and its negative get the same code.", value=torch.abs
     ),

@@ -1,9 +1,12 @@
 """Exercises of workbook 03: pooling, its sizes, its gradient and what a shift does to it."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise, mistake
+from course_utils.exercises.calling import call_by_hand
 from course_utils.exercises.pooling_mistakes import (
     FIRST_MAXIMUM,
     POOLED_SHAPE,
@@ -104,8 +107,8 @@ def _maps(rng):
     yield whole(2, 9, 11), 4, 3, 2
 
 
-def _by_torch(image, size, stride, padding=0):
-    return F.max_pool2d(image[None], size, stride, padding)[0]
+def _by_torch(image, size, stride, pad=0):
+    return F.max_pool3d(image[None], (1, size, size), (1, stride, stride), (0, pad, pad))[0]
 
 
 @exercise(
@@ -114,6 +117,7 @@ def _by_torch(image, size, stride, padding=0):
     minutes=10,
     oracle=_by_torch,
     cases=_maps,
+    observe=partial(call_by_hand, ("max_pool2d", "max_pool2d_with_indices")),
     switches=max_pool_with,
     mistakes=MAX_POOL,
     hints=[

@@ -1,11 +1,14 @@
 """Exercises of further/03: other pools, the gradient through a layer, and a blur as a remedy."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
 from course_utils.exercise import exercise
 from course_utils.exercises.blur_pool_mistakes import BLUR_POOL, blur_pool_with
+from course_utils.exercises.calling import call_by_hand
 from course_utils.exercises.pooling_chain_mistakes import (
     LAYER_GRADIENT,
     largest_activation,
@@ -24,8 +27,8 @@ def _whole(rng, *shape):
 
 
 # --- 3.7 ----------------------------------------------------------------------------------------
-def _l2_by_torch(image, size, stride):
-    return F.lp_pool2d(image[None], 2, size, stride)[0]
+def _l2_by_unfold(image, size, stride):
+    return image.unfold(1, size, stride).unfold(2, size, stride).square().sum((3, 4)).sqrt()
 
 
 def _maps(rng):
@@ -39,8 +42,9 @@ def _maps(rng):
     "3.7",
     "Write an L2 pool",
     minutes=8,
-    oracle=_l2_by_torch,
+    oracle=_l2_by_unfold,
     cases=_maps,
+    observe=partial(call_by_hand, ("lp_pool2d",)),
     switches=l2_pool_with,
     mistakes=L2_POOL,
     hints=[

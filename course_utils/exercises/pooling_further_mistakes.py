@@ -50,7 +50,7 @@ def l2_pool_with(
     terms : what is added up: "squares", "magnitudes", "plain" numbers; "numbers" are squared
         after their sum
     total : "sum", "mean", "by-size" (mean times size), "max", "rows", "columns", "longest
-        row", "longest column", "deviation"
+        row", "longest column", "deviation", "norms of rows", "norms of columns"
     root : whether the root is taken
     padded : whether half a window of zeros lies around the image
     channels, swapped : channels added up, rows and columns exchanged
@@ -60,6 +60,8 @@ def l2_pool_with(
     def l2_pool2d(image, size, stride):
         image = F.pad(image, [size // 2] * 4) if padded else image
         cut = cut_windows(image, size, stride, fill=0.0, **windows)
+        if total in ("norms of rows", "norms of columns"):
+            return cut.norm(dim=-1 if total == "norms of rows" else -2).sum(-1)
         if total == "deviation":
             flat = cut.flatten(3) - cut.mean((-2, -1))[..., None]
             return ((flat**2).sum(-1) / (size**2 - 1)).sqrt()
@@ -82,8 +84,23 @@ def l2_pool_with(
 
 
 L2_POOL = {
+    "library": mistake(
+        "You call `F.lp_pool2d`, and this exercise asks you to do without. "
+        "Square every number, add up each window, take the root.",
+        lambda image, size, stride: F.lp_pool2d(image[None], 2, size, stride)[0],
+    ),
     **WINDOW,
     **CHANNELS,
+    "norms-of-rows": mistake(
+        "You took the norm of each row of the window and added the norms up. Add the squares of "
+        "the whole window, then take one root.",
+        total="norms of rows",
+    ),
+    "norms-of-columns": mistake(
+        "You took the norm of each column of the window and added the norms up. Add the squares "
+        "of the whole window, then take one root.",
+        total="norms of columns",
+    ),
     "mean": mistake(
         "You took the mean under the root. The L2 norm adds the squares up.", total="mean"
     ),

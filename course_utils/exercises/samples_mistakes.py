@@ -125,6 +125,11 @@ OF_THE_GHOSTS = {
         "equal distances round the ring.",
         (6, 48),
     ),
+    "both-ends-counted": mistake(
+        "7 counts both ends of the 240 places. They lie on a ring, so the place after the last is "
+        "the first again.",
+        (7, 40),
+    ),
     "ghosts-alone": mistake(
         "You left out the spike itself, in both numbers. It takes part like its ghosts: all stand "
         "at equal distances round the ring.",

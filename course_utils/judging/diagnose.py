@@ -32,6 +32,7 @@ from course_utils.judging.observation import (
     rank,
     same,
 )
+from course_utils.judging.observe import observe
 from course_utils.judging.pairs import mistakes_together
 from course_utils.judging.verdict import Status
 
@@ -67,12 +68,29 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stopped = evidence.stopped
     if stopped is not None and stopped.kind in plain_errors.LIMITS:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
+    if words := _other_result_again(evidence):
+        return Diagnosis(Status.MISTAKE, words, ("other-result-again",))
     if mended := _one_edit(evidence):
         return mended
     if stopped is not None:
         words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
     return _general(evidence)
+
+
+def _other_result_again(evidence: Evidence) -> str:
+    """Of an answer that is called on the same inputs once more: that it gives something else."""
+    exercise, answer = evidence.exercise, evidence.answer
+    if answer is None or exercise.is_value or exercise.accept:
+        return ""
+    again = observe(exercise, answer, evidence.seed).results
+    if len(again) != len(evidence.observed) or same(again, evidence.observed, evidence.near):
+        return ""
+    return (
+        "Called on the same inputs once more, your code gives something else. Either something is "
+        "kept from one call to the next: a default argument, such as a list, is made once and not "
+        "for every call, and so is what stands outside of the function. Or it draws at random."
+    )
 
 
 def _one_edit(evidence: Evidence) -> Diagnosis | None:

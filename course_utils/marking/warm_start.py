@@ -15,9 +15,11 @@ import importlib.machinery
 import importlib.util
 import os
 import random
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -30,7 +32,9 @@ CAPABILITY_VERSION_3 = 0x20080522
 CAP_SETGID, CAP_SETUID = 6, 7  # root becomes another user with these, once; see `jail.confine`
 
 
-# What imports may ask for outside, and remember: the folder for temporary files, names of the host.
+# What imports may ask for outside, and remember: whose home it is, the folder for temporary files,
+# the host's name. The first is answered so that it says nothing, the others are forgotten.
+OF_NOBODY = {"HOME": "/nonexistent", "USER": "nobody", "LOGNAME": "nobody"}
 OF_THE_HOST = (("tempfile", "tempdir"), ("platform", "_uname_cache"), ("site", "USER_BASE"),
                ("site", "USER_SITE"))  # fmt: skip
 
@@ -107,9 +111,12 @@ def main(control: socket.socket, told: list) -> None:
     if _program_can_be_written():  # each fork's /proc/self/exe is it
         return
     fonts, environment, modules = told
-    os.environ["MPLCONFIGDIR"] = fonts if os.path.isdir(fonts) else os.devnull
-    for name in modules:
-        importlib.import_module(name)
+    with tempfile.TemporaryDirectory() as settings:
+        if os.path.isdir(fonts):
+            shutil.copytree(fonts, settings, dirs_exist_ok=True)
+        os.environ.update(OF_NOBODY, MPLCONFIGDIR=settings, TORCHINDUCTOR_CACHE_DIR=settings)
+        for name in modules:
+            importlib.import_module(name)
     told.clear()
     fonts, modules = "", []
     syscall_filter = importlib.import_module("course_utils.marking.syscall_filter")
