@@ -196,3 +196,42 @@ def test_other_functions_of_the_library_are_welcome():
 
     assert REGISTRY["2.5"].judge(by_unfold).status == "ok"
     assert REGISTRY["3.4"].judge(by_lines).status == "ok"
+
+
+SETTINGS = {
+    "another default dtype": lambda: torch.set_default_dtype(torch.float64),
+    "another default device": lambda: torch.set_default_device("meta"),
+    "no gradients": lambda: torch.set_grad_enabled(False),
+    "numbers of half the size": lambda: torch.set_autocast_enabled("cpu", True),
+}
+
+
+def _settings():
+    device, autocast = torch.get_default_device().type, torch.is_autocast_enabled("cpu")
+    return torch.get_default_dtype(), device, torch.is_grad_enabled(), autocast
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_a_session_do_not_count(name):
+    """A cell may have changed them for all of Python: answers are judged without, and they stay."""
+    numbers = ("2.9", "5.1", "6.10", "7.7")
+    before = _settings()
+    SETTINGS[name]()
+    changed = _settings()
+    try:
+        models = {number: REGISTRY[number].model for number in numbers}
+        answers = {number: lambda *x, m=model, **k: m(*x, **k) for number, model in models.items()}
+        seeds = range(90, 90 + len(numbers))  # of which nothing is known yet
+        passed = [
+            REGISTRY[number].judge(answer, seed).status
+            for seed, (number, answer) in zip(seeds, answers.items(), strict=True)
+        ]
+        after = _settings()
+    finally:
+        torch.set_default_dtype(before[0])
+        torch.set_default_device(None)
+        torch.set_grad_enabled(before[2])
+        torch.set_autocast_enabled("cpu", before[3])
+    assert changed != before
+    assert passed == ["ok"] * len(numbers)
+    assert after == changed

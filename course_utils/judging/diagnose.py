@@ -68,10 +68,10 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stopped = evidence.stopped
     if stopped is not None and stopped.kind in plain_errors.LIMITS:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
-    if words := _other_result_again(evidence):
-        return Diagnosis(Status.MISTAKE, words, ("other-result-again",))
     if mended := _one_edit(evidence):
         return mended
+    if words := _other_result_again(evidence):
+        return Diagnosis(Status.MISTAKE, words, ("other-result-again",))
     if stopped is not None:
         words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
@@ -87,9 +87,10 @@ def _other_result_again(evidence: Evidence) -> str:
     if len(again) != len(evidence.observed) or same(again, evidence.observed, evidence.near):
         return ""
     return (
-        "Called on the same inputs once more, your code gives something else. Either something is "
-        "kept from one call to the next: a default argument, such as a list, is made once and not "
-        "for every call, and so is what stands outside of the function. Or it draws at random."
+        "Called on the same inputs once more, your code gives something else. Something is kept "
+        "from one call to the next (a default argument, such as a list, is made once and not for "
+        "every call, and so is what stands outside of the function), or drawn at random, or never "
+        "filled, as places of `torch.empty` are."
     )
 
 

@@ -17,7 +17,6 @@ import io
 import itertools
 import linecache
 import math
-import random
 import re
 import signal
 import sys
@@ -33,6 +32,7 @@ import numpy as np
 import torch
 
 from course_utils.judging.observation import Stopped, freeze
+from course_utils.judging.settings import preserve_random_state, standard_settings
 
 MEMORY = 2 * 2**30  # bytes an answer may ask for on top of what the session holds
 NEAR_NAME = 0.75  # how alike a misspelt name and the one that is meant are, from 0 to 1
@@ -77,7 +77,12 @@ def guarded(
         return Outcome(Stopped("TimeLimit"))
     started, printed = time.perf_counter(), OutputBuffer()
     changed: list[str] = []
-    with preserve_global_state(), capture_output(printed), _memory_limit(memory):
+    with (
+        standard_settings(),
+        preserve_random_state(),
+        capture_output(printed),
+        _memory_limit(memory),
+    ):
         try:
             with _alarm(seconds):
                 value = _inside(function, changed, undo)
@@ -207,27 +212,6 @@ def capture_output(buffer):
             yield
     finally:
         sys.unraisablehook = unraisable
-
-
-@contextlib.contextmanager
-def preserve_global_state():
-    """Put back the settings an answer may change without meaning to."""
-    recursion, grad, dtype = (
-        sys.getrecursionlimit(),
-        torch.is_grad_enabled(),
-        torch.get_default_dtype(),
-    )
-    numpy_state = np.random.get_state()  # noqa: NPY002  (students use the global generator)
-    python_state = random.getstate()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        sys.setrecursionlimit(recursion)
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
 
 
 # Limits ------------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from course_utils.judging.diagnose import diagnose
 from course_utils.judging.evidence import Demand, Evidence
 from course_utils.judging.observation import NOT_COMPARED, freeze
 from course_utils.judging.observe import default_seed, make_cases, observe_trusted
+from course_utils.judging.settings import standard_settings
 from course_utils.judging.verdict import Status, Verdict
 
 
+@standard_settings()
 def expected(exercise, seed: int | None) -> list:
     """What the oracle gives, case by case; it is observed once for each seed."""
     return list(_expected(exercise, default_seed() if seed is None else seed))
@@ -24,6 +26,7 @@ def _expected(exercise, seed: int) -> list:
     return observe_trusted(exercise, answer, make_cases(exercise, seed))
 
 
+@standard_settings()
 def compare(
     exercise,
     observations: list,
@@ -62,6 +65,7 @@ def compare(
     )
 
 
+@standard_settings()
 def passes(exercise, observations: list, right: list, seed: int | None) -> bool:
     """Whether observations are right in every case."""
     cases = make_cases(exercise, seed)

@@ -16,6 +16,7 @@ import torch
 
 from course_utils.judging import guard, source
 from course_utils.judging.observation import Stopped, freeze, same
+from course_utils.judging.settings import standard_settings
 from course_utils.judging.verdict import Status, Verdict
 
 
@@ -149,6 +150,7 @@ def observe_trusted(exercise: ExerciseSpec, answer: object, cases: list[tuple]) 
     return observations
 
 
+@standard_settings()
 def observe(exercise: ExerciseSpec, answer: object, seed: int | None) -> Observed:
     """Run the answer under guard on the cases of `seed`."""
     results: list = []
