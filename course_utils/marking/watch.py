@@ -38,6 +38,7 @@ SCARCE = 0.05  # of the machine's memory: less is to be left free by nobody
 # memory, page tables, what was swapped out. A fork's are counted whole, also those it shares.
 OWN, OF_FILES = (b"RssAnon", b"VmPTE", b"VmSwap"), b"RssShmem"
 LOOK_INTERVAL = 0.25  # seconds
+WAIT_INTERVAL = 1.0  # seconds at least, over which it is counted what a run waited
 ENDING = 0.3  # seconds in which a process's first thread may have ended before the others
 LOOK_SECONDS = 20  # who makes a look last longer, which tells of maps alone, is over the limit
 END_SECONDS = 20  # in which the kernel takes back what was held; a gigabyte takes it a tenth of one
@@ -134,7 +135,8 @@ class Looks:
 
     def __init__(self, roots: list[int], limit: int):
         self.roots, self.limit = roots, limit
-        self.start, self.idle, self.processor = time.monotonic(), _idle_seconds(), 0.0
+        self.processor, self.without = 0.0, 0.0  # seconds that it had one, and that it waited
+        self.counted = time.monotonic(), _idle_seconds(), 0.0
         self.pool = ThreadPoolExecutor(1)
         self.look: Future[bool] | None = None
         self.begun = 0.0
@@ -146,6 +148,7 @@ class Looks:
         """
         processes = _all_processes(self.roots)
         self.processor = max(self.processor, sum(map(_processor_seconds, processes)))
+        self._count(at_least=WAIT_INTERVAL)
         if _memory(processes) > self.limit:
             return True
         if self.look is None:
@@ -158,13 +161,25 @@ class Looks:
         self.look = None
         return hides
 
+    def _count(self, at_least: float = 0.0) -> None:
+        """Add up what it has waited since this was last counted, if that is long enough ago.
+
+        What was idle at another time makes up for nothing: so this is counted in short intervals.
+        """
+        now, idle = time.monotonic(), _idle_seconds()
+        then, idle_then, processor_then = self.counted
+        if now - then >= at_least:
+            had = self.processor - processor_then
+            self.without += max(0.0, now - then - had - (idle - idle_then))
+            self.counted = now, idle, self.processor
+
     def waited(self) -> float:
         """Seconds in which the run had no processor and none was idle: others had them.
 
         What it has had since the last look counts as waited; whoever looks may have had none.
         """
-        idle = _idle_seconds() - self.idle
-        return max(0.0, time.monotonic() - self.start - self.processor - idle)
+        self._count()
+        return self.without
 
     def close(self) -> None:
         """Wait for no look any more."""
@@ -246,9 +261,12 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _idle_seconds() -> float:
-    """Seconds that processors had nothing to do, all together, since the machine started."""
-    times = psutil.cpu_times()
-    return times.idle + getattr(times, "iowait", 0.0)
+    """Seconds that processors had nothing to do, all that it may use, since the machine started."""
+    times = dict(enumerate(psutil.cpu_times(percpu=True)))
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else times.keys()
+    return sum(
+        times[each].idle + getattr(times[each], "iowait", 0.0) for each in usable & times.keys()
+    )
 
 
 def _processor_seconds(process: psutil.Process) -> float:
