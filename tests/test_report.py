@@ -564,6 +564,18 @@ HOSTILE = {  # what a student's folder holds; the line that leaves it out, if an
 }
 
 
+def test_table_among_progress_files_is_not_the_tutors(tmp_path):
+    """In a folder of loose files a student has called one like the table of a marking."""
+    (tmp_path / "ada.csv").write_text(PROGRESS)
+    (tmp_path / marks.FILENAME).write_text(OF_OTHERS)
+    students, (line,) = class_results.read([tmp_path])
+    assert [*students] == ["ada"]
+    assert "marks.csv tells of others" in line
+    (tmp_path / "judged").mkdir()  # as a marking does
+    students, left_out = class_results.read([tmp_path])
+    assert ([*students], left_out) == (["zoe"], [])
+
+
 def test_student_gives_no_points(tmp_path):
     """A table in the form of marks is read as progress, where a student has handed it in."""
     (tmp_path / "zoe.csv").write_text(OF_OTHERS.replace("1,1,ok", "-5e8,-1,ok"))

@@ -84,13 +84,6 @@ def _repeated(code, kernel, stride=1, padding=0):
 
 
 OF_THE_STAMPS = {
-    "library": mistake(
-        "You call PyTorch's own transposed convolution, and this exercise asks you to do without: "
-        "put one stamp down for each number of the code.",
-        lambda code, kernel, stride=1, padding=0: F.conv_transpose2d(
-            code[None, None], kernel[None, None], None, stride, padding
-        )[0, 0],
-    ),
     "on-the-diagonal": mistake(
         "All stamps of a row land in one place, on the diagonal: the column of a stamp follows i. "
         "It follows j: row i · stride, column j · stride.",
@@ -194,6 +187,13 @@ OF_THE_STAMPS = {
         "The numbers are right, but the axes for batch and channel are still there. Take the map "
         "out: `[0, 0]`.",
         finish=lambda canvas: canvas[None, None],
+    ),
+    "library": mistake(
+        "You call PyTorch's own transposed convolution, and this exercise asks you to do without: "
+        "put one stamp down for each number of the code.",
+        lambda code, kernel, stride=1, padding=0: F.conv_transpose2d(
+            code[None, None], kernel[None, None], None, stride, padding
+        )[0, 0],
     ),
 }
 

@@ -18,13 +18,6 @@ _FOUR = "Padding goes on all four sides: left, right, top and bottom."
 _CORNER = "The window of output (i, j) starts at row i·stride, column j·stride."
 _OWN = "Channel c of the image meets slice c of the kernel, and all are added."
 CONV2D = {
-    "library": mistake(
-        "You call `F.conv2d`, and this exercise asks you to do without: cut out each window, "
-        "multiply it by the kernel and add the products up.",
-        lambda image, kernel, stride=1, padding=0: F.conv2d(
-            image[None], kernel[None], stride=stride, padding=padding
-        )[0, 0],
-    ),
     "kernel-flipped": mistake(
         "You flipped the kernel. PyTorch slides it as it is (cross-correlation): "
         "multiply window and kernel number by number.",
@@ -285,6 +278,13 @@ CONV2D = {
         "Your loops over the outputs go by the stride, so some stay 0. The windows move by the "
         "stride already: count every output.",
         skipped(True),
+    ),
+    "library": mistake(
+        "You call `F.conv2d`, and this exercise asks you to do without: cut out each window, "
+        "multiply it by the kernel and add the products up.",
+        lambda image, kernel, stride=1, padding=0: F.conv2d(
+            image[None], kernel[None], stride=stride, padding=padding
+        )[0, 0],
     ),
 }
 

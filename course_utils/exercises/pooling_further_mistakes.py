@@ -84,11 +84,6 @@ def l2_pool_with(
 
 
 L2_POOL = {
-    "library": mistake(
-        "You call `F.lp_pool2d`, and this exercise asks you to do without. "
-        "Square every number, add up each window, take the root.",
-        lambda image, size, stride: F.lp_pool2d(image[None], 2, size, stride)[0],
-    ),
     **WINDOW,
     **CHANNELS,
     "norms-of-rows": mistake(
@@ -164,6 +159,11 @@ L2_POOL = {
     "rounded-up": mistake(
         "You rounded the number of windows up. Where the last window does not fit, leave it out.",
         count="up",
+    ),
+    "library": mistake(
+        "You call `F.lp_pool2d`, and this exercise asks you to do without. "
+        "Square every number, add up each window, take the root.",
+        lambda image, size, stride: F.lp_pool2d(image[None], 2, size, stride)[0],
     ),
 }
 

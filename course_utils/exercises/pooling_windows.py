@@ -176,11 +176,6 @@ def _channels_as_rows(image, size, stride, padding=0):
 
 
 MAX_POOL = {
-    "library": mistake(
-        "You call `F.max_pool2d`, and this exercise asks you to do without: frame the image, cut "
-        "out each window, keep its largest number.",
-        lambda image, size, stride, padding=0: F.max_pool2d(image[None], size, stride, padding)[0],
-    ),
     **WINDOW,
     "mean": mistake("You took the mean of each window. Keep its largest number.", reduce="mean"),
     "mean-zero-frame": mistake(
@@ -277,5 +272,10 @@ MAX_POOL = {
         "Your window slides over the first two axes, as `slide_max` does: over channels and rows. "
         "The axes of the image are channels, rows, columns, so slide over the last two.",
         _channels_as_rows,
+    ),
+    "library": mistake(
+        "You call `F.max_pool2d`, and this exercise asks you to do without: frame the image, cut "
+        "out each window, keep its largest number.",
+        lambda image, size, stride, padding=0: F.max_pool2d(image[None], size, stride, padding)[0],
     ),
 }

@@ -23,6 +23,7 @@ from course_utils.errors import UserError
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.marking import downloads, marks
+from course_utils.marking.records import JUDGED
 from course_utils.marking.roster import Roster
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
@@ -94,7 +95,7 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
         files that are named themselves tell about the same student and exercise.
     """
     files: dict[Path, list[tuple[str, str, Outcome]]] = {}
-    left_out, tables = [], {source / marks.FILENAME for source in sources}
+    left_out, tables = [], {source / marks.FILENAME for source in sources if is_marked(source)}
     for path, is_explicit in _files(sources):
         try:
             files[path] = _read_file(path, is_explicit or path in tables)
@@ -151,14 +152,31 @@ def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
         if source.is_file():
             yield source, True
             continue
-        table = source / marks.FILENAME
-        files = [table] if table.exists() else _progress_files(source)
+        files = [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
         if not files:
             raise ReportError(
                 f"{source} holds neither {marks.FILENAME} nor progress files (.csv). If these are "
                 "submissions, run `mark` first and name the folder it writes."
             )
         yield from ((path, False) for path in files)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether a folder's table of marks is the tutor's: a marking's, or the only file of results.
+
+    Among files of progress a student may have put one of that name.
+    """
+    table = folder / marks.FILENAME
+    if not table.exists() or (folder / JUDGED).is_dir():
+        return table.exists()
+    return not any(map(_is_progress, {*_progress_files(folder)} - {table}))
+
+
+def _is_progress(path: Path) -> bool:
+    try:
+        return bool(_read_file(path, is_tutors=False))
+    except ReportError:
+        return False
 
 
 def _progress_files(folder: Path) -> list[Path]:

@@ -162,7 +162,7 @@ def main(argv: list[str]) -> int:  # long: all options of the command
             print(on_one_line(words), file=sys.stderr)
     folders = [path if path.is_dir() else path.parent for path in args.sources]
     # elsewhere notebooks lie as students have made them
-    folders = [folder for folder in folders if (folder / marks.FILENAME).exists()]
+    folders = [folder for folder in folders if class_results.is_marked(folder)]
     example = partial(example_from, folders, names)
     write_report(args.out, render(students, args.names, example))
     for line in left_out:
