@@ -500,6 +500,7 @@ def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
         print(tempfile.gettempdir(), platform.node(), site.getusersitepackages())
+        print(matplotlib.get_configdir(), matplotlib.get_cachedir())
         backwards = {[name[::-1] for name in names if name != "/"]}  # as itself it would be found
         held = [value for module in [*sys.modules.values()] for value in [*vars(module).values()]]
         held += [each for value in held if type(value) in (list, tuple) for each in value]

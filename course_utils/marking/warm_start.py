@@ -35,8 +35,10 @@ CAP_SETGID, CAP_SETUID = 6, 7  # root becomes another user with these, once; see
 # What imports may ask for outside, and remember: whose home it is, the folder for temporary files,
 # the host's name. The first is answered so that it says nothing, the others are forgotten.
 OF_NOBODY = {"HOME": "/nonexistent", "USER": "nobody", "LOGNAME": "nobody"}
-OF_THE_HOST = (("tempfile", "tempdir"), ("platform", "_uname_cache"), ("site", "USER_BASE"),
-               ("site", "USER_SITE"))  # fmt: skip
+OF_THE_HOST = (
+    ("tempfile", "tempdir"), ("platform", "_uname_cache"), ("site", "USER_BASE"),
+    ("site", "USER_SITE"), ("matplotlib", "get_configdir"), ("matplotlib", "get_cachedir"),
+)  # fmt: skip
 
 
 class CapHeader(ctypes.Structure):
@@ -183,9 +185,7 @@ def _enter(
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:0] = ["", environment["PYTHONPATH"]]  # as without `-I`
-        for name, remembered in OF_THE_HOST:
-            if module := sys.modules.get(name):
-                setattr(module, remembered, None)  # so it looks anew
+        _forget_the_host()
         _become(libc, source, filters, standard)
     for descriptor in others:
         os.close(descriptor)
@@ -193,6 +193,14 @@ def _enter(
     _, status = os.waitpid(child, 0)
     os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
+
+
+def _forget_the_host() -> None:
+    """Have modules ask anew for what they have asked for outside."""
+    for name, remembered in OF_THE_HOST:
+        if module := sys.modules.get(name):
+            value = getattr(module, remembered)
+            setattr(module, remembered, getattr(value, "__wrapped__", None))  # without its memory
 
 
 def _become(libc: ctypes.CDLL, source: str, filters: bytes, standard: tuple[int, ...]) -> None:
