@@ -495,6 +495,14 @@ def test_what_asks_for_processes_goes_on_without(graded, source):
     assert graded(SETUP, source)["2.2"].status == "ok"
 
 
+@pytest.mark.parametrize("how", ["%matplotlib", "%pylab", "%gui"])
+@pytest.mark.parametrize("what", ["inline", "widget", "qt"])
+def test_cell_that_opens_a_window_goes_on(graded, how, what):
+    """What a kernel takes as its first line in many a notebook."""
+    draws = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    assert graded(f"{how} {what}\n{draws}\nblurred_pixel = 28")["2.2"].status == "ok"
+
+
 def test_cell_that_needs_a_program_fails_alone(graded):
     assert graded("%%bash\necho 28 > n", "blurred_pixel = 28")["2.2"].status == "ok"
 

@@ -148,14 +148,22 @@ def _send(out: int, message: bytes) -> None:
 
 
 def _shell():
-    """IPython without its history, as a kernel has it."""
+    """IPython without its history, as a kernel has it; `%matplotlib` and `%gui` show nothing."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
+
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui=None):
+            """Open no window."""
+
+        def enable_matplotlib(self, gui=None):
+            """Draw into memory, whatever is asked for."""
+            return "inline", "agg"
 
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
-    return InteractiveShell.instance(config=settings)
+    return Shell.instance(config=settings)
 
 
 def _do_without_processes(shell) -> None:
