@@ -503,6 +503,37 @@ def test_cell_that_opens_a_window_goes_on(graded, how, what):
     assert graded(f"{how} {what}\n{draws}\nblurred_pixel = 28")["2.2"].status == "ok"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import not_installed as no\nimport numpy as np",
+        "import not_installed, also_not; from not_installed.parts import all\nimport numpy as np",
+        "%matplotlib inline\nfrom not_installed import (\n  one,\n  two,\n)\nimport numpy as np",
+        "try:\n    import not_installed\nexcept ImportError:\n    import numpy as np",
+    ],
+)
+def test_library_that_is_missing_costs_what_needs_it(graded, cell):
+    assert graded(cell, "blurred_pixel = np.int64(28)")["2.2"].status == "ok"
+    assert graded(f"{cell}\nblurred_pixel = np.int64(28)")["2.2"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "import not_installed as no\nblurred_pixel = no.number",
+            "No module named 'not_installed'",
+        ),
+        ("def f():\n    import not_installed\n\nf()\nblurred_pixel = 28", "No module named"),
+        ("if True:\n    import not_installed\nblurred_pixel = 28", "No module named"),
+    ],
+)
+def test_answer_that_needs_a_missing_library_says_so(graded, source, words):
+    verdict = graded(source)["2.2"]
+    assert verdict.status == "error"
+    assert words in verdict.message
+
+
 def test_cell_that_needs_a_program_fails_alone(graded):
     assert graded("%%bash\necho 28 > n", "blurred_pixel = 28")["2.2"].status == "ok"
 

@@ -6,6 +6,7 @@ Started by `course_utils.marking.grader`. It knows no answer, no oracle and no e
 
 from __future__ import annotations
 
+import ast
 import functools
 import math
 import os
@@ -13,6 +14,7 @@ import pickle
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,8 +194,12 @@ def _do_without_processes(shell) -> None:
 
 
 def _run_cell(shell, source: str, seconds: float) -> bool:
-    """Run a cell and tell whether its time was up; whatever it raises, the next one runs."""
+    """Run a cell and tell whether its time was up; whatever it raises, the next one runs.
+
+    A library that is not installed here costs what needs it, and not what stands below its import.
+    """
     error: BaseException | None = None
+    rest = source
 
     def on_alarm(_signum, _frame):
         raise CellTimeout
@@ -201,14 +207,30 @@ def _run_cell(shell, source: str, seconds: float) -> bool:
     try:
         signal.signal(signal.SIGALRM, on_alarm)
         signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_INTERVAL)
-        result = shell.run_cell(source, store_history=False, silent=True)
-        error = result.error_before_exec or result.error_in_exec
+        while rest:
+            result = shell.run_cell(rest, store_history=False, silent=True)
+            latest = result.error_before_exec or result.error_in_exec
+            error = latest if isinstance(latest, CellTimeout) else error or latest
+            rest = _below_import(shell.transform_cell(rest), latest)
     except BaseException as raised:  # a cell may raise what it likes
         error = raised
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     cells.LOG.add(source, error)
     return isinstance(error, CellTimeout)
+
+
+def _below_import(source: str, error: BaseException | None) -> str:
+    """What stands below the import, not within anything, that did not find its library; or ""."""
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    frames = traceback.walk_tb(error.__traceback__)
+    numbers = [number for frame, number in frames if frame.f_code.co_name == "<module>"]
+    statements = ast.parse(source).body
+    for i, statement in enumerate(statements):
+        if isinstance(statement, ast.Import | ast.ImportFrom) and statement.lineno in numbers[:1]:
+            return ast.unparse(ast.Module(statements[i + 1 :], []))
+    return ""
 
 
 def _reduced_exercise(sent: SentExercise) -> ReducedExercise:
