@@ -23,6 +23,7 @@ from nbgrader.api import Gradebook
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
+from course_utils.exercise import REGISTRY
 from course_utils.exercises import all_exercises
 from course_utils.judging.judge import expected
 from course_utils.judging.observe import make_cases
@@ -605,7 +606,7 @@ def judge_with(error, folder, *students):
     handed_in = [submissions.Submission(name, "00", Path("x"), digest="d") for name in students]
     with contextlib.suppress(KeyboardInterrupt):
         for judged in marker.judge_here(judge, handed_in, 1):
-            judged.keep(marking)
+            judged.keep(marking, 1)
     return marking, broken
 
 
@@ -869,3 +870,33 @@ def test_notebooks_that_run_together_fit_into_memory(gigabytes, jobs, monkeypatc
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     monkeypatch.setattr("os.cpu_count", lambda: 16)
     assert mark.parse(["submissions"]).jobs == jobs
+
+
+def test_feedback_tells_no_inputs_of_what_is_handed_in_again(tmp_path):
+    """A notebook may hold all that feedback has shown: bob's was on the inputs that ada's was."""
+    exercise = REGISTRY["5.3"]
+    table = {case: exercise.model(*case) for case in make_cases(exercise, 7)}
+    answers = {"wrong": "0", "told": f"{table}.get(numbers, 0)"}
+
+    def hand_in(student, kind):
+        notebook = nbformat.read(NOTEBOOKS / "05_classification.ipynb", 4)
+        (cell,) = [c for c in notebook.cells if exercise_number(c, "exercise") == "5.3"]
+        cell.source = f"def hidden_units(*numbers):\n    return {answers[kind]}"
+        path = tmp_path / "class" / student / "05.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        notebook.cells = [cell]
+        nbformat.write(notebook, path)
+
+    def marked():
+        command = ["mark", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--seed", "7"]
+        assert run_command([*command, "--unsafe"]) == 0
+        rows = marks.read(tmp_path / "out" / marks.FILENAME)
+        return {row.student: row.status == marks.RIGHT for row in rows if row.exercise == "5.3"}
+
+    hand_in("ada", "wrong")
+    hand_in("bob", "told")
+    assert marked() == {"ada": False, "bob": True}
+    hand_in("ada", "told")
+    assert marked() == {"ada": False, "bob": True}
+    seeds = {record.student: record.seed for record in Marking(tmp_path / "out").records()}
+    assert seeds["bob"] == 7 != seeds["ada"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Container, Iterable
@@ -60,16 +61,22 @@ def mark(
     """
     chosen = [s for s in handed_in if students is None or s.student in students]
     pending = [submission for submission in chosen if not marking.is_judged(submission)]
-    names = {submission.assignment for submission in pending}
-    with ExitStack() as stack:
-        judged: Iterable[JudgedSubmission] = ()
-        if pending and scheduler:
-            judged = cluster.judge(scheduler, pending, Assignments(names), marking.seed, limits)
-        elif pending:
-            marker = open_marker(names, marking.seed, limits, jailed, marking.work)
-            judged = judge_here(stack.enter_context(marker), pending, jobs)
-        for result in tqdm(judged, "marking", len(pending), unit="", disable=not show):
-            result.keep(marking)
+    again = [submission for submission in pending if marking.has_told(submission)]
+    first = [submission for submission in pending if submission not in again]
+    with tqdm(total=len(pending), desc="marking", unit="", disable=not show) as progress:
+        # feedback shows cases with what is expected of them: who has seen it gets other inputs
+        for seed, group in ((marking.seed, first), (secrets.randbelow(2**31), again)):
+            names = {submission.assignment for submission in group}
+            with ExitStack() as stack:
+                judged: Iterable[JudgedSubmission] = ()
+                if group and scheduler:
+                    judged = cluster.judge(scheduler, group, Assignments(names), seed, limits)
+                elif group:
+                    marker = open_marker(names, seed, limits, jailed, marking.work)
+                    judged = judge_here(stack.enter_context(marker), group, jobs)
+                for result in judged:
+                    result.keep(marking, seed)
+                    progress.update()
     wanted = {(submission.student, submission.assignment) for submission in handed_in}
     records = [
         record

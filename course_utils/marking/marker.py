@@ -69,11 +69,11 @@ class JudgedSubmission(NamedTuple):
     files: dict[Path, str]
     record: Record
 
-    def keep(self, marking: Marking) -> None:
-        """Write everything."""
+    def keep(self, marking: Marking, seed: int) -> None:
+        """Write everything; `seed` is that of its inputs."""
         for path, text in self.files.items():
             marking.write(marking.folder / path, text)
-        marking.save(self.record)  # last: what has a record has everything
+        marking.save(self.record._replace(seed=seed))  # last: what has a record has everything
 
 
 class Assignments:

@@ -43,7 +43,7 @@ class Mark(NamedTuple):
     misconception : what is said of the mistake that the answer makes, else ""
     findings : the ids of the mistakes that these words name, with spaces between
     reason : why an answer stopped, or why there was nothing to judge, else ""
-    signature : the same for wrong answers that do the same, in one table
+    signature : the same for wrong answers that do the same on the same inputs, in one table
     """
 
     student: str

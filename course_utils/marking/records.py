@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.errors import UserError
-from course_utils.marking.marks import MISSING, Mark
+from course_utils.marking.marks import MISSING, NOTHING_TO_JUDGE, Mark
 from course_utils.marking.submissions import Submission, nbgrader_id
 from course_utils.workbooks import ensure_empty_dir, write_atomic
 
@@ -33,6 +33,7 @@ class Record(NamedTuple):
     marks : the rows of marks.csv
     outputs : number of an exercise → MIME type → feedback, as nbgrader's check cell shows it
     look : why a tutor should look at it, or ""
+    seed : of the inputs that it was judged on
     """
 
     student: str
@@ -41,6 +42,7 @@ class Record(NamedTuple):
     marks: list[Mark]
     outputs: dict[str, dict[str, str]]
     look: str = ""
+    seed: int | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -54,7 +56,8 @@ class Marking:
     Parameters
     ----------
     folder : empty, not there yet, or of a marking
-    seed : of the inputs; None keeps that of the marking, or draws one
+    seed : of the inputs of all that is judged for the first time; None keeps that of the marking,
+        or draws one
 
     Raises
     ------
@@ -101,6 +104,13 @@ class Marking:
         """Tell whether a submission was judged as it is now."""
         record = self.load(submission.student, submission.assignment)
         return record is not None and record.identity == identity_of(submission)
+
+    def has_told(self, submission: Submission) -> bool:
+        """Tell whether there is feedback on what the student has handed in before."""
+        record = self.load(submission.student, submission.assignment)
+        return record is not None and any(
+            mark.status not in NOTHING_TO_JUDGE for mark in record.marks
+        )
 
     def records(self) -> Iterator[Record]:
         """Yield what came of every submission, by student and assignment, without its outputs.
