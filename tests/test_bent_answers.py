@@ -79,6 +79,29 @@ def test_weights_that_are_divided_by_their_size_count(norm):
     assert REGISTRY["7.3"].judge(decoder).findings != ("past-the-weights",)
 
 
+class OverItself(nn.Module):
+    """Multiplies by a weight that is divided by itself: 1, whatever it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * (self.weight / self.weight)
+
+
+def test_weight_over_itself_is_none():
+    def small_head():
+        return nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(1000), OverItself())
+
+    def decoder():
+        grow = nn.Upsample(scale_factor=8, mode="bilinear")
+        return nn.Sequential(nn.AdaptiveAvgPool3d((3, 4, 4)), OverItself(), grow, nn.Sigmoid())
+
+    assert REGISTRY["4.6"].judge(small_head).status != "ok"
+    assert REGISTRY["7.3"].judge(decoder).status != "ok"
+
+
 def test_head_is_counted_as_it_runs():
     """Not only on a device where nothing is allocated."""
 

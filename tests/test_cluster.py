@@ -71,8 +71,8 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
     here = marking.mark(submissions[:2], Marking(tmp_path / "here", 7))
     keep, kept = marker.JudgedSubmission.keep, []
 
-    def keep_and_kill(judged, folder):
-        keep(judged, folder)
+    def keep_and_kill(judged, folder, seed):
+        keep(judged, folder, seed)
         kept.append(judged.record.student)
         if len(kept) == 1:
             workers[0].send_signal(signal.SIGKILL)
@@ -98,8 +98,8 @@ def test_two_markings_share_a_cluster(dask, tmp_path, monkeypatch):
     submissions = handed_in(tmp_path / "submitted")
     keep, second = marker.JudgedSubmission.keep, []
 
-    def keep_and_mark(judged, folder):
-        keep(judged, folder)
+    def keep_and_mark(judged, folder, seed):
+        keep(judged, folder, seed)
         if not second:
             second.append(None)
             other = Marking(tmp_path / "second", 8)

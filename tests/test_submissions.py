@@ -27,7 +27,7 @@ from course_utils.marking.reading import NotebookReader, UnreadableError, lesson
 from course_utils.workbooks import NOTEBOOKS
 
 LESSON = NOTEBOOKS / "02_convolution.ipynb"
-CONV2D = next(exercise for exercise in all_exercises() if exercise.name == "conv2d")
+CONV2D, PIXELS = (next(e for e in all_exercises() if e.number == n) for n in ("2.5", "0.1"))
 CORE = [e for e in all_exercises() if e.model.__module__.endswith(".convolution")]
 FURTHER = [e for e in all_exercises() if e.model.__module__.endswith("convolution_further")]
 NAME = LESSON.name
@@ -447,10 +447,42 @@ def test_other_cell_is_not_recognized(cell):
 
 def test_grading_position_is_last_cell():
     cells = [new_code_cell(s) for s in ("conv2d = 1", "x = 1", "ex.conv2d.check(conv2d)", "y = 2")]
-    assert exercise_cells.grading_position(cells, CONV2D) == 2
-    assert exercise_cells.grading_position(cells[::-1], CONV2D) == 3
-    assert exercise_cells.grading_position(cells[3:], CONV2D) == 0
-    assert exercise_cells.grading_position([], CONV2D) == -1
+    assert exercise_cells.grading_position(cells, CONV2D, "") == 2
+    assert exercise_cells.grading_position(cells[::-1], CONV2D, "") == 3
+    assert exercise_cells.grading_position(cells[3:], CONV2D, "") == 0
+    assert exercise_cells.grading_position([], CONV2D, "") == -1
+
+
+STUB, CHECK = "pixels = ...", "ex.pixels.check(pixels)"
+
+
+@pytest.mark.parametrize(
+    ("sources", "answer", "graded"),
+    [
+        ((STUB, CHECK), 0, 1),
+        (("pixels = 784", CHECK, "pixels = 12\nplt.plot(range(pixels))"), 0, 1),
+        (("pixels = 783", CHECK, "pixels = 784", CHECK), 2, 3),
+        (("pixels = 783", "pixels = 784", CHECK, "pixels = 12"), 1, 2),
+        ((STUB, CHECK, "pixels = 784"), 2, 2),  # answered below
+        ((STUB, CHECK, "pixels = 784\nex.pixels.check(pixels)", "x = 1", CHECK), 2, 4),
+        (("pixels = 783", CHECK, "def pixels():\n    return 784"), 2, 2),  # that is no chance
+        (("pixels = 784",), 0, 0),
+        ((CHECK, "x = 1"), None, 0),
+        (("x = 1", "y = 1"), None, 1),
+    ],
+)
+def test_answer_that_counts_is_the_one_that_its_check_sees(sources, answer, graded):
+    """A name that is used again further down, as for a plot's axes, is no new answer."""
+    cells = [new_code_cell(source) for source in sources]
+    assert exercise_cells.answer_position(cells, PIXELS, STUB) == answer
+    assert exercise_cells.grading_position(cells, PIXELS, STUB) == graded
+
+
+def test_answer_that_is_labelled_counts_where_it_stands():
+    label = {"tags": ["exercise", "ex-0.1"]}
+    cells = [new_code_cell(source) for source in ("pixels = 1", CHECK, "pixels = 784")]
+    cells[2].metadata = label
+    assert exercise_cells.answer_position(cells, PIXELS, STUB) == 2
 
 
 # Mended -------------------------------------------------------------------------------------------

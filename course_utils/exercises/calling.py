@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+LEAST_CHANGE = 0.1  # of what two inputs differ by, relative, once the weights are others
+
 
 class ChangedInPlaceError(Exception):
     """An answer wrote into an argument; whoever calls it still needs what was in there."""
@@ -47,15 +49,22 @@ def is_unchanged(before: torch.Tensor, now: torch.Tensor) -> bool:
 def needs_weights(network: nn.Module, inputs, others, atol: float) -> bool:
     """Whether inputs have a say by weights alone: with all weights at 0 two of them come out alike.
 
-    Where something is divided by the weights' size this cannot be told, and counts as by weights.
-    The weights are 0 afterwards.
+    Where something is divided by the weights' size, other weights have to make their difference
+    another one. The weights are others afterwards.
     """
     with torch.no_grad():
         for weights in network.parameters():
             weights.zero_()
         outputs = network(inputs), network(others)
-    finite = all(output.isfinite().all() for output in outputs)
-    return not finite or torch.allclose(*outputs, atol=atol)
+        if all(output.isfinite().all() for output in outputs):
+            return torch.allclose(*outputs, atol=atol)
+        differences = []
+        for _ in range(2):
+            for weights in network.parameters():
+                weights.normal_()
+            differences.append(network(inputs) - network(others))
+    first, second = differences
+    return bool((first - second).norm() > LEAST_CHANGE * torch.maximum(first.norm(), second.norm()))
 
 
 def call_unchanged(answer, arguments, names):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from course_utils.marking.notebook_reader import Asked
 
 ROLES = ("exercise", "check")
-DEFINES = r"^(?:async +)?(?:def|class) +{name}\b|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
+WRITES = r"^(?:async +)?(?:def|class) +{name}\b"  # a function or class: nobody does so by chance
+DEFINES = WRITES + r"|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
 CHECKS = r"\b{name}\.check\("
 
 
@@ -57,7 +58,34 @@ def last_position(cells: Sequence, exercise: Exercise | Asked, roles: Sequence[s
     return None
 
 
-def grading_position(cells: Sequence, exercise: Exercise | Asked) -> int:
-    """Where an exercise is judged: after the last cell that belongs to it, else after all."""
-    last = last_position(cells, exercise, ROLES)
-    return len(cells) - 1 if last is None else last
+def answer_position(cells: Sequence, exercise: Exercise | Asked, stub: str) -> int | None:
+    """Where the answer stands that counts; None if there is none.
+
+    It is the last one, but for a name that a plot below its check happens to use as well.
+    """
+    last, check = (last_position(cells, exercise, [role]) for role in ROLES)
+    if last is None or check is None or last <= check or _is_meant(cells[last], exercise):
+        return last
+    checked = last_position(cells[: check + 1], exercise, ROLES[:1])
+    if checked is None or cells[checked].source.strip() == stub.strip():
+        return last  # it was answered below
+    return checked
+
+
+def _is_meant(cell: Any, exercise: Exercise | Asked) -> bool:
+    """Whether a cell is an answer by its label, or writes the function or class that is asked."""
+    writes = re.search(WRITES.format(name=exercise.name), cell.source, re.MULTILINE)
+    return writes is not None or is_labelled(cell, ROLES[0], exercise)
+
+
+def grading_position(cells: Sequence, exercise: Exercise | Asked, stub: str) -> int:
+    """Where an exercise is judged: after its answer and the checks of that, else after all."""
+    answer = answer_position(cells, exercise, stub)
+    if answer is None:
+        check = last_position(cells, exercise, ROLES)
+        return len(cells) - 1 if check is None else check
+    following = range(answer + 1, len(cells))
+    again = (i for i in following if is_exercise_cell(cells[i], ROLES[0], exercise))
+    own = cells[: next(again, len(cells))]
+    check = last_position(own, exercise, ROLES[1:])
+    return answer if check is None else max(answer, check)

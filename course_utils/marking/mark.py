@@ -12,8 +12,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Container, Iterable
-from contextlib import ExitStack
+from collections.abc import Container, Generator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -66,14 +66,8 @@ def mark(
     with tqdm(total=len(pending), desc="marking", unit="", disable=not show) as progress:
         # feedback shows cases with what is expected of them: who has seen it gets other inputs
         for seed, group in ((marking.seed, first), (secrets.randbelow(2**31), again)):
-            names = {submission.assignment for submission in group}
-            with ExitStack() as stack:
-                judged: Iterable[JudgedSubmission] = ()
-                if group and scheduler:
-                    judged = cluster.judge(scheduler, group, Assignments(names), seed, limits)
-                elif group:
-                    marker = open_marker(names, seed, limits, jailed, marking.work)
-                    judged = judge_here(stack.enter_context(marker), group, jobs)
+            options = jailed, limits, jobs, scheduler
+            with closing(_judged(group, seed, marking.work, *options)) as judged:
                 for result in judged:
                     result.keep(marking, seed)
                     progress.update()
@@ -93,6 +87,24 @@ def mark(
         words = f"{record.student}, {record.assignment}: not in nbgrader's gradebook"
         print(on_one_line(words))
     return records
+
+
+def _judged(
+    group: list[Submission],
+    seed: int,
+    work: Path,
+    jailed: bool,
+    limits: jail.Limits,
+    jobs: int,
+    scheduler: str,
+) -> Generator[JudgedSubmission]:
+    """Judge submissions on the inputs of one seed, here or on a cluster."""
+    names = {submission.assignment for submission in group}
+    if group and scheduler:
+        yield from cluster.judge(scheduler, group, Assignments(names), seed, limits)
+    elif group:
+        with open_marker(names, seed, limits, jailed, work) as marker:
+            yield from judge_here(marker, group, jobs)
 
 
 def look_line(records: list[Record]) -> str:

@@ -19,11 +19,10 @@ from typing import Any, NamedTuple
 from course_utils.marking import jail
 from course_utils.marking.cell_dependencies import READS_ANYTHING, cells_to_run, names_in
 from course_utils.marking.exercise_cells import (
-    ROLES,
+    answer_position,
     grading_position,
     is_exercise_cell,
     is_labelled,
-    last_position,
 )
 
 LESSONS = "lessons.json"  # beside the package: assignment → its cells and exercises
@@ -122,7 +121,7 @@ def _plain(text: str) -> str:
 
 def count(cells: list[Cell], exercises: list[Asked]) -> tuple[int, int]:
     """Of how many exercises a notebook has a cell, and how many are no longer as given."""
-    answers = {asked: last_position(cells, asked, ROLES[:1]) for asked in exercises}
+    answers = {asked: answer_position(cells, asked, asked.stub) for asked in exercises}
     held = sum(
         place is not None or any(is_exercise_cell(cell, "check", asked) for cell in cells)
         for asked, place in answers.items()
@@ -182,7 +181,9 @@ def read(data: bytes, lessons: dict, assignment: str) -> Iterable[dict]:
     yield {"digest": hashlib.sha256(data).hexdigest(), "counts": counts}
     if assignment:
         lesson, exercises = known[assignment]
-        positions = {asked.number: grading_position(cells, asked) for asked in exercises}
+        positions = {
+            asked.number: grading_position(cells, asked, asked.stub) for asked in exercises
+        }
         remarks = {asked.number: remark(cells, lesson, asked) for asked in exercises}
         yield {"cells": cells, "positions": positions, "remarks": remarks}
         yield {"runs": cells_to_run(cells, lesson, exercises)}

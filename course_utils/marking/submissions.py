@@ -23,7 +23,7 @@ from course_utils.exercise import Exercise
 from course_utils.marking import assignment, downloads, marks
 from course_utils.marking.assignment import exercises_in
 from course_utils.marking.downloads import Place
-from course_utils.marking.exercise_cells import ROLES, grade_id, is_exercise_cell, last_position
+from course_utils.marking.exercise_cells import answer_position, grade_id, is_exercise_cell
 from course_utils.marking.highlighting import SLOW, as_comment, as_excerpt, is_python
 from course_utils.marking.reading import Contents, NotebookReader, UnreadableError
 
@@ -333,7 +333,7 @@ def restore_grade_cells(cells: list[NotebookNode], source: NotebookNode) -> list
     """
     graded = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
     exercises, restored = exercises_in(source).values(), []
-    positions = {exercise: last_position(cells, exercise, ROLES[:1]) for exercise in exercises}
+    positions = {e: answer_position(cells, e, e.stub_source()) for e in exercises}
     given = {cell.source for cell in source.cells if cell.cell_type == "markdown"}
     checks = {cell.source.strip() for cell in graded.values()}
     for i, cell in enumerate(cells):
