@@ -496,11 +496,12 @@ def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
     """Torch's compiler asks for the folder of temporary files, others for the machine's name."""
     names = [f"{Path.home()}/".replace("//", "/"), str(input_dir), f"inductor_{getpass.getuser()}"]
     code = f"""
-        import platform, site, sys, tempfile, torch, matplotlib.font_manager
+        import platform, site, sys, tempfile, threading, torch, matplotlib.font_manager
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
         print(tempfile.gettempdir(), platform.node(), site.getusersitepackages())
         print(matplotlib.get_configdir(), matplotlib.get_cachedir())
+        print(threading.main_thread().native_id == threading.get_native_id())
         backwards = {[name[::-1] for name in names if name != "/"]}  # as itself it would be found
         held = [value for module in [*sys.modules.values()] for value in [*vars(module).values()]]
         held += [each for value in held if type(value) in (list, tuple) for each in value]

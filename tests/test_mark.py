@@ -496,12 +496,21 @@ def test_what_asks_for_processes_goes_on_without(graded, source):
     assert graded(SETUP, source)["2.2"].status == "ok"
 
 
-@pytest.mark.parametrize("how", ["%matplotlib", "%pylab", "%gui"])
-@pytest.mark.parametrize("what", ["inline", "widget", "qt"])
-def test_cell_that_opens_a_window_goes_on(graded, how, what):
-    """What a kernel takes as its first line in many a notebook."""
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"%{how} {what}" for how in ("matplotlib", "pylab", "gui") for what in ("inline", "qt")),
+        "%matplotlib widget",
+        "import matplotlib\nmatplotlib.use('TkAgg')",
+        "import matplotlib.pyplot as plt\nplt.switch_backend('QtAgg')",
+        *("%autosave 60", "%clear", "quit()", "exit"),
+        "import torch\ntorch.compile(torch.nn.Linear(2, 2))(torch.ones(1, 2))",
+    ],
+)
+def test_cell_that_asks_for_a_screen_or_a_kernel_goes_on(graded, line):
+    """What works where a student sits, as the first line of a notebook."""
     draws = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
-    assert graded(f"{how} {what}\n{draws}\nblurred_pixel = 28")["2.2"].status == "ok"
+    assert graded(f"{line}\n{draws}\nblurred_pixel = 28")["2.2"].status == "ok"
 
 
 @pytest.mark.parametrize(

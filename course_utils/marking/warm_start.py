@@ -201,6 +201,8 @@ def _forget_the_host() -> None:
         if module := sys.modules.get(name):
             value = getattr(module, remembered)
             setattr(module, remembered, getattr(value, "__wrapped__", None))  # without its memory
+    if threading := sys.modules.get("threading"):
+        threading.main_thread()._set_native_id()  # which a fork keeps, up to Python 3.12
 
 
 def _become(libc: ctypes.CDLL, source: str, filters: bytes, standard: tuple[int, ...]) -> None:

@@ -24,6 +24,17 @@ from course_utils import cells
 from course_utils.marking import jail
 
 TIMED_OUT = "timed out"  # the field of a message on a cell
+# a kernel's own, which IPython does not know by itself
+KERNEL_MAGICS = (
+    "autosave",
+    "clear",
+    "connect_info",
+    "less",
+    "man",
+    "more",
+    "qtconsole",
+    "subshell",
+)
 ALARM_INTERVAL = 1.0  # seconds between two alarms: code may swallow the first, in a bare except
 
 
@@ -150,8 +161,10 @@ def _send(out: int, message: bytes) -> None:
 
 
 def _shell():
-    """IPython without its history, as a kernel has it; `%matplotlib` and `%gui` show nothing."""
+    """IPython without its history; what asks a kernel or a screen for something gets nothing."""
+    import matplotlib
     from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib import pyplot
     from traitlets.config import Config
 
     class Shell(InteractiveShell):
@@ -162,16 +175,28 @@ def _shell():
             """Draw into memory, whatever is asked for."""
             return "inline", "agg"
 
+        def ask_exit(self):
+            """Go on, as a kernel does until the cell ends."""
+
+    def do_nothing(*_args: Any, **_options: Any) -> None:
+        pass
+
+    pyplot.switch_backend("agg")
+    matplotlib.use = pyplot.switch_backend = do_nothing
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
-    return Shell.instance(config=settings)
+    shell = Shell.instance(config=settings)
+    for name in KERNEL_MAGICS:
+        shell.register_magic_function(do_nothing, "line", name)  # type: ignore[arg-type] # decorated
+    return shell
 
 
 def _do_without_processes(shell) -> None:
     """Let what usually starts processes go on without them, as a jail holds a single one.
 
-    `!command` does nothing; a `DataLoader` with workers loads the same batches itself.
+    `!command` does nothing; a `DataLoader` with workers loads the same batches itself; nothing is
+    compiled.
     """
     from IPython.utils.text import LSString, SList
     from torch.utils.data import DataLoader
@@ -189,6 +214,8 @@ def _do_without_processes(shell) -> None:
         make(self, *args, **options)
         self.num_workers = self.timeout = 0
 
+    if dynamo := sys.modules.get("torch._dynamo"):  # else by its variable, see `jail`
+        dynamo.config.disable = True  # `torch.compile` returns what it is given
     shell.system, shell.getoutput = run_nothing, get_nothing
     DataLoader.__init__ = without_workers  # type: ignore[method-assign]
 
