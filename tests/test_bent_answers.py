@@ -1,13 +1,16 @@
 """Answers that are made to pass without being right, found by who tried."""
 
+import copy
 import inspect
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
 
 from course_utils.exercise import REGISTRY
 from course_utils.exercises import all_exercises
@@ -98,8 +101,21 @@ def test_weight_over_itself_is_none():
         grow = nn.Upsample(scale_factor=8, mode="bilinear")
         return nn.Sequential(nn.AdaptiveAvgPool3d((3, 4, 4)), OverItself(), grow, nn.Sigmoid())
 
-    assert REGISTRY["4.6"].judge(small_head).status != "ok"
-    assert REGISTRY["7.3"].judge(decoder).status != "ok"
+    assert REGISTRY["4.6"].judge(small_head).findings == ("scores-without-weights",)
+    assert REGISTRY["7.3"].judge(decoder).findings == ("past-the-weights",)
+
+
+def test_weight_under_a_root_counts():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scores = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000))
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return self.scores(x) / self.scale.sqrt()
+
+    assert REGISTRY["4.6"].judge(Scaled).status == "ok"
 
 
 def test_head_is_counted_as_it_runs():
@@ -207,6 +223,38 @@ def test_function_to_do_without_is_found(number):
         assert REGISTRY[number].judge(answer).findings == ("library",)
 
 
+def test_part_by_the_function_to_do_without_is_found_too():
+    conv2d = REGISTRY["2.5"].model
+
+    def in_part(image, kernel, stride=1, padding=0):
+        if padding:
+            return F.conv2d(image[None], kernel[None], stride=stride, padding=padding)[0, 0]
+        return conv2d(image, kernel, stride, padding)
+
+    assert REGISTRY["2.5"].judge(in_part).findings == ("library",)
+
+
+@pytest.mark.parametrize("swallowed", range(12))
+def test_answer_that_is_stopped_leaves_no_function_forbidden(swallowed):
+    """Rings come faster and on every line then: one may fall where the prohibition ends."""
+    exercise, rings = copy.copy(REGISTRY["2.5"]), []
+    exercise.seconds = 0.1
+
+    def conv2d(image, kernel, stride=1, padding=0):
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:
+                rings.append(None)
+                if len(rings) > swallowed:
+                    raise
+
+    exercise.judge(conv2d)
+    assert not _get_current_function_mode_stack()
+    F.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+
+
 def test_other_functions_of_the_library_are_welcome():
     def by_unfold(image, kernel, stride=1, padding=0):
         windows = F.unfold(image[None], kernel.shape[1:], padding=padding, stride=stride)
@@ -221,17 +269,29 @@ def test_other_functions_of_the_library_are_welcome():
     assert REGISTRY["3.4"].judge(by_lines).status == "ok"
 
 
+class Doubles(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        return result * 2 if func is torch.Tensor.sum else result
+
+
 SETTINGS = {
     "another default dtype": lambda: torch.set_default_dtype(torch.float64),
     "another default device": lambda: torch.set_default_device("meta"),
+    "a device that is not there": lambda: torch.set_default_device("mps"),
+    "NumPy that raises": lambda: np.seterr(all="raise"),
+    "a mode of PyTorch's": lambda: Doubles().__enter__(),
     "no gradients": lambda: torch.set_grad_enabled(False),
     "numbers of half the size": lambda: torch.set_autocast_enabled("cpu", True),
 }
 
 
 def _settings():
-    device, autocast = torch.get_default_device().type, torch.is_autocast_enabled("cpu")
-    return torch.get_default_dtype(), device, torch.is_grad_enabled(), autocast
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    device = str(context and context.device)
+    torch_modes = len(_get_current_function_mode_stack())
+    grad, autocast = torch.is_grad_enabled(), torch.is_autocast_enabled("cpu")
+    return torch.get_default_dtype(), device, grad, autocast, torch_modes, np.geterr()["over"]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -255,6 +315,9 @@ def test_settings_of_a_session_do_not_count(name):
         torch.set_default_device(None)
         torch.set_grad_enabled(before[2])
         torch.set_autocast_enabled("cpu", before[3])
+        while len(_get_current_function_mode_stack()) > before[4]:
+            _pop_mode()
+        np.seterr(over="warn", divide="warn", invalid="warn", under="ignore")
     assert changed != before
     assert passed == ["ok"] * len(numbers)
     assert after == changed

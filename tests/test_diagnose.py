@@ -1128,7 +1128,8 @@ def test_what_is_kept_from_call_to_call_is_named():
     """A default argument is made once; a right answer that keeps something is left alone."""
 
     def total_of(layers, total=[0]):  # noqa: B006  (that is the mistake)
-        total[0] += REGISTRY["4.5"].model(layers)
+        for layer in layers:
+            total[0] += REGISTRY["4.5"].model([layer])
         return total[0]
 
     def remembering(layers, seen={}):  # noqa: B006

@@ -520,11 +520,20 @@ def test_cell_that_asks_for_a_screen_or_a_kernel_goes_on(graded, line):
         "import not_installed, also_not; from not_installed.parts import all\nimport numpy as np",
         "%matplotlib inline\nfrom not_installed import (\n  one,\n  two,\n)\nimport numpy as np",
         "try:\n    import not_installed\nexcept ImportError:\n    import numpy as np",
+        "import math, not_installed as no, numpy as np",
+        "%load_ext not_installed\n%no_such_magic\nimport numpy as np",
     ],
 )
 def test_library_that_is_missing_costs_what_needs_it(graded, cell):
     assert graded(cell, "blurred_pixel = np.int64(28)")["2.2"].status == "ok"
     assert graded(f"{cell}\nblurred_pixel = np.int64(28)")["2.2"].status == "ok"
+
+
+def test_nothing_above_a_missing_library_runs_twice(graded):
+    cell = "n = 27; import math; n += 1; import not_installed; blurred_pixel = n"
+    assert graded(cell)["2.2"].status == "ok"
+    within = "n = 27; import math; n += 1; exec('import not_installed'); blurred_pixel = n"
+    assert graded(within)["2.2"].status == "error"
 
 
 @pytest.mark.parametrize(
@@ -905,6 +914,11 @@ def test_feedback_tells_no_inputs_of_what_is_handed_in_again(tmp_path):
     hand_in("ada", "wrong")
     hand_in("bob", "told")
     assert marked() == {"ada": False, "bob": True}
+    path = tmp_path / "class" / "ada" / "05.ipynb"
+    path.rename(path.with_name("05_classification.ipynb"))
+    path.with_name("05_classification.ipynb").write_text("damaged")
+    assert not marked()["ada"]
+    path.with_name("05_classification.ipynb").unlink()
     hand_in("ada", "told")
     assert marked() == {"ada": False, "bob": True}
     seeds = {record.student: record.seed for record in Marking(tmp_path / "out").records()}

@@ -465,7 +465,9 @@ STUB, CHECK = "pixels = ...", "ex.pixels.check(pixels)"
         (("pixels = 783", "pixels = 784", CHECK, "pixels = 12"), 1, 2),
         ((STUB, CHECK, "pixels = 784"), 2, 2),  # answered below
         ((STUB, CHECK, "pixels = 784\nex.pixels.check(pixels)", "x = 1", CHECK), 2, 4),
-        (("pixels = 783", CHECK, "def pixels():\n    return 784"), 2, 2),  # that is no chance
+        (("pixels = ...  # 28 · 28?", CHECK, "pixels = 784"), 2, 2),
+        (("# hm\npixels = None", CHECK, "pixels = 784"), 2, 2),
+        (("pixels = 784", CHECK, "pixels = 12\n# ex.pixels.check(pixels)"), 0, 1),
         (("pixels = 784",), 0, 0),
         ((CHECK, "x = 1"), None, 0),
         (("x = 1", "y = 1"), None, 1),
@@ -476,6 +478,12 @@ def test_answer_that_counts_is_the_one_that_its_check_sees(sources, answer, grad
     cells = [new_code_cell(source) for source in sources]
     assert exercise_cells.answer_position(cells, PIXELS, STUB) == answer
     assert exercise_cells.grading_position(cells, PIXELS, STUB) == graded
+
+
+def test_function_that_is_written_anew_counts():
+    sources = ("def conv2d():\n    return 1", "ex.conv2d.check(conv2d)", "conv2d = mine")
+    cells, stub = [new_code_cell(source) for source in sources], "def conv2d():\n    ..."
+    assert exercise_cells.answer_position(cells, CONV2D, stub) == 2
 
 
 def test_answer_that_is_labelled_counts_where_it_stands():

@@ -46,7 +46,7 @@ def _layers(rng):
     minutes=10,
     oracle=_as_adjoint,
     cases=_layers,
-    observe=partial(call_by_hand, ("conv_transpose2d",)),
+    observe=partial(call_by_hand, ("conv_transpose2d", "conv_transpose3d")),
     switches=transposed_by,
     mistakes=OF_THE_STAMPS,
     hints=[

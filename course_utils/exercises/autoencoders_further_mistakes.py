@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import mistake
+from course_utils.exercises.calling import calls_library
 
 
 # --- 7.7 ----------------------------------------------------------------------------------------
@@ -189,9 +190,10 @@ OF_THE_STAMPS = {
         finish=lambda canvas: canvas[None, None],
     ),
     "library": mistake(
-        "You call PyTorch's own transposed convolution, and this exercise asks you to do without: "
-        "put one stamp down for each number of the code.",
-        lambda code, kernel, stride=1, padding=0: F.conv_transpose2d(
+        "Your code calls PyTorch's own transposed convolution somewhere, and this exercise asks "
+        "you to do without: put one stamp down for each number of the code.",
+        when=calls_library,
+        example=lambda code, kernel, stride=1, padding=0: F.conv_transpose2d(
             code[None, None], kernel[None, None], None, stride, padding
         )[0, 0],
     ),

@@ -219,8 +219,9 @@ OF_THE_DECODER = {
         example=stack(32, 16, 8, 3, kernel=3),
     ),
     "one-too-many-39": mistake(
-        "Your pictures are 39×39: each layer gives one place too many, 4 → 9 → 19 → 39, as a "
-        "kernel of 4 with output_padding=1 does. A kernel of 4 doubles exactly without it.",
+        "Your pictures are 39×39: each layer gives one place too many, 4 → 9 → 19 → 39, as with "
+        "output_padding=1 beside a kernel of 4, without padding beside a kernel of 3, or with a "
+        "kernel of 5. A kernel of 4 with padding=1 doubles exactly.",
         when=_pictures(lambda facts: facts["shape"][-2:] == (39, 39)),
         example=stack(32, 16, 8, 3, extra=1),
     ),

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 
 from course_utils.exercise import mistake
+from course_utils.exercises.calling import calls_library
 from course_utils.exercises.conv2d_answers import (
     arguments_exchanged,
     beyond,
@@ -280,9 +281,10 @@ CONV2D = {
         skipped(True),
     ),
     "library": mistake(
-        "You call `F.conv2d`, and this exercise asks you to do without: cut out each window, "
-        "multiply it by the kernel and add the products up.",
-        lambda image, kernel, stride=1, padding=0: F.conv2d(
+        "Your code calls PyTorch's convolution somewhere, and this exercise asks you to do "
+        "without. Multiply each window by the kernel, number by number, and add up.",
+        when=calls_library,
+        example=lambda image, kernel, stride=1, padding=0: F.conv2d(
             image[None], kernel[None], stride=stride, padding=padding
         )[0, 0],
     ),

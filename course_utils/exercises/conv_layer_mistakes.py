@@ -273,8 +273,8 @@ MIXING = {
         layout="exchanged",
     ),
     "channels-backwards": mistake(
-        "Your channels stand in the order blue, green, red. Here channel 0 is red, 1 green and "
-        "2 blue.",
+        "Your first row is blue minus green, as if the channels stood in the order blue, green, "
+        "red. Channel 0 is red, 1 green and 2 blue.",
         difference=(0, -1, 1),
     ),
     "sum-for-mean": mistake(

@@ -156,7 +156,7 @@ def _images_and_kernels(rng):
     minutes=12,
     oracle=_conv2d_by_scipy,
     cases=_images_and_kernels,
-    observe=partial(call_by_hand, ("conv2d", "convolution")),
+    observe=partial(call_by_hand, ("conv2d", "conv3d", "convolution")),
     switches=conv2d_answers.sliding,
     mistakes=conv2d_mistakes.CONV2D,
     hints=[

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import mistake
+from course_utils.exercises.calling import calls_library
 from course_utils.exercises.pooling_windows import WINDOW, cut_windows
 
 
@@ -161,9 +162,10 @@ L2_POOL = {
         count="up",
     ),
     "library": mistake(
-        "You call `F.lp_pool2d`, and this exercise asks you to do without. "
+        "Your code calls `F.lp_pool2d` somewhere, and this exercise asks you to do without. "
         "Square every number, add up each window, take the root.",
-        lambda image, size, stride: F.lp_pool2d(image[None], 2, size, stride)[0],
+        when=calls_library,
+        example=lambda image, size, stride: F.lp_pool2d(image[None], 2, size, stride)[0],
     ),
 }
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import mistake
+from course_utils.exercises.calling import calls_library
 
 
 # --- windows, for every pool of 03 and further/03 -----------------------------------------------
@@ -274,8 +275,11 @@ MAX_POOL = {
         _channels_as_rows,
     ),
     "library": mistake(
-        "You call `F.max_pool2d`, and this exercise asks you to do without: frame the image, cut "
-        "out each window, keep its largest number.",
-        lambda image, size, stride, padding=0: F.max_pool2d(image[None], size, stride, padding)[0],
+        "Your code calls `F.max_pool2d` somewhere, and this exercise asks you to do without. "
+        "`window.amax((1, 2))` is the largest number of a window, for each channel.",
+        when=calls_library,
+        example=lambda image, size, stride, padding=0: F.max_pool2d(
+            image[None], size, stride, padding
+        )[0],
     ),
 }

@@ -126,8 +126,8 @@ OF_THE_GHOSTS = {
         (6, 48),
     ),
     "both-ends-counted": mistake(
-        "7 counts both ends of the 240 places. They lie on a ring, so the place after the last is "
-        "the first again.",
+        "7 is one too many, as if both ends of the 240 places had a spike, or the first spike "
+        "stood beside six others. The places lie on a ring: the one after the last is the first.",
         (7, 40),
     ),
     "ghosts-alone": mistake(

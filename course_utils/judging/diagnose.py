@@ -38,6 +38,7 @@ from course_utils.judging.verdict import Status
 
 # What a mistake's words say of the other parts holds only where it explains the whole answer.
 OTHERS_RIGHT = re.compile(r"^[\w' ]+ (is|are) right([;,] [\w' ]+ is not)?\. ")
+SECONDS_AGAIN = 1.0  # for an answer that is called once more
 IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -70,10 +71,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return Diagnosis(Status.LIMIT, plain_errors.limit(stopped, evidence.exercise.seconds))
     if mended := _one_edit(evidence):
         return mended
+    error = plain_errors.explain(stopped) if stopped is not None else ""
     if words := _other_result_again(evidence):
-        return Diagnosis(Status.MISTAKE, words, ("other-result-again",))
+        return Diagnosis(Status.MISTAKE, _joined(words, error), ("other-result-again",))
     if stopped is not None:
-        words = _joined(plain_errors.explain(stopped), conditions.failing_cases(evidence))
+        words = _joined(error, conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
     return _general(evidence)
 
@@ -83,7 +85,9 @@ def _other_result_again(evidence: Evidence) -> str:
     exercise, answer = evidence.exercise, evidence.answer
     if answer is None or exercise.is_value or exercise.accept:
         return ""
-    again = observe(exercise, answer, evidence.seed).results
+    again = observe(exercise, answer, evidence.seed, SECONDS_AGAIN).results
+    if any(map(_reached_limit, [*again, *evidence.observed])):
+        return ""
     if len(again) != len(evidence.observed) or same(again, evidence.observed, evidence.near):
         return ""
     return (
@@ -92,6 +96,10 @@ def _other_result_again(evidence: Evidence) -> str:
         "every call, and so is what stands outside of the function), or drawn at random, or never "
         "filled, as places of `torch.empty` are."
     )
+
+
+def _reached_limit(observed: object) -> bool:
+    return isinstance(observed, Stopped) and observed.kind in plain_errors.LIMITS
 
 
 def _one_edit(evidence: Evidence) -> Diagnosis | None:

@@ -6,35 +6,45 @@ import sys
 
 import numpy as np
 import torch
-
-CPU = torch.device("cpu")
+from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
 
 
 @contextlib.contextmanager
 def standard_settings():
-    """Have PyTorch's settings as they are at its start; afterwards all are as they were.
+    """Have some settings as they are when Python starts; afterwards all are as they were.
 
-    A cell may have set another default dtype or device, or have left gradients off. What is drawn,
-    computed and compared does not depend on that.
+    These are PyTorch's default dtype and device, gradients, autocast and modes, NumPy's errors, and
+    the depth of recursion. A cell may have set them, or an answer that was stopped half-way.
     """
     recursion, dtype = sys.getrecursionlimit(), torch.get_default_dtype()
-    device, autocast = torch.get_default_device(), torch.is_autocast_enabled("cpu")
+    device = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    autocast, modes = torch.is_autocast_enabled("cpu"), _take_modes()
+    torch._GLOBAL_DEVICE_CONTEXT.device_context = None  # its mode is among those that were taken
     try:
-        _set(torch.float32, CPU, False)
-        with torch.inference_mode(False), torch.enable_grad():
+        torch.set_default_dtype(torch.float32)
+        torch.set_autocast_enabled("cpu", False)
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),
+        ):
             yield
     finally:
         sys.setrecursionlimit(recursion)
-        _set(dtype, device, autocast)
-
-
-def _set(dtype: torch.dtype, device: torch.device, autocast: bool) -> None:
-    if torch.get_default_dtype() != dtype:
         torch.set_default_dtype(dtype)
-    if torch.get_default_device() != device:  # one that is set costs time at every call
-        torch.set_default_device(None if device == CPU else device)
-    if torch.is_autocast_enabled("cpu") != autocast:
         torch.set_autocast_enabled("cpu", autocast)
+        _take_modes()  # what an answer has left, its default device too
+        torch._GLOBAL_DEVICE_CONTEXT.device_context = device
+        for mode in modes:
+            _push_mode(mode)
+
+
+def _take_modes() -> list:
+    """Leave all of PyTorch's modes that functions go through; the innermost comes last."""
+    modes = _get_current_function_mode_stack()
+    for _ in modes:
+        _pop_mode()
+    return modes
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from course_utils.errors import UserError
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.marking import downloads, marks
-from course_utils.marking.records import JUDGED
+from course_utils.marking.records import JUDGED, SETTINGS
 from course_utils.marking.roster import Roster
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
@@ -167,7 +167,7 @@ def is_marked(folder: Path) -> bool:
     Among files of progress a student may have put one of that name.
     """
     table = folder / marks.FILENAME
-    if not table.exists() or (folder / JUDGED).is_dir():
+    if not table.exists() or ((folder / SETTINGS).exists() and (folder / JUDGED).is_dir()):
         return table.exists()
     return not any(map(_is_progress, {*_progress_files(folder)} - {table}))
 

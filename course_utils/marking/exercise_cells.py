@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from course_utils.marking.notebook_reader import Asked
 
 ROLES = ("exercise", "check")
-WRITES = r"^(?:async +)?(?:def|class) +{name}\b"  # a function or class: nobody does so by chance
+WRITES = r"^(?:async +)?(?:def|class) +{name}\b"
 DEFINES = WRITES + r"|^{name} *(?::[^=\n]+)?=(?!=)|^{name} *,"
-CHECKS = r"\b{name}\.check\("
+CHECKS = r"^[^#\n]*\b{name}\.check\("
+NOTHING = r"(?:\.\.\.|None)"
+UNANSWERED = rf"{{name}} *(?::[^=\n]+)?= *\(?{NOTHING}(?: *, *{NOTHING})*,?\)?"
 
 
 def grade_id(role: str, number: str) -> str:
@@ -61,21 +63,29 @@ def last_position(cells: Sequence, exercise: Exercise | Asked, roles: Sequence[s
 def answer_position(cells: Sequence, exercise: Exercise | Asked, stub: str) -> int | None:
     """Where the answer stands that counts; None if there is none.
 
-    It is the last one, but for a name that a plot below its check happens to use as well.
+    It is the last one, but for a value's name that a plot below its check happens to use as well.
     """
     last, check = (last_position(cells, exercise, [role]) for role in ROLES)
-    if last is None or check is None or last <= check or _is_meant(cells[last], exercise):
+    if last is None or check is None or last <= check:
+        return last
+    writes_code = re.search(WRITES.format(name=exercise.name), stub, re.MULTILINE)
+    if writes_code or is_labelled(cells[last], ROLES[0], exercise):
         return last
     checked = last_position(cells[: check + 1], exercise, ROLES[:1])
-    if checked is None or cells[checked].source.strip() == stub.strip():
+    if checked is None or _is_unanswered(cells[checked].source, exercise.name, stub):
         return last  # it was answered below
     return checked
 
 
-def _is_meant(cell: Any, exercise: Exercise | Asked) -> bool:
-    """Whether a cell is an answer by its label, or writes the function or class that is asked."""
-    writes = re.search(WRITES.format(name=exercise.name), cell.source, re.MULTILINE)
-    return writes is not None or is_labelled(cell, ROLES[0], exercise)
+def _is_unanswered(source: str, name: str, stub: str) -> bool:
+    """Whether a cell is as it was given, or binds a value's name to nothing; comments aside."""
+    code, given = ("\n".join(_code_lines(text)) for text in (source, stub))
+    return code == given or re.fullmatch(UNANSWERED.format(name=name), code) is not None
+
+
+def _code_lines(source: str) -> list[str]:
+    lines = (line.partition(" #")[0].rstrip() for line in source.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def grading_position(cells: Sequence, exercise: Exercise | Asked, stub: str) -> int:

@@ -358,7 +358,6 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "MALLOC_ARENA_MAX": "2",  # each further one takes 128 MB of address space
         "JOBLIB_MULTIPROCESSING": "0",
-        "TORCHDYNAMO_DISABLE": "1",  # a compiler would be a process
     }
 
 

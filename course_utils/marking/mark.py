@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Container, Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -61,13 +62,15 @@ def mark(
     """
     chosen = [s for s in handed_in if students is None or s.student in students]
     pending = [submission for submission in chosen if not marking.is_judged(submission)]
-    again = [submission for submission in pending if marking.has_told(submission)]
-    first = [submission for submission in pending if submission not in again]
+    groups: dict[bool, list[Submission]] = {False: [], True: []}
+    for submission in pending:
+        groups[marking.has_told(submission)].append(submission)
+    judge = partial(_judged, work=marking.work, jailed=jailed, limits=limits, jobs=jobs)
     with tqdm(total=len(pending), desc="marking", unit="", disable=not show) as progress:
         # feedback shows cases with what is expected of them: who has seen it gets other inputs
-        for seed, group in ((marking.seed, first), (secrets.randbelow(2**31), again)):
-            options = jailed, limits, jobs, scheduler
-            with closing(_judged(group, seed, marking.work, *options)) as judged:
+        for has_told, group in groups.items():
+            seed = secrets.randbelow(2**31) if has_told else marking.seed
+            with closing(judge(group, seed, scheduler=scheduler)) as judged:
                 for result in judged:
                     result.keep(marking, seed)
                     progress.update()
@@ -92,6 +95,7 @@ def mark(
 def _judged(
     group: list[Submission],
     seed: int,
+    *,
     work: Path,
     jailed: bool,
     limits: jail.Limits,
@@ -160,7 +164,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--course", type=Path, metavar="DIR", help="of nbgrader: its settings and due dates"
     )
     parser.add_argument("--ask", action="store_true", help="refuse where one student has several")
-    parser.add_argument("--seed", type=int, help="of the inputs, to mark again as before")
+    parser.add_argument("--seed", type=int, help="of the inputs that all get the first time")
     parser.add_argument("--jobs", type=int, default=_fitting_jobs(), help="at a time")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster")
     parser.add_argument("--seconds", type=float, default=240, help="for one notebook")

@@ -73,7 +73,7 @@ class JudgedSubmission(NamedTuple):
         """Write everything; `seed` is that of its inputs."""
         for path, text in self.files.items():
             marking.write(marking.folder / path, text)
-        marking.save(self.record._replace(seed=seed))  # last: what has a record has everything
+        marking.save(self.record, seed)  # last: what has a record has everything
 
 
 class Assignments:

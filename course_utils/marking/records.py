@@ -33,7 +33,7 @@ class Record(NamedTuple):
     marks : the rows of marks.csv
     outputs : number of an exercise → MIME type → feedback, as nbgrader's check cell shows it
     look : why a tutor should look at it, or ""
-    seed : of the inputs that it was judged on
+    seed : of the inputs of which the student has been told last; None before that
     """
 
     student: str
@@ -43,6 +43,11 @@ class Record(NamedTuple):
     outputs: dict[str, dict[str, str]]
     look: str = ""
     seed: int | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was anything to judge."""
+        return any(mark.status not in NOTHING_TO_JUDGE for mark in self.marks)
 
     @property
     def is_missing(self) -> bool:
@@ -92,9 +97,13 @@ class Marking:
     def _path(self, student: str, name: str) -> Path:
         return self.folder / JUDGED / nbgrader_id(student) / f"{name}.json"
 
-    def save(self, record: Record) -> None:
-        """Keep what came of a submission."""
-        self.write(self._path(record.student, record.assignment), json.dumps(record))
+    def save(self, record: Record, seed: int | None = None) -> None:
+        """Keep what came of a submission; `seed` is that of its inputs."""
+        before = self.load(record.student, record.assignment)
+        if not record.is_judged:  # nothing was told of these inputs
+            seed = before.seed if before else None
+        text = json.dumps(record._replace(seed=seed))
+        self.write(self._path(record.student, record.assignment), text)
 
     def load(self, student: str, name: str) -> Record | None:
         """Return what came of a submission; None if it has not been judged."""
@@ -108,9 +117,7 @@ class Marking:
     def has_told(self, submission: Submission) -> bool:
         """Tell whether there is feedback on what the student has handed in before."""
         record = self.load(submission.student, submission.assignment)
-        return record is not None and any(
-            mark.status not in NOTHING_TO_JUDGE for mark in record.marks
-        )
+        return record is not None and (record.seed is not None or record.is_judged)
 
     def records(self) -> Iterator[Record]:
         """Yield what came of every submission, by student and assignment, without its outputs.

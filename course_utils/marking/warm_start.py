@@ -199,7 +199,7 @@ def _forget_the_host() -> None:
     """Have modules ask anew for what they have asked for outside."""
     for name, remembered in OF_THE_HOST:
         if module := sys.modules.get(name):
-            value = getattr(module, remembered)
+            value = getattr(module, remembered, None)
             setattr(module, remembered, getattr(value, "__wrapped__", None))  # without its memory
     if threading := sys.modules.get("threading"):
         threading.main_thread()._set_native_id()  # which a fork keeps, up to Python 3.12

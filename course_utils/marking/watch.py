@@ -263,10 +263,10 @@ def _resident(process: psutil.Process) -> int:
 def _idle_seconds() -> float:
     """Seconds that processors had nothing to do, all that it may use, since the machine started."""
     times = dict(enumerate(psutil.cpu_times(percpu=True)))
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else times.keys()
-    return sum(
-        times[each].idle + getattr(times[each], "iowait", 0.0) for each in usable & times.keys()
-    )
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(times)
+    if not usable <= times.keys():  # they are numbered otherwise, as in some containers
+        usable = set(times)
+    return sum(times[each].idle + getattr(times[each], "iowait", 0.0) for each in usable)
 
 
 def _processor_seconds(process: psutil.Process) -> float:

@@ -214,8 +214,9 @@ def _do_without_processes(shell) -> None:
         make(self, *args, **options)
         self.num_workers = self.timeout = 0
 
-    if dynamo := sys.modules.get("torch._dynamo"):  # else by its variable, see `jail`
-        dynamo.config.disable = True  # `torch.compile` returns what it is given
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # `torch.compile` returns what it is given
+    if dynamo := sys.modules.get("torch._dynamo"):
+        dynamo.config.disable = True
     shell.system, shell.getoutput = run_nothing, get_nothing
     DataLoader.__init__ = without_workers  # type: ignore[method-assign]
 
@@ -223,7 +224,8 @@ def _do_without_processes(shell) -> None:
 def _run_cell(shell, source: str, seconds: float) -> bool:
     """Run a cell and tell whether its time was up; whatever it raises, the next one runs.
 
-    A library that is not installed here costs what needs it, and not what stands below its import.
+    An import of a library that is not installed here, and a magic that is not known, cost what
+    needs them, and not what stands below.
     """
     error: BaseException | None = None
     rest = source
@@ -238,7 +240,7 @@ def _run_cell(shell, source: str, seconds: float) -> bool:
             result = shell.run_cell(rest, store_history=False, silent=True)
             latest = result.error_before_exec or result.error_in_exec
             error = latest if isinstance(latest, CellTimeout) else error or latest
-            rest = _below_import(shell.transform_cell(rest), latest)
+            rest = _below(shell.transform_cell, rest, latest)
     except BaseException as raised:  # a cell may raise what it likes
         error = raised
     finally:
@@ -247,17 +249,35 @@ def _run_cell(shell, source: str, seconds: float) -> bool:
     return isinstance(error, CellTimeout)
 
 
-def _below_import(source: str, error: BaseException | None) -> str:
-    """What stands below the import, not within anything, that did not find its library; or ""."""
-    if not isinstance(error, ModuleNotFoundError):
+def _below(transform: Callable[[str], str], source: str, error: BaseException | None) -> str:
+    """What stands below the import or magic, within nothing, that found nothing here; or ""."""
+    from IPython.core.error import UsageError
+
+    if not isinstance(error, ModuleNotFoundError | UsageError):
         return ""
     frames = traceback.walk_tb(error.__traceback__)
     numbers = [number for frame, number in frames if frame.f_code.co_name == "<module>"]
-    statements = ast.parse(source).body
+    statements = ast.parse(transform(source)).body
     for i, statement in enumerate(statements):
-        if isinstance(statement, ast.Import | ast.ImportFrom) and statement.lineno in numbers[:1]:
-            return ast.unparse(ast.Module(statements[i + 1 :], []))
+        if statement.lineno in numbers[:1] and (others := _without(statement, error)) is not None:
+            return ast.unparse(ast.Module([*others, *statements[i + 1 :]], []))
     return ""
+
+
+def _without(statement: ast.stmt, error: ImportError | Exception) -> list[ast.stmt] | None:
+    """What is left of a statement without that which raised; None where that is none of it."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        is_magic = ast.unparse(statement.value.func) == "get_ipython().run_line_magic"
+        return [] if is_magic else None
+    name = getattr(error, "name", None) or "?"
+    if isinstance(statement, ast.ImportFrom):
+        return [] if f"{statement.module}.".startswith(f"{name}.") else None
+    if isinstance(statement, ast.Import):
+        for i, alias in enumerate(statement.names):
+            if f"{alias.name}.".startswith(f"{name}."):
+                left = statement.names[i + 1 :]
+                return [ast.Import(left)] if left else []
+    return None
 
 
 def _reduced_exercise(sent: SentExercise) -> ReducedExercise:
