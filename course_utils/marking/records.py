@@ -61,8 +61,7 @@ class Marking:
     Parameters
     ----------
     folder : empty, not there yet, or of a marking
-    seed : of the inputs of all that is judged for the first time; None keeps that of the marking,
-        or draws one
+    seed : of the inputs that all get the first time; None keeps that of the marking, or draws one
 
     Raises
     ------
