@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
 
+from course_utils import _torchvision  # noqa: F401  (plain `import torchvision` must work)
+
 
 @contextlib.contextmanager
 def standard_settings():
