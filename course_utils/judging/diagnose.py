@@ -72,11 +72,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if mended := _one_edit(evidence):
         return mended
     error = plain_errors.explain(stopped) if stopped is not None else ""
-    where = conditions.failing_cases(evidence)
     if words := _other_result_again(evidence):
-        return Diagnosis(Status.MISTAKE, _joined(words, error, where), ("other-result-again",))
+        words = _joined(words, error, conditions.failing_cases(evidence))
+        return Diagnosis(Status.MISTAKE, words, ("other-result-again",))
     if stopped is not None:
-        words = _joined(error, where)
+        words = _joined(error, conditions.failing_cases(evidence))
         return Diagnosis(Status.ERROR, words, plain_errors.ids(stopped))
     return _general(evidence)
 

@@ -98,8 +98,8 @@ class Marking:
 
     def save(self, record: Record, seed: int | None = None) -> None:
         """Keep what came of a submission; `seed` is that of its inputs."""
-        before = self.load(record.student, record.assignment)
         if not record.is_judged:  # nothing was told of these inputs
+            before = self.load(record.student, record.assignment)
             seed = before.seed if before else None
         text = json.dumps(record._replace(seed=seed))
         self.write(self._path(record.student, record.assignment), text)
