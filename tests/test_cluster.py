@@ -21,8 +21,9 @@ pytest.importorskip("distributed")
 STUDENTS = 6
 
 
-def start(module, *arguments):
+def start(temporary, module, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__WORKER__DAEMON": "0"}
+    environment["TMPDIR"] = str(temporary)  # whoever is killed leaves its folders
     command = [sys.executable, "-W", "ignore", "-m", f"distributed.cli.{module}", *arguments]
     return subprocess.Popen(
         [*command, "--no-dashboard"],
@@ -33,13 +34,15 @@ def start(module, *arguments):
 
 
 @pytest.fixture
-def dask():
+def dask(tmp_path):
     """A scheduler and two workers: its address and the workers' processes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    processes = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
-    processes += [start("dask_worker", address, "--nthreads=1", "--no-nanny") for _ in range(2)]
+    processes = [start(tmp_path, "dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
+    processes += [
+        start(tmp_path, "dask_worker", address, "--nthreads=1", "--no-nanny") for _ in range(2)
+    ]
     yield address, processes[1:]
     for process in processes:
         process.kill()

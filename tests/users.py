@@ -14,7 +14,8 @@ USERS = ["own user", "nobody"]
 AS_NOBODY = """
 if [ -n "$TOP" ]; then
     kept=$(mktemp -d) && mount --rbind "$PYTHON" "$kept" && mount -t tmpfs -o mode=755 none "$TOP" \
-        && mkdir -p "$PYTHON" && mount --rbind "$kept" "$PYTHON" || exit
+        && mkdir -p "$PYTHON" && mount --rbind "$kept" "$PYTHON" \
+        && umount --lazy "$kept" && rmdir "$kept" || exit
 fi
 exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 """
