@@ -1,8 +1,10 @@
 """The package that enters the jail holds nothing of what is right."""
 
 import inspect
+import json
 import types
 
+import matplotlib
 import pytest
 
 from course_utils.exercises import all_exercises
@@ -33,6 +35,19 @@ def test_package_holds_no_answer(package, exercise):
         line for line in lines if len(line) > 20 and not line.startswith(("def", '"""', "class"))
     ]
     assert not body or not all(line in text for line in body)
+
+
+def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
+    matplotlib_own, system = {"fname": "fonts/ttf/a.ttf"}, {"fname": "/usr/share/fonts/b.ttf"}
+    mine = {"fname": "/home/ada/.local/share/fonts/exam.ttf"}
+    (tmp_path / "fontlist-v1.json").write_text(
+        json.dumps({"afmlist": [mine], "ttflist": [matplotlib_own, mine, system]})
+    )
+    monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path))
+    (tmp_path / "package").mkdir()
+    redacted_package.write_package(tmp_path / "package", [])
+    written = json.loads((tmp_path / "package" / "fonts" / "fontlist-v1.json").read_text())
+    assert written == {"afmlist": [], "ttflist": [matplotlib_own, system]}
 
 
 @pytest.fixture(scope="module")

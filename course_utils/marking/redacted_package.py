@@ -13,6 +13,8 @@ import importlib
 import inspect
 import io
 import itertools
+import json
+import os
 import pickle
 import shutil
 import symtable
@@ -24,6 +26,7 @@ from pathlib import Path
 import matplotlib
 
 from course_utils.exercises import all_exercises
+from course_utils.marking.shown_places import visible_places
 from course_utils.workbooks import ROOT
 
 PACKAGE = ROOT / "course_utils"
@@ -116,8 +119,21 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
     fonts = folder / "fonts"
     fonts.mkdir()
     for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copy(file, fonts)
+        (fonts / file.name).write_text(_visible_fonts(file.read_text("utf-8")), "utf-8")
     _make_readable(folder)
+
+
+def _visible_fonts(listed: str) -> str:
+    """Leave out of Matplotlib's list what a jail does not show: its paths name who marks."""
+    content = json.loads(listed)
+    for kind in ("afmlist", "ttflist"):
+        content[kind] = [
+            font
+            for font in content[kind]
+            if not os.path.isabs(font["fname"])  # Matplotlib's own
+            or any(Path(font["fname"]).is_relative_to(place) for place in visible_places())
+        ]
+    return json.dumps(content)
 
 
 def write_reader(folder: Path) -> None:
