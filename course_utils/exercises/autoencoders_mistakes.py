@@ -38,6 +38,11 @@ OF_THE_CODE_SIZE = {
     "image": mistake(
         "3,072 is the image: 3 · 32 · 32. What comes out of the third layer?", 3 * 32 * 32
     ),
+    "colours-for-maps": mistake(
+        "48 is 3 · 4 · 4: the places are right, but behind the first layer there are maps and no "
+        "colours. It also comes out if the 32 maps and 16 places are added: multiply them.",
+        3 * 4 * 4,
+    ),
     "colours-kept": mistake(
         "1,536 counts each map three times, once for each colour. The first layer has mixed the "
         "three channels already; after it there are maps, and no colours.",
@@ -353,6 +358,11 @@ OF_THE_SUM = {
     ),
     "squared-again": mistake(
         "You squared the 0.01. It is a mean of *squared* differences already.", 0.01**2 * 3072
+    ),
+    "sum-squared": mistake(
+        "You squared the sum as well. The 0.01 is a mean of *squared* differences already, so all "
+        "that is left is to add them up.",
+        (0.01 * 3072) ** 2,
     ),
     "bytes": mistake(
         "You multiplied by 255² to come back to grey levels. The images go from 0 to 1 here, and "

@@ -198,6 +198,12 @@ OF_THE_EPOCH = {
         when=lambda answer: _pair(answer) and answer[0] not in TABLE and answer[0] < 9,
         example=(5, 57.8),
     ),
+    "accuracy-for-epoch": mistake(
+        "Your first number is no epoch: the table's last one is 18. An epoch is called by its "
+        "number in the first column; the others are accuracies.",
+        when=lambda answer: _pair(answer) and answer[0] > max(TABLE),
+        example=(61.2, 57.8),
+    ),
     "chosen-by-test": mistake(
         "Epoch 17 is the best on the test set. Once the test set has chosen, it is a validation "
         "set, and its number is too good. Choose by the validation set.",

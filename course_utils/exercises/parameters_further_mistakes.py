@@ -259,6 +259,14 @@ FOLDS = {
         "254 units leave one bend out. 256 pieces have one bend fewer than pieces between them.",
         (256, 254),
     ),
+    "more-units-than-ends": mistake(
+        "Your units would bend the line many times more than it needs: every unit makes a bend, "
+        "and the pieces of a line meet in fewer bends than there are pieces.",
+        when=lambda answer: (
+            list(numbers(answer)[:1]) == [256] and numbers(answer)[1:].max(initial=0) > 258
+        ),
+        example=(256, 512),
+    ),
     "half-the-units": mistake(
         "128 units make 128 bends. Each unit adds one bend only, not two.", (256, 128)
     ),

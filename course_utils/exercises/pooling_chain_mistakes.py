@@ -29,6 +29,8 @@ SLOPES: dict[str, Callable] = {
     "complement": lambda best: 1 - torch.sigmoid(best),
     "raw": lambda best: best * (1 - best),
     "tanh": lambda best: 1 - torch.tanh(best) ** 2,
+    "tanh of sigmoid": lambda best: 1 - torch.sigmoid(best) ** 2,
+    "squared": lambda best: torch.sigmoid(best) ** 2,
     "relu": lambda best: (best > 0).float(),
     "sum": lambda best: torch.sigmoid(best) + (1 - torch.sigmoid(best)),
     "mean": sigmoid_slope,  # of all outputs
@@ -128,6 +130,14 @@ LAYER_GRADIENT = {
     "tanh-slope": mistake(
         "1 − tanh² is the slope of tanh. Here σ is a sigmoid, whose slope is σ·(1 − σ).",
         slope="tanh",
+    ),
+    "tanh-slope-of-sigmoid": mistake(
+        "You used 1 − σ² for the slope. From its own value, 1 minus the square is the slope of "
+        "tanh; that of a sigmoid is σ·(1 − σ).",
+        slope="tanh of sigmoid",
+    ),
+    "value-squared": mistake(
+        "You used σ² in place of the slope, which is σ·(1 − σ).", slope="squared"
     ),
     "mean-slope": mistake(
         "You averaged the slope over all outputs. Take it at the winner's place alone.",

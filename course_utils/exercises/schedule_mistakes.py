@@ -104,7 +104,7 @@ OF_THE_CYCLE = {
         "It ends at 0. The last rate is almost 0, but not quite: peak/250,000.", last=0.0
     ),
     "ends-too-high": mistake(
-        "It ends at a hundredth or so of the peak, too high: peak/250,000 is the end.",
+        "It ends at peak/250, too high: peak/250,000 is the end, almost 0.",
         last=1 / 250,
     ),
     "ends-at-25th-of-start": mistake(

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercise import exercise
-from course_utils.exercises import channels_mistakes, strides_mistakes
+from course_utils.exercises import channels_mistakes, normalize_mistakes, strides_mistakes
 from course_utils.exercises import tensors_mistakes as mistakes
 
 
@@ -124,8 +124,8 @@ def _up_to_divisor(answer, case):
     oracle=lambda images: F.batch_norm(images, None, None, training=True, eps=1e-9),
     cases=_bright_batches,
     observe=_up_to_divisor,
-    switches=channels_mistakes.normalized,
-    mistakes=channels_mistakes.NORMALIZE,
+    switches=normalize_mistakes.normalized,
+    mistakes=normalize_mistakes.NORMALIZE,
     hints=[
         "Which of the four axes should survive in the mean? The other three go into `dim`.",
         "With `keepdim=True` the mean has shape (1, 3, 1, 1) and broadcasts over the batch.",
