@@ -93,6 +93,7 @@ def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, mo
         assert len([*(tmp_path / "there" / folder).glob("*/00/00_*")]) == STUDENTS
 
 
+@pytest.mark.weekly
 @pytest.mark.usefixtures("jailed")
 def test_two_markings_share_a_cluster(dask, tmp_path, monkeypatch):
     """The second begins and ends while the first lasts; neither leaves anything on a worker."""

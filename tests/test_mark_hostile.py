@@ -180,7 +180,10 @@ class Batch(NamedTuple):
     finished: dict[str, int]  # records at the end; a later test marks one submission anew
 
 
-@pytest.fixture(scope="module", params=users.USERS)
+WEEKLY = pytest.param("nobody", marks=pytest.mark.weekly)  # the jail's own tests are nobody's daily
+
+
+@pytest.fixture(scope="module", params=["own user", WEEKLY])
 def batch(request, jailed):
     """The class, marked by this user, killed while it judges and while nbgrader works; and by
     nobody, in one go."""

@@ -332,7 +332,9 @@ RUN = {1: (small_network, 0.01, 32), 2: (convnet, 0.005, 32), 3: (dense, 0.001, 
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize(
+    "run", [1, *(pytest.param(run, marks=pytest.mark.weekly) for run in RUN if run > 1)]
+)
 def test_runs_to_be_read_are_reproduced(run):
     """The table of exercise 5.12; run 4 is the handful whose gradients are cleared late."""
     data = datasets.load("shapes")

@@ -74,6 +74,7 @@ def test_nbval_runs_both_toy_editions(alone):
     assert passed >= 5  # both editions run; answers, alternative texts and figures stand right
 
 
+@pytest.mark.weekly
 @pytest.mark.executed
 def test_broken_toy_is_refused(alone, tmp_path):
     alone = shutil.copytree(alone, tmp_path / "broken")  # the other tests need theirs whole

@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -21,7 +22,11 @@ CUT_OFF = """() => new Promise((done) => setTimeout(done, 100)).then(() =>
         const reached = formula.tabIndex === 0 && formula.scrollWidth >= width - 1;
         return width > formula.parentElement.clientWidth + 1 && !reached;
     }).map((formula) => formula.textContent))"""  # formulas of which no scrolling shows the end
+UNREACHABLE = """() => [...document.querySelectorAll(".highlight pre")]
+    .filter((code) => code.scrollWidth > code.clientWidth && code.tabIndex < 0)
+    .map((code) => code.textContent)"""
 GALLERY = "gallery.ipynb"
+MOST_KINDS_OF_CODE = "05_classification.ipynb"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -38,6 +43,22 @@ def each_in_a_theme(names, first):
             marks = () if daily else pytest.mark.weekly
             pairs.append(pytest.param(name, theme, id=f"{name.as_posix()}-{theme}", marks=marks))
     return pytest.mark.parametrize(("name", "theme"), pairs)
+
+
+def violations(page, name):
+    """Return what axe reports of a workbook's page; "" if nothing.
+
+    The colours of code are the same in every workbook and take axe as long as all else together:
+    it looks at them where code has most kinds of words. Elsewhere this asks what is left to ask of
+    code, whether keys reach what scrolls.
+    """
+    if name.as_posix() == MOST_KINDS_OF_CODE:
+        results = Axe().run(page)
+    else:
+        results = Axe().run(page, {"exclude": [[".highlight pre"]]})
+        if unreachable := page.evaluate(UNREACHABLE):
+            return f"code that no key scrolls: {unreachable}"
+    return results.generate_report() if results.violations_count else ""
 
 
 @pytest.fixture(scope="session")

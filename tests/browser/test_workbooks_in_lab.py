@@ -11,15 +11,14 @@ from course_utils.workbooks import NOTEBOOKS, discover
 
 WORKBOOKS = [path.relative_to(NOTEBOOKS).as_posix() for path in discover(NOTEBOOKS)]
 
-# nbval executes every workbook, and test_nbval looks at the outputs. JupyterLab runs one of each
-# kind: here with trainings, and without a figure; the figure that computes in the browser is in
-# test_presenting_in_lab.
-KINDS = ("06_optimisers.ipynb", "further/04_parameters.ipynb")
+# nbval executes every workbook, and test_nbval looks at the outputs. JupyterLab runs one without a
+# figure here; the figure that computes in the browser is in test_presenting_in_lab.
+DAILY = "further/04_parameters.ipynb"
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in KINDS else pytest.mark.weekly) for name in WORKBOOKS],
+    [pytest.param(name, marks=() if name == DAILY else pytest.mark.weekly) for name in WORKBOOKS],
 )
 def test_run_all_ends_without_error(name, open_workbook):
     source = (NOTEBOOKS / name).read_text("utf-8")
