@@ -571,9 +571,10 @@ def test_table_among_progress_files_is_not_the_tutors(tmp_path):
     students, (line,) = class_results.read([tmp_path])
     assert [*students] == ["ada"]
     assert "marks.csv tells of others" in line
-    (tmp_path / "judged").mkdir()
+    (tmp_path / "judged" / "ada").mkdir(parents=True)  # as a marking does
+    (tmp_path / "marking.json").write_text("{}")
     assert [*class_results.read([tmp_path])[0]] == ["ada"]
-    (tmp_path / "marking.json").write_text("{}")  # as a marking does
+    (tmp_path / "ada.csv").rename(tmp_path / "judged" / "ada" / "00.csv")
     students, left_out = class_results.read([tmp_path])
     assert ([*students], left_out) == (["zoe"], [])
 

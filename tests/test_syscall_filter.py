@@ -77,7 +77,7 @@ def test_numbers_equal_libseccomp(libseccomp, machine):
 def test_filter_allows_honest_calls(libseccomp, machine):
     args = {"socketpair": (1, 1), "mmap": (0, 4096, 3, 0x22)}  # AF_UNIX; private pages
     args["clone"] = (0x3D0F00,)  # what pthread_create asks for
-    args |= {"ioctl": (1, 0x5401), "prctl": (15,)}  # a terminal's settings; a thread's name
+    args |= {"ioctl": (1, 0x5401), "prctl": (16,)}  # a terminal's settings; a thread's name
     for name in HONEST:
         number = resolve(libseccomp, machine, name)
         assert decide(machine, number, *args.get(name, ())) == ALLOW, name
@@ -134,7 +134,8 @@ def test_filter_reads_arguments(machine):
     assert {decide(machine, close, 3, 9, flags) for flags in (0, 4)} == {ALLOW}
     others = {decide(machine, close, 3, 9, flags) for flags in (1, 2, 6, 8, 0xFFFFFFFF)}
     assert others == {0x50000 | errno.EINVAL}
-    assert {decide(machine, prctl, what) for what in (1, 15, 38)} == {ALLOW}
+    assert {decide(machine, prctl, what) for what in (1, 16, 38)} == {ALLOW}
+    assert decide(machine, prctl, 15) == 0x50000  # PR_SET_NAME: nothing is done
     others = 4, 35, 36, 59, 62, 78, 0x53564D41, 0xFFFFFFFF
     assert {decide(machine, prctl, what) for what in others} == {0x50000 | errno.EINVAL}
     assert decide(machine, pair, 1, 1 | 0x80800) == ALLOW

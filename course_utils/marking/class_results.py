@@ -23,7 +23,7 @@ from course_utils.errors import UserError
 from course_utils.exercise import Exercise
 from course_utils.exercises import all_exercises
 from course_utils.marking import downloads, marks
-from course_utils.marking.records import JUDGED, SETTINGS
+from course_utils.marking.records import JUDGED
 from course_utils.marking.roster import Roster
 
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
@@ -77,6 +77,7 @@ class Outcome:
 
 NOT_TRIED = Outcome("todo", False, ())
 NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
+OF_MARKING = (JUDGED, "submitted", "autograded", "feedback", "source", "release")  # its folders
 ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
 
@@ -162,14 +163,18 @@ def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether a folder's table of marks is the tutor's: a marking's, or the only file of results.
+    """Whether a folder's table of marks is the tutor's: no progress lies beside it.
 
-    Among files of progress a student may have put one of that name.
+    Among files of progress a student may have put one of that name, and all else that a marking
+    writes; in a marking's own folders lies what was handed in.
     """
     table = folder / marks.FILENAME
-    if not table.exists() or ((folder / SETTINGS).exists() and (folder / JUDGED).is_dir()):
-        return table.exists()
-    return not any(map(_is_progress, {*_progress_files(folder)} - {table}))
+    if not table.exists():
+        return False
+    beside = (path for path in _progress_files(folder) if path != table)
+    return not any(
+        _is_progress(path) for path in beside if path.relative_to(folder).parts[0] not in OF_MARKING
+    )
 
 
 def _is_progress(path: Path) -> bool:

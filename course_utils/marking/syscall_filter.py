@@ -128,12 +128,13 @@ ADVICE = (0, 1, 2, 4, 8, 10, 11, 14, 15, 16, 17, 18, 22, 23, 25)
 AF_UNIX = 1
 # Others take messages of many senders, which may be closed by then; SOCK_RAW is made such a one.
 SOCK_STREAM, SOCK_TYPE = 1, 0xF
-# PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
+# PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_NAME, PR_CAPBSET_READ,
 # PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SVE_GET_VL, and once PR_SET_SECCOMP. Of the others,
 # one takes a gigabyte of the kernel's memory (PR_FUTEX_HASH), one hides what a process holds
-# (PR_SET_DUMPABLE).
-PR_SET_SECCOMP = 22
-PROCESS_OPTIONS = (1, 2, 3, 15, 16, 23, 38, 39, 51, PR_SET_SECCOMP)
+# (PR_SET_DUMPABLE). A thread's name would stand in the kernel's log whenever that tells of it, with
+# line ends: libraries that set one find it done.
+PR_SET_NAME, PR_SET_SECCOMP = 15, 22
+PROCESS_OPTIONS = (1, 2, 3, 16, 23, 38, 39, 51, PR_SET_SECCOMP)
 # An operation of futex that nobody uses any more, and which writes to the kernel's log.
 FUTEX_WAKE_OP, FUTEX_COMMAND = 5, 0x7F
 RLIMIT_CORE = 4  # is as it should be: see `jail.leave_no_dumps`
@@ -222,6 +223,7 @@ def _by_arguments(column: int) -> list[Instruction]:
     program += _if_called(PWRITEV2[column], flagged)
     log = [_load(1), (AND, 0, 0, FUTEX_COMMAND), (IF_EQUAL, 0, 1, FUTEX_WAKE_OP)]
     program += _if_called(FUTEX[column], [*log, _fail(errno.ENOSYS)])
+    options = _fail_unless_among(0, PROCESS_OPTIONS, errno.EINVAL)
     set_flags = [*_fail_on_any(2, O_DIRECT[column], errno.EINVAL), _ALLOW]
     asked = [_load(1), (IF_EQUAL, 0, len(set_flags), F_SETFL), *set_flags]
     asked += _fail_unless_among(1, FCNTL_COMMANDS, errno.EPERM)
@@ -229,12 +231,16 @@ def _by_arguments(column: int) -> list[Instruction]:
     for call, argument, values, error in (
         (CLOSE_RANGE, 2, CLOSE_RANGE_FLAGS, errno.EINVAL),
         (MADVISE, 2, ADVICE, errno.EINVAL),
-        (PRCTL, 0, PROCESS_OPTIONS, errno.EINVAL),
     ):
         program += _if_called(call[column], _fail_unless_among(argument, values, error))
+    program += _if_called(PRCTL[column], _name_nothing() + options)
     program += _if_called(IOCTL[column], _fail_unless_terminal(1))
     pair = _fail_unless_equal(0, AF_UNIX) + _fail_unless_type(SOCK_STREAM)
     return program + _if_called(SOCKETPAIR[column], pair)
+
+
+def _name_nothing() -> list[Instruction]:
+    return [_load(0), (IF_EQUAL, 0, 1, PR_SET_NAME), _fail(0)]
 
 
 def _fail(error: int) -> Instruction:
