@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from turns import is_daily
 
 from course_utils.exercises import all_exercises
 
@@ -28,6 +29,7 @@ ODD = {
 }
 VALUES = [each for each in all_exercises() if each.is_value and not each.is_choice]
 FUNCTIONS = [each for each in all_exercises() if each.kind == "function"]
+each_share = pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.weekly)])
 
 
 def odd_versions(answer, odd):
@@ -43,10 +45,15 @@ def odd_versions(answer, odd):
         yield from ([odd], [[odd] * 3] * 3)
 
 
+def in_turn(exercises, name, share):
+    return [each for each in exercises if is_daily(f"{each.number} {name}", share)]
+
+
 @pytest.mark.bank
+@each_share
 @pytest.mark.parametrize("name", ODD)
-def test_no_value_is_too_odd_to_be_judged(name):
-    for exercise in VALUES:
+def test_no_value_is_too_odd_to_be_judged(name, share):
+    for exercise in in_turn(VALUES, name, share):
         for answer in odd_versions(exercise.answer, ODD[name]):
             verdict = exercise.judge(answer, 0)
             assert verdict.status != "ok", (exercise.number, answer)
@@ -54,9 +61,10 @@ def test_no_value_is_too_odd_to_be_judged(name):
 
 
 @pytest.mark.bank
+@each_share
 @pytest.mark.parametrize("name", ODD)
-def test_no_result_is_too_odd_to_be_judged(name):
-    for exercise in FUNCTIONS:
+def test_no_result_is_too_odd_to_be_judged(name, share):
+    for exercise in in_turn(FUNCTIONS, name, share):
         verdict = exercise.judge(lambda *_arguments, **_named: ODD[name], 0)
         assert verdict.status != "ok", exercise.number
         assert verdict.message, exercise.number
