@@ -14,11 +14,17 @@ class UserError(Exception):
     """Something that whoever typed the command can put right, in their words."""
 
 
+def without_controls(words: str) -> str:
+    """Replace what a terminal would obey; lines stay."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in words
+    )
+
+
 def printable(words: str) -> str:
     """Replace what a terminal would obey, or its encoding does not have; lines stay."""
     encoding = sys.stdout.encoding or "utf-8"
-    kept = (c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in words)
-    return "".join(kept).encode(encoding, "backslashreplace").decode(encoding)
+    return without_controls(words).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def on_one_line(words: str) -> str:

@@ -628,6 +628,12 @@ def judge_with(error, folder, *students):
     return marking, broken
 
 
+def test_no_reason_is_obeyed_by_a_terminal(tmp_path):
+    marking, _ = judge_with(ValueError("\x1b[2Jred \u202eof all\a"), tmp_path / "out", "ada")
+    (record,) = marking.records()
+    assert "\ufffd[2Jred \ufffdof all\ufffd" in record.marks[0].reason
+
+
 @pytest.mark.parametrize("error", [MemoryError("no room"), ValueError("no <b>sense</b>")])
 def test_whatever_goes_wrong_is_one_row(tmp_path, error):
     marking, _ = judge_with(error, tmp_path / "out", "ada", "bob")

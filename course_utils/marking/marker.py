@@ -17,6 +17,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
+from course_utils.errors import without_controls
 from course_utils.exercise import Exercise
 from course_utils.judging import feedback
 from course_utils.judging.verdict import Status, Verdict
@@ -200,9 +201,9 @@ def mark_rows(graded: Graded, exercises: dict[str, Exercise]) -> list[Mark]:
             points=marks.score(verdict.status, maximum),
             maximum=maximum,
             status=graded.status or verdict.status.value,
-            misconception=misconception,
+            misconception=without_controls(misconception),
             findings=" ".join(verdict.findings) if misconception else "",
-            reason=" ".join(told.split())[:MAX_REASON],
+            reason=without_controls(" ".join(told.split()))[:MAX_REASON],
             signature="" if verdict.status == Status.OK else verdict.signature,
         )
         rows.append(row)
