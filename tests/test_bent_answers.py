@@ -14,7 +14,9 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack,
 
 from course_utils.exercise import REGISTRY
 from course_utils.exercises import all_exercises
+from course_utils.exercises.calling import needs_weights
 from course_utils.judging import judge
+from course_utils.judging.board_runs import with_checksum
 from course_utils.judging.observe import make_cases, observe_trusted
 
 all_exercises()
@@ -50,6 +52,35 @@ def head():
 )
 def test_network_that_goes_past_its_weights_is_refused(number, answer, finding):
     assert REGISTRY[number].judge(answer).findings == (finding,)
+
+
+class Endless(nn.Module):
+    """Scores that are not finite, whatever the weights."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.dense, self.number = nn.Linear(256, 1000), number
+
+    def forward(self, x):
+        return self.dense(x.mean((2, 3))) * 0 + self.number
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_scores_that_are_no_numbers_are_refused(number):
+    assert REGISTRY["4.6"].judge(lambda: Endless(number)).findings == ("not-finite",)
+
+
+def test_nan_needs_no_weights():
+    layer = nn.Linear(4, 4)
+    inputs, others = torch.rand(2, 3, 4)
+    assert needs_weights(layer, inputs, others, atol=1e-6)
+    scores = nn.Sequential(nn.Linear(4, 4), nn.Threshold(math.inf, math.nan))
+    assert not needs_weights(scores, inputs, others, atol=1e-6)
+
+
+def test_run_that_reached_nan_reaches_no_goal():
+    runs = [with_checksum(run | {"accuracy": math.nan}) for run in REGISTRY["4.12"].answer]
+    assert REGISTRY["4.12"].judge(tuple(runs)).status == "mistake"
 
 
 class Even(nn.Module):

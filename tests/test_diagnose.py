@@ -551,6 +551,14 @@ def test_one_edit_names_line_and_kind(code, line, words):
         assert verdict.fix
 
 
+def test_edit_is_found_beside_an_f_string_that_ast_cannot_write():
+    """As with a space that does not break, in a text within it."""
+    note = "    note = f\"{dict()} {'a\u00a0b'}\"\n"
+    answer = typed(f"def scale(image, factor, power=1):\n{note}    return image + factor**power\n")
+    verdict = make().judge(answer)
+    assert "`+` is the wrong operator" in verdict.message
+
+
 def test_edit_search_takes_a_parameter_from_one():
     def shares(rng):
         for rate in (0.25, 0.5):

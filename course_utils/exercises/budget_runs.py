@@ -87,9 +87,9 @@ def _misses(observation: dict[str, Any], ordinal: str) -> set[str]:
     """Which limits of goal 2 a run misses; the first two are those of goal 1."""
     accuracy, parameters, work = _figures(observation, ordinal)
     limits = {
-        "inaccurate": accuracy <= ACCURACY,
-        "too-large": parameters >= PARAMETERS,
-        "too-much-work": 10 * work > OPENING_WORK,
+        "inaccurate": not accuracy > ACCURACY,  # so NaN reaches nothing
+        "too-large": not parameters < PARAMETERS,
+        "too-much-work": not 10 * work <= OPENING_WORK,
     }
     return {name for name, is_missed in limits.items() if is_missed}
 

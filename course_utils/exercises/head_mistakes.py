@@ -52,6 +52,9 @@ def observe_head(build, case):
         seen["parameters in all"] = FEATURES + _numbers_in(head)  # of what runs, not of a plan
         swapped = head(maps.flip(1))
     seen["shape of the scores"] = tuple(scores.shape)
+    seen["finite"] = bool(scores.isfinite().all())
+    if not seen["finite"]:
+        return seen
     seen["tells maps apart"] = not torch.allclose(scores, swapped, atol=1e-6)
     seen["by weights alone"] = needs_weights(head, maps, torch.rand(case), atol=1e-6)
     return seen
@@ -62,10 +65,11 @@ def demands_of_a_head(seen, *case):
     total, shape = seen["parameters in all"], seen.get("shape of the scores")
     apart, learns = seen.get("tells maps apart"), seen.get("by weights alone")
     wanted = case[0], 1000
-    fits = None if shape is None else shape == wanted
+    fits, finite = None if shape is None else shape == wanted, seen.get("finite")
     return {
         "parameters in all": Demand(f"{total:,}", f"fewer than {LIMIT:,}", total < LIMIT),
         "shape of the scores": Demand(str(shape), str(wanted), fits),
+        "scores are finite": Demand("yes" if finite else "no", "yes", finite),
         "tells maps apart": Demand("yes" if apart else "no", "yes", apart),
         "scores come from weights": Demand("yes" if learns else "no", "yes", learns),
     }
@@ -97,6 +101,13 @@ class _PastTheWeights(nn.Module):
     def forward(self, maps):
         largest = nn.functional.adaptive_max_pool1d(maps.flatten(1), 1000)
         return self.dense(maps.mean((2, 3))) + largest
+
+
+class _Logarithm(nn.Module):
+    """Takes the logarithm of scores, of which some are negative."""
+
+    def forward(self, scores):
+        return scores.log()
 
 
 class _Squeezing(nn.Module):
@@ -190,6 +201,14 @@ HEAD = {
         "and end with one score for each class.",
         when=lambda seen: seen["shape of the scores"] != (seen["images"], 1000),
         example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
+    ),
+    "not-finite": mistake(
+        "Some of your scores are NaN or infinite, as after a logarithm of 0 or a division by 0. "
+        "A score is any finite number.",
+        when=lambda seen: seen["finite"] is False,
+        example=lambda: nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000), _Logarithm()
+        ),
     ),
     "maps-averaged": mistake(
         "Your head cannot tell the 256 maps apart: you averaged over them. "

@@ -6,6 +6,7 @@ Every generator of edits changes the tree in place, yields, and undoes the chang
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -91,9 +92,18 @@ def located(node: ast.expr, like: ast.expr) -> ast.expr:
 
 def text_of(statement: ast.stmt) -> str:
     """The first line of a statement."""
-    return ast.unparse(ast.fix_missing_locations(statement)).splitlines()[0]
+    return source_of(statement).splitlines()[0]
 
 
 def source_of(node: ast.AST) -> str:
-    """A node as Python."""
-    return ast.unparse(ast.fix_missing_locations(node))
+    """A node as Python; an f-string that `ast` cannot write, for a backslash, without its parts."""
+    node = ast.fix_missing_locations(node)
+    try:
+        return ast.unparse(node)
+    except ValueError:
+        return ast.unparse(_FoldedStrings().visit(copy.deepcopy(node)))
+
+
+class _FoldedStrings(ast.NodeTransformer):
+    def visit_JoinedStr(self, node):
+        return located(ast.Name("f'…'"), node)

@@ -257,18 +257,19 @@ def _below(transform: Callable[[str], str], source: str, error: BaseException | 
         return ""
     frames = traceback.walk_tb(error.__traceback__)
     numbers = [number for frame, number in frames if frame.f_code.co_name == "<module>"]
-    statements = ast.parse(transform(source)).body
-    for i, statement in enumerate(statements):
+    code = transform(source).replace("\r\n", "\n").replace("\r", "\n")
+    for statement in ast.parse(code).body:
         if statement.lineno in numbers[:1] and (others := _without(statement, error)) is not None:
-            return ast.unparse(ast.Module([*others, *statements[i + 1 :]], []))
+            lines = code.split("\n")[(statement.end_lineno or 1) - 1 :]
+            lines[0] = lines[0].encode()[statement.end_col_offset :].decode().lstrip(" \t;")
+            return "\n".join([*map(ast.unparse, others), *lines])
     return ""
 
 
 def _without(statement: ast.stmt, error: ImportError | Exception) -> list[ast.stmt] | None:
     """What is left of a statement without that which raised; None where that is none of it."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        is_magic = ast.unparse(statement.value.func) == "get_ipython().run_line_magic"
-        return [] if is_magic else None
+        return [] if getattr(statement.value.func, "attr", "") == "run_line_magic" else None
     name = getattr(error, "name", None) or "?"
     if isinstance(statement, ast.ImportFrom):
         return [] if f"{statement.module}.".startswith(f"{name}.") else None
