@@ -177,7 +177,7 @@ def _photos(rng):
     ],
 )
 def blur_pool2d(image):
-    """(C, H, W) -> (C, H', W'): max 2×2 with stride 1, blur 1 2 1, keep every second value."""
+    """(C, H, W) -> (C, H // 2, W // 2): 2×2 max with stride 1, blur 1 2 1, every second value."""
     channels = len(image)
     dense = F.pad(F.max_pool2d(image[None], 2, 1), (1, 1, 1, 1), mode="reflect")
     line = torch.tensor([1.0, 2, 1]) / 4
