@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import os
 import re
 import sys
+from pathlib import Path
 
 import answer_rules
 import nbformat
@@ -169,6 +172,20 @@ def test_unexpected_verdict_fails(expect, answer, first_exercise, tmp_path):
 
 def code(name, source):
     return new_code_cell(source, id=name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such sockets")
+def test_kernels_take_no_ports(tmp_path):
+    """One that was free when it was chosen may be somebody else's a second later."""
+    ask = "from ipykernel.connect import get_connection_info as ask; print(ask(unpack=True))"
+    for name in ("one", "two"):
+        write(tmp_path / "stored", name, [code("one", ask)])
+    ran = run_notebooks.execute(tmp_path / "stored", tmp_path / "ran")
+    cells = [nbformat.read(ran / f"{name}.ipynb", as_version=4).cells for name in ("one", "two")]
+    told = [ast.literal_eval(outputs[0].outputs[0].text) for outputs in cells]
+    assert [info["transport"] for info in told] == ["ipc", "ipc"]
+    assert told[0]["ip"] != told[1]["ip"]
+    assert not Path(told[0]["ip"]).parent.exists()
 
 
 def test_failed_run_is_kept(tmp_path, monkeypatch):

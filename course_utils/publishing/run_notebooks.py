@@ -8,6 +8,7 @@ for an edition. Pages, benchmarks and tests read the saved files, so nothing is 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -131,7 +132,32 @@ def pytest_configure(config: pytest.Config) -> None:
     """Record the session where the option asks for it."""
     out = config.getoption("--executed-dir")
     if out is not None:
+        if os.name == "posix":
+            _give_kernels_sockets(config)
         config.pluginmanager.register(Recorder(out, config.rootpath), "executed-notebooks")
+
+
+def _give_kernels_sockets(config: pytest.Config) -> None:
+    """Let nbval reach its kernels by files of their own.
+
+    Of numbers of ports, some other program may take the one that was free a second ago, when it was
+    chosen for a kernel; then the kernel ends at once.
+    """
+    from nbval import kernel as kernels  # here: only a session of nbval has it
+
+    manager, folder = kernels.KernelManager, tempfile.mkdtemp()
+    count = itertools.count()
+
+    def with_sockets(**options: Any) -> Any:
+        file = Path(folder, f"{next(count)}.json")
+        return manager(transport="ipc", connection_file=str(file), **options)
+
+    def put_back() -> None:
+        kernels.KernelManager = manager
+        shutil.rmtree(folder, ignore_errors=True)
+
+    kernels.KernelManager = with_sockets
+    config.add_cleanup(put_back)
 
 
 class Recorder:
