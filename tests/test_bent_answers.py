@@ -70,6 +70,21 @@ def test_scores_that_are_no_numbers_are_refused(number):
     assert REGISTRY["4.6"].judge(lambda: Endless(number)).findings == ("not-finite",)
 
 
+@pytest.mark.parametrize(
+    ("scale", "start"), [(lambda t: (1 - t**2).sqrt(), 0.8), (torch.atanh, 0.6), (torch.exp, 60.0)]
+)
+def test_weight_that_may_not_be_large_counts(scale, start):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scores, self.weight = head(), nn.Parameter(torch.tensor(start))
+
+        def forward(self, x):
+            return self.scores(x) * scale(self.weight)
+
+    assert REGISTRY["4.6"].judge(Scaled).status == "ok"
+
+
 def test_nan_needs_no_weights():
     layer = nn.Linear(4, 4)
     inputs, others = torch.rand(2, 3, 4)
@@ -78,8 +93,9 @@ def test_nan_needs_no_weights():
     assert not needs_weights(scores, inputs, others, atol=1e-6)
 
 
-def test_run_that_reached_nan_reaches_no_goal():
-    runs = [with_checksum(run | {"accuracy": math.nan}) for run in REGISTRY["4.12"].answer]
+@pytest.mark.parametrize("accuracy", [math.nan, math.inf, 250.0])
+def test_run_that_reached_no_share_reaches_no_goal(accuracy):
+    runs = [with_checksum(run | {"accuracy": accuracy}) for run in REGISTRY["4.12"].answer]
     assert REGISTRY["4.12"].judge(tuple(runs)).status == "mistake"
 
 

@@ -551,6 +551,23 @@ def test_one_edit_names_line_and_kind(code, line, words):
         assert verdict.fix
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return image + factor; print({})",
+        "image.clamp(max=len({})); return image",
+        "return image * (2 ^ len({}))",
+        "note = {}.join(['x']); return image",
+        "x = [[1] * len({})] * 2; x[0][0] = 2; return image",
+        "return image * (len({}) > 1 == 2 > 1)",
+    ],
+)
+def test_notes_survive_an_f_string_that_ast_cannot_write(line):
+    text = "f\"{'a\u00a0b'}\""
+    answer = typed(f"def scale(image, factor, power=1):\n    {line.format(text)}\n")
+    assert make().judge(answer).status in ("wrong", "mistake")
+
+
 def test_edit_is_found_beside_an_f_string_that_ast_cannot_write():
     """As with a space that does not break, in a text within it."""
     note = "    note = f\"{dict()} {'a\u00a0b'}\"\n"

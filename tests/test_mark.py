@@ -523,6 +523,7 @@ def test_cell_that_asks_for_a_screen_or_a_kernel_goes_on(graded, line):
         "import math, not_installed as no, numpy as np",
         "%load_ext not_installed\n%no_such_magic\nimport numpy as np",
         "é = 1; import not_installed ; é += 1\nf\"{ {'a\u00a0b': é} }\"; import numpy as np",
+        "import not_installed; \\\n    x = 1\nimport numpy as np",
         "import not_installed as f, numpy as np\nf\"{'a\u00a0b'}\".join([])",
         "import not_installed  # é\r\n@print\ndef f(): return '''a\x0c\n b'''\nimport numpy as np",
     ],

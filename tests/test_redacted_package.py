@@ -38,15 +38,20 @@ def test_package_holds_no_answer(package, exercise):
 
 
 def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
-    matplotlib_own, system = {"fname": "fonts/ttf/a.ttf"}, {"fname": "/usr/share/fonts/b.ttf"}
-    mine = {"fname": "/home/ada/.local/share/fonts/exam.ttf"}
+    shown = tmp_path / "shown"
+    monkeypatch.setattr(redacted_package, "visible_places", lambda: [str(shown)])
+    matplotlib_own, system = {"fname": "fonts/ttf/a.ttf"}, {"fname": str(shown / "b.ttf")}
+    mine = [{"fname": str(shown.parent / "c.ttf")}, {"fname": f"{shown}/../c.ttf"}]
     (tmp_path / "fontlist-v1.json").write_text(
-        json.dumps({"afmlist": [mine], "ttflist": [matplotlib_own, mine, system]})
+        json.dumps({"afmlist": mine, "ttflist": [matplotlib_own, *mine, system]})
     )
+    for number, damaged in enumerate(("", "[]", '{"afmlist": null}')):
+        (tmp_path / f"fontlist-v-{number}.json").write_text(damaged)
     monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path))
     (tmp_path / "package").mkdir()
     redacted_package.write_package(tmp_path / "package", [])
-    written = json.loads((tmp_path / "package" / "fonts" / "fontlist-v1.json").read_text())
+    (file,) = (tmp_path / "package" / "fonts").iterdir()
+    written = json.loads(file.read_text())
     assert written == {"afmlist": [], "ttflist": [matplotlib_own, system]}
 
 

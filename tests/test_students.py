@@ -46,7 +46,7 @@ def _unhurried(monkeypatch):
 def test_bank_is_told_the_truth(workbook):
     faults, kinds = [], Counter()
     for answer in ANSWERS:
-        if answer.workbook != workbook or not is_daily(answer.id, DAILY):
+        if answer.workbook != workbook or not is_daily(f"daily {answer.id}", DAILY):
             continue
         exercise = KNOWN[answer.exercise]
         verdict = bank.judge(answer, exercise, own_seed(answer))
@@ -56,13 +56,16 @@ def test_bank_is_told_the_truth(workbook):
             faults.append(f"{kind}: {answer.bank}, {answer.id}\n    {verdict}")
     wrong = sum(kinds[kind] for kind in bank.KINDS)
     assert not faults, "\n".join(faults)
-    assert kinds["named"] + kinds["by edit"] >= NAMED * wrong, kinds
+    assert kinds["named"] + kinds["by edit"] >= NAMED * wrong > 0, kinds
 
 
 @pytest.mark.weekly
 @pytest.mark.parametrize("seed", SEEDS)
 def test_bank_hears_only_truth(seed):
     results = list(bank.run(ANSWERS, seed))
+    kinds = Counter(kind for _, _, kind in results)
+    wrong = sum(kinds[kind] for kind in bank.KINDS)
+    assert kinds["named"] + kinds["by edit"] >= NAMED * wrong, kinds
     faults = [f"{kind}: {answer.id}" for answer, _, kind in results
               if kind in ("passes", "rejected", "misleading", "empty")]  # fmt: skip
     assert not faults, "\n".join(faults)

@@ -39,8 +39,9 @@ OF_THE_CODE_SIZE = {
         "3,072 is the image: 3 · 32 · 32. What comes out of the third layer?", 3 * 32 * 32
     ),
     "colours-for-maps": mistake(
-        "48 is 3 · 4 · 4: the places are right, but behind the first layer there are maps and no "
-        "colours. It also comes out if the 32 maps and 16 places are added: multiply them.",
+        "48 is 3 · 4 · 4. With 4 · 4 places, the 3 cannot be colours: behind the first layer "
+        "there are maps only. If 4 · 4 is the kernel, these are the weights of one filter; what "
+        "comes out of the last layer is asked for. 32 + 16 is 48 as well: multiply the two.",
         3 * 4 * 4,
     ),
     "colours-kept": mistake(
@@ -360,8 +361,8 @@ OF_THE_SUM = {
         "You squared the 0.01. It is a mean of *squared* differences already.", 0.01**2 * 3072
     ),
     "sum-squared": mistake(
-        "You squared the sum as well. The 0.01 is a mean of *squared* differences already, so all "
-        "that is left is to add them up.",
+        "You squared the sum. The 0.01 is a mean of *squared* differences already, so all that is "
+        "left is to add them up.",
         (0.01 * 3072) ** 2,
     ),
     "bytes": mistake(

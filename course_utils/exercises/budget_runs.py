@@ -87,7 +87,7 @@ def _misses(observation: dict[str, Any], ordinal: str) -> set[str]:
     """Which limits of goal 2 a run misses; the first two are those of goal 1."""
     accuracy, parameters, work = _figures(observation, ordinal)
     limits = {
-        "inaccurate": not accuracy > ACCURACY,  # so NaN reaches nothing
+        "inaccurate": not ACCURACY < accuracy <= 100,  # so NaN reaches nothing
         "too-large": not parameters < PARAMETERS,
         "too-much-work": not 10 * work <= OPENING_WORK,
     }

@@ -6,7 +6,7 @@ from torch.overrides import TorchFunctionMode
 
 from course_utils.judging.observation import Stopped
 
-LEAST_CHANGE = 0.05  # of what two inputs differ by, relative, once the weights are others
+LEAST_CHANGE = 1 / 30  # of what two inputs differ by, relative, as a share of that of the weights
 
 
 class ChangedInPlaceError(Exception):
@@ -62,19 +62,32 @@ def needs_weights(network: nn.Module, inputs, others, atol: float) -> bool:
     """
     with torch.no_grad():
         first = network(inputs) - network(others)
-        for weights in network.parameters():  # their signs stay: they may stand under a root
-            weights.mul_(0.5 + 1.5 * torch.rand(weights.shape, device=weights.device))
-        second = network(inputs) - network(others)
+        second, spread = _difference_with_other_weights(network, inputs, others)
         for weights in network.parameters():
             weights.zero_()
         outputs = network(inputs), network(others)
     if not (first.isfinite().all() and second.isfinite().all()):
         return False
     size, change = torch.maximum(first.norm(), second.norm()), (first - second).norm()
-    if size > 0 and change < LEAST_CHANGE * size:
+    if size > 0 and change < LEAST_CHANGE * spread * size:
         return False
     finite = all(output.isfinite().all() for output in outputs)
     return not finite or torch.allclose(*outputs, atol=atol)
+
+
+def _difference_with_other_weights(network: nn.Module, inputs, others):
+    """What two inputs differ by with other weights, and how far these may be from their own.
+
+    They are near ones where the difference is not finite with any.
+    """
+    own = [weights.clone() for weights in network.parameters()]
+    for least, most in ((0.5, 2.0), (0.97, 1.03)):  # their signs stay: they may stand under a root
+        for weights, numbers in zip(network.parameters(), own, strict=True):
+            weights.copy_(numbers * (least + (most - least) * torch.rand_like(numbers)))
+        difference = network(inputs) - network(others)
+        if difference.isfinite().all():
+            break
+    return difference, most - least
 
 
 def call_unchanged(answer, arguments, names):

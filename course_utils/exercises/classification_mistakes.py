@@ -155,6 +155,7 @@ TABLE = {  # epoch: accuracies in training, validation and test, as in the workb
     13: (87.9, 57.0, 54.0), 14: (95.7, 61.2, 57.8), 15: (96.5, 60.8, 57.8), 16: (98.1, 61.0, 58.2),
     17: (98.9, 60.2, 59.2), 18: (99.7, 59.8, 56.6),
 }  # fmt: skip
+ACCURACIES = {accuracy for row in TABLE.values() for accuracy in row}
 RIGHT_EPOCH = max(TABLE, key=lambda epoch: TABLE[epoch][1])
 BY_TEST = max(TABLE, key=lambda epoch: TABLE[epoch][2])
 BY_TRAINING = max(TABLE, key=lambda epoch: TABLE[epoch][0])
@@ -195,13 +196,23 @@ OF_THE_EPOCH = {
     "row-for-epoch": mistake(
         "The table has no such epoch: its rows are epochs 9 to 18. Name the epoch by its number in "
         "the first column, not by the position of its row.",
-        when=lambda answer: _pair(answer) and answer[0] not in TABLE and answer[0] < 9,
+        when=lambda answer: _pair(answer) and answer[0] not in ACCURACIES | TABLE.keys(),
         example=(5, 57.8),
     ),
+    "accuracy-before-epoch": mistake(
+        "Your first number is an accuracy, and the second an epoch. Give the epoch first; and look "
+        "again at both, exchanged they are not right.",
+        when=lambda answer: (
+            _pair(answer) and answer[0] in ACCURACIES and answer[1] in TABLE
+        ),
+        example=(61.2, 14),
+    ),
     "accuracy-for-epoch": mistake(
-        "Your first number is no epoch: the table's last one is 18. An epoch is called by its "
-        "number in the first column; the others are accuracies.",
-        when=lambda answer: _pair(answer) and answer[0] > max(TABLE),
+        "Your first number is one of the table's accuracies. Give the epoch first: it is called by "
+        "its number in the first column.",
+        when=lambda answer: (
+            _pair(answer) and answer[0] in ACCURACIES and answer[1] not in TABLE
+        ),
         example=(61.2, 57.8),
     ),
     "chosen-by-test": mistake(

@@ -203,15 +203,15 @@ HEAD = {
         example=lambda: nn.Sequential(nn.Conv2d(256, 1000, 1), nn.AdaptiveAvgPool2d(1)),
     ),
     "not-finite": mistake(
-        "Some of your scores are NaN or infinite, as after a logarithm of 0 or a division by 0. "
-        "A score is any finite number.",
+        "Some of your scores are NaN or infinite, as after a logarithm or a root of a negative "
+        "number, a division by 0, or exp of something large. Leave out what makes them so.",
         when=lambda seen: seen["finite"] is False,
         example=lambda: nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 1000), _Logarithm()
         ),
     ),
     "maps-averaged": mistake(
-        "Your head cannot tell the 256 maps apart: you averaged over them. "
+        "Your head cannot tell the 256 maps apart, as after an average over them. "
         "Average over rows and columns only.",
         when=lambda seen: seen["tells maps apart"] is False,
         example=lambda: _MeanOver(1, 36),

@@ -272,8 +272,8 @@ NORMALIZE = {
     **{name: mistake(words, **switch) for name, (words, switch) in _MEASURES.items()},
     **{
         f"divided-first{suffix}": mistake(
-            "You divided the images first, so the mean that you subtract is not that of what is "
-            "left: it is not divided. Subtract the mean, then divide.",
+            "You divided the images, but then subtracted the mean of the undivided ones. "
+            "Subtract first, then divide.",
             normalized(correction=correction, combine="divide first"),
         )
         for suffix, correction in (("", 1), ("-n", 0))

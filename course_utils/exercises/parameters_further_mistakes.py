@@ -260,10 +260,10 @@ FOLDS = {
         (256, 254),
     ),
     "more-units-than-ends": mistake(
-        "Your units would bend the line many times more than it needs: every unit makes a bend, "
-        "and the pieces of a line meet in fewer bends than there are pieces.",
+        "That is more units than it takes. In one hidden layer each unit adds one bend at most, "
+        "and a bend is where two pieces meet: there are fewer of these than pieces.",
         when=lambda answer: (
-            list(numbers(answer)[:1]) == [256] and numbers(answer)[1:].max(initial=0) > 258
+            numbers(answer).size == 2 and numbers(answer)[0] == 256 and numbers(answer)[1] > 258
         ),
         example=(256, 512),
     ),

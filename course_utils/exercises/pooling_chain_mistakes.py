@@ -132,8 +132,8 @@ LAYER_GRADIENT = {
         slope="tanh",
     ),
     "tanh-slope-of-sigmoid": mistake(
-        "You used 1 − σ² for the slope. From its own value, 1 minus the square is the slope of "
-        "tanh; that of a sigmoid is σ·(1 − σ).",
+        "You used 1 − σ² for the slope. With y = tanh(o) the slope is 1 − y², but with y = σ(o) it "
+        "is y·(1 − y).",
         slope="tanh of sigmoid",
     ),
     "value-squared": mistake(

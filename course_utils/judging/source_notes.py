@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from course_utils.judging import source
+from course_utils.judging.edit_places import source_of
 
 OUT_OF_PLACE = {
     "abs", "clamp", "clip", "clone", "cpu", "detach", "double", "exp", "expand", "flatten", "flip",
@@ -63,8 +64,8 @@ def _fresh_layers(tree, _answer) -> Iterator[Note]:
     if attributes & {"weight", "parameters", "load_state_dict"}:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and WITH_WEIGHTS.fullmatch(ast.unparse(node.func)):
-            words = f"`{ast.unparse(node.func)}` makes a new layer with random weights of its own."
+        if isinstance(node, ast.Call) and WITH_WEIGHTS.fullmatch(source_of(node.func)):
+            words = f"`{source_of(node.func)}` makes a new layer with random weights of its own."
             yield Note("fresh-layer", words)
 
 
@@ -72,7 +73,7 @@ def _powers(tree, _answer) -> Iterator[Note]:
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
             words = (
-                f"In Python `^` is no power: `{ast.unparse(node)}` compares bits. A power is `**`."
+                f"In Python `^` is no power: `{source_of(node)}` compares bits. A power is `**`."
             )
             yield Note("caret", words)
 
@@ -82,7 +83,7 @@ def _dropped_results(tree, _answer) -> Iterator[Note]:
         call = node.value if isinstance(node, ast.Expr) else None
         method = call.func if isinstance(call, ast.Call) else None
         if call and isinstance(method, ast.Attribute) and method.attr in OUT_OF_PLACE:
-            words = f"`{ast.unparse(call)}` computes something and the result is dropped: the "
+            words = f"`{source_of(call)}` computes something and the result is dropped: the "
             words += "tensor itself stays as it is."
             yield Note("dropped-result", words)
 
@@ -134,7 +135,7 @@ def _missing_brackets(tree, _answer) -> Iterator[Note]:
             and isinstance(node.left.right, ast.Constant)
             and node.left.right.value == 1
         ):
-            words = f"Python reads `{ast.unparse(node)}` as `({ast.unparse(node.left)})` first: "
+            words = f"Python reads `{source_of(node)}` as `({source_of(node.left)})` first: "
             yield Note("brackets", words + "dividing by 1 changes nothing. Are brackets missing?")
 
 
@@ -156,7 +157,7 @@ def _unreachable(tree, _answer) -> Iterator[Note]:
             for i, statement in enumerate(body[:-1]):
                 if isinstance(statement, ast.Return | ast.Break | ast.Continue):
                     word = type(statement).__name__.lower()
-                    words = f"Nothing after `{word}` is reached: `{ast.unparse(body[i + 1])[:60]}`."
+                    words = f"Nothing after `{word}` is reached: `{source_of(body[i + 1])[:60]}`."
                     yield Note("unreachable", words)
 
 
@@ -193,7 +194,7 @@ def _one_row(tree, _answer) -> Iterator[Note]:
         if isinstance(node, ast.Assign) and _repeats_an_object(node.value):
             names = {n.id for n in node.targets if isinstance(n, ast.Name) and bound[n.id] == 1}
             for name in names & written - replaced:
-                words = f"`{ast.unparse(node.value)}` repeats one row, not copies of it: what is "
+                words = f"`{source_of(node.value)}` repeats one row, not copies of it: what is "
                 yield Note("one-row", words + f"written into one row of `{name}` is in all.")
 
 

@@ -77,7 +77,9 @@ class Outcome:
 
 NOT_TRIED = Outcome("todo", False, ())
 NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
-OF_MARKING = (JUDGED, "submitted", "autograded", "feedback", "source", "release")  # its folders
+OF_MARKING = (  # folders of a marking, of nbgrader's course, and of a tutor's own tries
+    JUDGED, "submitted", "autograded", "feedback", "source", "release", "downloaded", "my_work"
+)  # fmt: skip
 ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
 
@@ -185,11 +187,14 @@ def _is_progress(path: Path) -> bool:
 
 
 def _progress_files(folder: Path) -> list[Path]:
-    """List what may be progress below a folder; of progress.csv and progress.json the latter."""
+    """List what may be progress below a folder; of progress.csv and progress.json the latter.
+
+    A table of marks is none of these, and stays beside any file.
+    """
     places = os.walk(folder)  # which follows no link, and goes on where a path is too long
     files = sorted(Path(place, name) for place, _, names in places for name in names)
     files = [path for path in files if path.suffix in (".csv", ".json") and os.path.isfile(path)]
-    by_stem = {path.with_suffix(""): path for path in files}
+    by_stem = {p if p.name == marks.FILENAME else p.with_suffix(""): p for p in files}
     names = {path.relative_to(folder): path for path in by_stem.values()}
     return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
 

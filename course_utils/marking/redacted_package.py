@@ -22,6 +22,7 @@ import types
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -119,20 +120,28 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
     fonts = folder / "fonts"
     fonts.mkdir()
     for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        (fonts / file.name).write_text(_visible_fonts(file.read_text("utf-8")), "utf-8")
+        if listed := _visible_fonts(file.read_bytes()):
+            (fonts / file.name).write_text(listed, "utf-8")
     _make_readable(folder)
 
 
-def _visible_fonts(listed: str) -> str:
-    """Leave out of Matplotlib's list what a jail does not show: its paths name who marks."""
-    content = json.loads(listed)
-    for kind in ("afmlist", "ttflist"):
-        content[kind] = [
-            font
-            for font in content[kind]
-            if not os.path.isabs(font["fname"])  # Matplotlib's own
-            or any(Path(font["fname"]).is_relative_to(place) for place in visible_places())
-        ]
+def _visible_fonts(listed: bytes) -> str:
+    """Leave out of Matplotlib's list what a jail does not show: its paths name who marks.
+
+    "" for a list that cannot be read, as while it is being written: a jail makes its own.
+    """
+    places = visible_places()
+
+    def is_visible(font: dict[str, Any]) -> bool:
+        path = os.path.normpath(font["fname"])  # relative if it is Matplotlib's own
+        return not os.path.isabs(path) or any(Path(path).is_relative_to(p) for p in places)
+
+    try:
+        content = json.loads(listed)
+        for kind in ("afmlist", "ttflist"):
+            content[kind] = [*filter(is_visible, content[kind])]
+    except (ValueError, TypeError, LookupError):
+        return ""
     return json.dumps(content)
 
 

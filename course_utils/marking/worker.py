@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import pickle
+import re
 import shutil
 import signal
 import sys
@@ -261,8 +262,9 @@ def _below(transform: Callable[[str], str], source: str, error: BaseException | 
     for statement in ast.parse(code).body:
         if statement.lineno in numbers[:1] and (others := _without(statement, error)) is not None:
             lines = code.split("\n")[(statement.end_lineno or 1) - 1 :]
-            lines[0] = lines[0].encode()[statement.end_col_offset :].decode().lstrip(" \t;")
-            return "\n".join([*map(ast.unparse, others), *lines])
+            lines[0] = lines[0].encode()[statement.end_col_offset :].decode()
+            left = re.sub(r"^[ \t;]*(\\\n[ \t]*)?", "", "\n".join(lines))
+            return "\n".join([*map(ast.unparse, others), left])
     return ""
 
 

@@ -3,7 +3,15 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CUT_OFF, Shown, each_in_a_theme, figures_of, violations
+from bs4 import BeautifulSoup
+from conftest import (
+    ALL_KINDS_OF_CODE,
+    CUT_OFF,
+    Shown,
+    each_in_a_theme,
+    figures_of,
+    violations,
+)
 from playwright.sync_api import expect
 
 from course_utils.__main__ import main as run_command
@@ -54,6 +62,17 @@ def test_workbook_page_is_accessible(name, theme, executed_student, visit):
     page.get_by_role("link", name="One file").click()
     page.wait_for_url("**/one_file/**")
     assert page.title().split("·")[0].strip()
+
+
+def test_axe_looks_at_every_kind_of_code(built):
+    kinds = {}
+    for name in WORKBOOKS:
+        page = BeautifulSoup((built / name.with_suffix(".html")).read_bytes(), "html.parser")
+        words = page.select(".highlight pre span[class]")
+        kinds[name.as_posix()] = {kind for word in words for kind in word["class"]}
+    seen = set().union(*(kinds[name] for name in ALL_KINDS_OF_CODE))
+    assert len(seen) > 20
+    assert {name: found - seen for name, found in kinds.items() if found - seen} == {}
 
 
 def test_index_links_every_workbook(visit):
