@@ -223,7 +223,6 @@ def _by_arguments(column: int) -> list[Instruction]:
     program += _if_called(PWRITEV2[column], flagged)
     log = [_load(1), (AND, 0, 0, FUTEX_COMMAND), (IF_EQUAL, 0, 1, FUTEX_WAKE_OP)]
     program += _if_called(FUTEX[column], [*log, _fail(errno.ENOSYS)])
-    options = _fail_unless_among(0, PROCESS_OPTIONS, errno.EINVAL)
     set_flags = [*_fail_on_any(2, O_DIRECT[column], errno.EINVAL), _ALLOW]
     asked = [_load(1), (IF_EQUAL, 0, len(set_flags), F_SETFL), *set_flags]
     asked += _fail_unless_among(1, FCNTL_COMMANDS, errno.EPERM)
@@ -233,14 +232,11 @@ def _by_arguments(column: int) -> list[Instruction]:
         (MADVISE, 2, ADVICE, errno.EINVAL),
     ):
         program += _if_called(call[column], _fail_unless_among(argument, values, error))
-    program += _if_called(PRCTL[column], _name_nothing() + options)
+    options = _fail_unless_among(0, PROCESS_OPTIONS, errno.EINVAL)
+    program += _if_called(PRCTL[column], _fail_if_equal(0, PR_SET_NAME, 0) + options)
     program += _if_called(IOCTL[column], _fail_unless_terminal(1))
     pair = _fail_unless_equal(0, AF_UNIX) + _fail_unless_type(SOCK_STREAM)
     return program + _if_called(SOCKETPAIR[column], pair)
-
-
-def _name_nothing() -> list[Instruction]:
-    return [_load(0), (IF_EQUAL, 0, 1, PR_SET_NAME), _fail(0)]
 
 
 def _fail(error: int) -> Instruction:
@@ -266,8 +262,8 @@ def _fail_on_all(argument: int, flags: int) -> list[Instruction]:
     return [_load(argument), (AND, 0, 0, flags), (IF_EQUAL, 0, 1, flags), _fail(errno.EPERM)]
 
 
-def _fail_if_equal(argument: int, value: int) -> list[Instruction]:
-    return [_load(argument), (IF_EQUAL, 0, 1, value), _fail(errno.EPERM)]
+def _fail_if_equal(argument: int, value: int, error: int = errno.EPERM) -> list[Instruction]:
+    return [_load(argument), (IF_EQUAL, 0, 1, value), _fail(error)]
 
 
 def _fail_if_more(argument: int, most: int, error: int) -> list[Instruction]:
