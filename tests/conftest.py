@@ -15,7 +15,6 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
-EDITIONS = ("student", "tutor")
 
 os.environ.setdefault("MPLBACKEND", "agg")
 if "COURSE_DATA" in os.environ:  # kernels run in other folders
@@ -105,17 +104,28 @@ def shared(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _executed(shared) -> dict[str, Path]:
-    """Execute both editions under nbval side by side, once for all processes of a test run."""
-    from course_utils.publishing import run_notebooks  # here: most tests need no notebook
+def _executed(shared, request) -> dict[str, Path]:
+    """Execute both editions under nbval side by side, once for all processes of a test run.
 
+    All of the student's, which pages are made of; of the tutor's what this run asks for.
+    """
+    from course_utils.publishing import run_notebooks  # here: most tests need no notebook
+    from course_utils.workbooks import NOTEBOOKS
+
+    parameters = [
+        item.callspec.params for item in request.session.items if hasattr(item, "callspec")
+    ]
+    of_tutor = [each for each in parameters if each.get("edition") == "tutor"]
+    names = {each.get("name", "00_start_here.ipynb") for each in of_tutor}
+    wanted = {"student": None} | ({"tutor": [NOTEBOOKS / name for name in names]} if names else {})
     done = shared / "executed.json"
     with FileLock(shared / "executed.lock"):
         if not done.exists():
+            run = partial(run_notebooks.run, out=shared / "build")
             with ThreadPoolExecutor() as pool:
-                folders = pool.map(partial(run_notebooks.run, out=shared / "build"), EDITIONS)
-            done.write_text(json.dumps(list(map(str, folders))), encoding="utf-8")
-    return dict(zip(EDITIONS, map(Path, json.loads(done.read_text("utf-8"))), strict=True))
+                folders = map(str, pool.map(run, wanted, wanted.values()))
+                done.write_text(json.dumps(dict(zip(wanted, folders, strict=True))), "utf-8")
+    return {edition: Path(path) for edition, path in json.loads(done.read_text("utf-8")).items()}
 
 
 @pytest.fixture(scope="session")

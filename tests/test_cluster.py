@@ -67,6 +67,7 @@ def handed_in(folder):
     ]
 
 
+@pytest.mark.weekly
 @pytest.mark.usefixtures("jailed")
 def test_cluster_marks_everything_although_a_worker_is_killed(dask, tmp_path, monkeypatch):
     address, workers = dask

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
+from turns import in_turn
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
@@ -392,12 +393,14 @@ def test_feedback_loads_no_script(marked, student):
 
 
 @pytest.fixture(scope="module")
-def told(jailed):
+def told(jailed, request):
     """Number → the messages told for each known mistake, all observed in one jail."""
-    grader = SubmissionGrader(KNOWN.values(), seed=41)
+    tests = [item for item in request.session.items if "told" in item.fixturenames]
+    exercises = [KNOWN[test.callspec.params["number"]] for test in tests]
+    grader = SubmissionGrader(exercises, seed=41)
     steps = [
         step
-        for number, exercise in KNOWN.items()
+        for number, exercise in grader.exercises.items()
         for what in (BENCH.RIGHT, *exercise.mistakes)
         for step in (("run", SETUP), ("run", BENCH.source(exercise, what)), ("observe", number))
     ]
@@ -416,9 +419,9 @@ def told(jailed):
 SETUP = "import math, torch, numpy as np, torch.nn.functional as F\nfrom torch import nn"
 
 
-@pytest.mark.parametrize("exercise", KNOWN.values(), ids=lambda exercise: exercise.number)
-def test_jail_names_each_known_mistake(told, exercise):
-    assert told[exercise.number] == ["ok", *exercise.mistakes]
+@pytest.mark.parametrize("number", in_turn(KNOWN, 3))
+def test_jail_names_each_known_mistake(told, number):
+    assert told[number] == ["ok", *KNOWN[number].mistakes]
 
 
 @pytest.fixture(scope="module")

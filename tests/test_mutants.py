@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from turns import in_turn
 
 from course_utils.exercises import all_exercises
 from course_utils.judging import edit_expressions, edit_statements, guard, judge
@@ -20,7 +21,7 @@ from course_utils.judging.edit_places import Edit, Place, bodies, places, replac
 from course_utils.judging.observe import observe
 
 SEEDS = (0, 1)
-CODE = [exercise for exercise in all_exercises() if not exercise.is_value]
+CODE = {exercise.number: exercise for exercise in all_exercises() if not exercise.is_value}
 
 # exercise → pattern of the changed line → why it does what the answer does
 ROOM = "more room round the image than is needed changes no window that is read"
@@ -146,10 +147,10 @@ def surviving(exercise) -> list[str]:
 
 
 @pytest.mark.bank
-@pytest.mark.parametrize("exercise", CODE, ids=lambda exercise: exercise.number)
-def test_mutants_are_rejected(exercise):
-    reasons = SURVIVORS.get(exercise.number, {})
-    survivors = surviving(exercise)
+@pytest.mark.parametrize("number", in_turn(CODE, 3))
+def test_mutants_are_rejected(number):
+    reasons = SURVIVORS.get(number, {})
+    survivors = surviving(CODE[number])
     told = [line for line in survivors if not any(re.search(p, line) for p in reasons)]
     assert not told, "\n".join(told)
     needless = [p for p in reasons if not any(re.search(p, line) for line in survivors)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_rules import name_of, page_of
+from turns import in_turn
 
 from course_utils.exercises import all_exercises
 from course_utils.figures import all_figures
@@ -27,11 +29,15 @@ pytestmark = [
 ]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-EACH_NOTEBOOK = pytest.mark.parametrize("name", [name_of(path) for path in discover()])
+NAMES = [name_of(path) for path in discover()]
+EACH_NOTEBOOK = pytest.mark.parametrize("name", NAMES)
+TUTOR_RUNS = in_turn(itertools.product(["tutor"], NAMES), 3)  # every answer is tried by itself, too
+EACH_RUN = pytest.mark.parametrize(
+    ("edition", "name"), [*itertools.product(["student"], NAMES), *TUTOR_RUNS]
+)
 
 
-@EACH_NOTEBOOK
-@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
+@EACH_RUN
 def test_notebook_runs_with_expected_verdicts(edition, name, request):
     ran = request.getfixturevalue(f"executed_{edition}") / name
     assert run_notebooks.failures(ran) == []
@@ -84,16 +90,16 @@ def run_all():
 
 @pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
 def test_run_all_table_names_both_limits(edition, run_all, request, capsys):
-    rows = run_all.table(edition, request.getfixturevalue(f"executed_{edition}"))
+    ran = request.getfixturevalue(f"executed_{edition}")
+    rows = run_all.table(edition, ran)
     with capsys.disabled():  # time is printed and not asserted: a busy machine is no error
         print("", *rows, sep="\n")
-    assert len(rows) == len(discover())
+    assert len(rows) == len(discover(ran)) > 0
     assert all(re.search(r"[1-9].* s of 30 +[1-9]\d+ MB of 700", row) for row in rows)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is counted as Linux does")
-@EACH_NOTEBOOK
-@pytest.mark.parametrize("edition", run_notebooks.EXPECTED)
+@EACH_RUN
 def test_kernel_keeps_memory_promise(edition, name, run_all, request):
     ran = request.getfixturevalue(f"executed_{edition}") / name
     peak = nbformat.read(ran, as_version=4).metadata.course.peak_mb

@@ -161,6 +161,7 @@ def test_changes_of_pooled_maps():
         assert size != 2 or left[0] == pytest.approx(59, abs=0.6)
 
 
+@pytest.mark.weekly
 @pytest.mark.training
 def test_four_trained_networks():
     """The ranges of twenty runs, here in one; another seed than the workbook's own."""

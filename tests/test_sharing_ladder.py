@@ -138,6 +138,7 @@ def test_ladder_refuses_invalid_traits(traits, message):
 # What was recorded, and what the workbook says of it ----------------------------------------------
 
 
+@pytest.mark.weekly
 @pytest.mark.training
 def test_recorded_accuracy_is_reproduced():
     train, test = ladder_runs.climb(3, PIXELS[0], seed=0)[-1]

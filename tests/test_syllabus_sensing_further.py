@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import orthogonal_mp
 from sklearn.svm import LinearSVC
+from turns import in_turn
 
 from course_utils import datasets
 from course_utils.exercises import compressive_further as ex
@@ -184,6 +185,7 @@ def test_total_variation_beats_least_squares():
     assert 0.7 < gains[1] < gains[0] - 2
 
 
+@pytest.mark.weekly
 @pytest.mark.training
 def test_shifted_haar_fits_both_slices():
     scanner = operators.Radon(64, torch.arange(0, 180, 9).tolist())
@@ -271,7 +273,7 @@ def accuracy(code, images, labels, others, truth, white):
     return machine.score((new - mean) / spread, truth)
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", in_turn([3, 4], 2))
 @pytest.mark.training
 def test_encoders_keep_order_on_shapes(seed):
     data = datasets.load("shapes")

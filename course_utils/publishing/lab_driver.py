@@ -20,7 +20,12 @@ from pathlib import Path
 from course_utils.errors import UserError
 from course_utils.workbooks import NOTEBOOKS, ROOT
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_NAMES = (  # the first has no windows, and takes less time
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+)
 SETTINGS: dict[str, dict[str, str | bool]] = {
     "apputils-extension/notification.jupyterlab-settings": {
         "fetchNews": "false",

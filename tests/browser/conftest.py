@@ -26,43 +26,45 @@ UNREACHABLE = """() => [...document.querySelectorAll(".highlight pre")]
     .filter((code) => code.scrollWidth > code.clientWidth && code.tabIndex < 0)
     .map((code) => code.textContent)"""
 GALLERY = "gallery.ipynb"
-ALL_KINDS_OF_CODE = (
-    "05_classification.ipynb",
-    "07_autoencoders.ipynb",
-    "further/02_convolution.ipynb",
-)
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def each_in_a_theme(names, first):
-    """(name, theme) of every page: one theme by turns, beginning with `first`; both weekly.
+KINDS_OF_PAGE = ("site", "one file")
 
-    The site and the one-file pages begin differently: so every workbook is seen in both themes
-    every day, and both kinds of pages are.
+
+def each_in_a_theme(names, kind):
+    """(name, theme) of every page of this kind.
+
+    Of the two kinds of page and two themes that a workbook has, one is seen daily, by turns; all
+    are weekly.
     """
     pairs = []
     for position, name in enumerate(names):
-        for theme in ("light", "dark"):
-            daily = (theme == first) == (position % 2 == 0)
-            marks = () if daily else pytest.mark.weekly
+        for number, theme in enumerate(("light", "dark")):
+            turn = 2 * KINDS_OF_PAGE.index(kind) + number
+            marks = () if position % 4 == turn else pytest.mark.weekly
             pairs.append(pytest.param(name, theme, id=f"{name.as_posix()}-{theme}", marks=marks))
     return pytest.mark.parametrize(("name", "theme"), pairs)
 
 
-def violations(page, name):
+def violations(page, **selectors):
+    """Return what axe reports of a page, `include` and `exclude` respected; "" if nothing."""
+    context = {name: [[selector]] for name, selector in selectors.items()} or None
+    # To write down all that is well takes axe as long as to look.
+    results = Axe().run(page, context, {"resultTypes": ["violations"]})
+    return results.generate_report() if results.violations_count else ""
+
+
+def violations_of_workbook(page):
     """Return what axe reports of a workbook's page; "" if nothing.
 
-    The colours of code are the same in every workbook and take axe as long as all else together:
-    it looks at them in a few that have all kinds of words. Elsewhere this asks what is left to ask
-    of code, whether keys reach what scrolls.
+    The colours of code are the same in every workbook and take axe as long as all else together: a
+    test of its own looks at them. This asks what is left to ask of code, whether keys reach what
+    scrolls.
     """
-    if name.as_posix() in ALL_KINDS_OF_CODE:
-        results = Axe().run(page)
-    else:
-        results = Axe().run(page, {"exclude": [[".highlight pre"]]})
-        if unreachable := page.evaluate(UNREACHABLE):
-            return f"code that no key scrolls: {unreachable}"
-    return results.generate_report() if results.violations_count else ""
+    if unreachable := page.evaluate(UNREACHABLE):
+        return f"code that no key scrolls: {unreachable}"
+    return violations(page, exclude=".highlight pre")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,14 @@
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from conftest import CUT_OFF, Shown, each_in_a_theme, figures_of, violations
+from conftest import (
+    CUT_OFF,
+    Shown,
+    each_in_a_theme,
+    figures_of,
+    violations,
+    violations_of_workbook,
+)
 from scripts import same
 
 from course_utils.figures import Figure, all_figures
@@ -51,12 +57,12 @@ def open_page(chromium):
     assert troubles == []
 
 
-@each_in_a_theme(WORKBOOKS, first="dark")
+@each_in_a_theme(WORKBOOKS, kind="one file")
 def test_page_is_accessible_and_alive(name, theme, exported, open_page):
     notebook, path = exported(name)
     expected = figures_of(notebook)
     page = open_page(path, figures=len(expected), color_scheme=theme)
-    assert violations(page, name) == ""
+    assert violations_of_workbook(page) == ""
     for number, (module, stored) in enumerate(expected):
         shown = Shown(page, page.locator(".course-figure").nth(number))
         assert shown.root.get_attribute("data-figure") == module
@@ -85,7 +91,7 @@ def test_axe_reports_damage(damage, rule, exported, open_page):
     notebook, path = exported(WORKBOOKS[0])
     page = open_page(path, figures=len(figures_of(notebook)), color_scheme="light")
     page.evaluate(damage)
-    assert rule in Axe().run(page).generate_report()
+    assert rule in violations(page)
 
 
 def test_network_request_is_reported(chromium, tmp_path):
