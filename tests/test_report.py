@@ -579,6 +579,41 @@ def test_table_among_progress_files_is_not_the_tutors(tmp_path):
     assert ([*students], left_out) == (["zoe"], [])
 
 
+def test_table_among_folders_of_progress_is_not_the_tutors(tmp_path):
+    """Who names all that lies in the folder of a class names a student's table, too."""
+    (tmp_path / "ada").mkdir()
+    hand_in(tmp_path / "ada", "progress", "0.1", "pixels", "ok", True, [])
+    for name in ("mallory", "eve"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / marks.FILENAME).write_text(OF_OTHERS)
+    students, left_out = class_results.read([tmp_path / name for name in ("ada", "eve", "mallory")])
+    assert [*students] == ["ada"]
+    assert [line.count("marks.csv tells of others") for line in left_out] == [1, 1]
+    loose = [*(tmp_path / "ada").glob("*.csv"), tmp_path / "eve" / marks.FILENAME]
+    with pytest.raises(class_results.ReportError, match=r"marks\.csv tells of others"):
+        class_results.read(loose)
+    (tmp_path / "mallory" / marks.FILENAME).write_text(OF_OTHERS.replace("zoe", "kim"))
+    students, left_out = class_results.read([tmp_path / "eve", tmp_path / "mallory"])
+    assert ([*students], left_out) == (["zoe", "kim"], [])  # two markings of a tutor's
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", [os.mkfifo, Path("/dev/zero")], ids=["a pipe", "a device"])
+def test_what_is_no_file_is_no_table_of_marks(make, tmp_path):
+    for student in ("ada", "eve"):
+        (tmp_path / student).mkdir()
+    hand_in(tmp_path / "ada", "progress", "0.1", "pixels", "ok", True, [])
+    table = tmp_path / "eve" / marks.FILENAME
+    table.symlink_to(make) if isinstance(make, Path) else make(table)
+    assert [*class_results.read([tmp_path])[0]] == ["ada"]
+    students, (line,) = class_results.read([tmp_path / "ada", tmp_path / "eve"])
+    assert [*students] == ["ada"]
+    assert "eve holds neither marks.csv nor progress" in line
+    with pytest.raises(class_results.ReportError, match="holds neither"):
+        class_results.read([tmp_path / "eve"])
+
+
 def test_student_gives_no_points(tmp_path):
     """A table in the form of marks is read as progress, where a student has handed it in."""
     (tmp_path / "zoe.csv").write_text(OF_OTHERS.replace("1,1,ok", "-5e8,-1,ok"))

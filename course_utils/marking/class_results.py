@@ -26,6 +26,7 @@ from course_utils.marking import downloads, marks
 from course_utils.marking.records import JUDGED
 from course_utils.marking.roster import Roster
 
+MARKS_COLUMNS = set(marks.Mark._fields) - marks.OPTIONAL
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
 SEPARATOR = " | "  # stands between the mistakes of an exported progress
 MAX_BYTES = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
@@ -80,6 +81,11 @@ NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
 OF_MARKING = (  # folders of a marking, of nbgrader's course, and of a tutor's own tries
     JUDGED, "submitted", "autograded", "feedback", "source", "release", "downloaded", "my_work"
 )  # fmt: skip
+NOTHING = (
+    f"{{}} holds neither {marks.FILENAME} nor progress files (.csv). If these are submissions, run "
+    "`mark` first and name the folder it writes."
+)
+Row = tuple[str, str, Outcome]  # student, number of the exercise, what became of it
 ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
 
@@ -97,15 +103,7 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
         If a source is missing, is named itself and cannot be read, or holds nothing; or if two
         files that are named themselves tell about the same student and exercise.
     """
-    files: dict[Path, list[tuple[str, str, Outcome]]] = {}
-    left_out, tables = [], {source / marks.FILENAME for source in sources if is_marked(source)}
-    for path, is_explicit in _files(sources):
-        try:
-            files[path] = _read_file(path, is_explicit or path in tables)
-        except ReportError as error:
-            if is_explicit:
-                raise
-            left_out.append(str(error))
+    files, left_out = _read_sources(sources)
     for paths in _clashes(files):
         words = f"{' and '.join(map(str, paths))} tell about the same student. Leave out all but "
         words += "one or, if these are two people, rename one file."
@@ -122,7 +120,25 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     return students, left_out
 
 
-def _clashes(files: dict[Path, list[tuple[str, str, Outcome]]]) -> list[list[Path]]:
+def _read_sources(sources: list[Path]) -> tuple[dict[Path, list[Row]], list[str]]:
+    """Read what the files hold; also return a line for each that is left out."""
+    files, left_out = {}, []
+    tables = tutors_tables(sources)
+    for source in sources:
+        paths = _files(source, tables)
+        if not paths:
+            left_out.append(NOTHING.format(source))
+        for path in paths:
+            try:
+                files[path] = _read_file(path, path in tables)
+            except ReportError as error:
+                if path == source:
+                    raise
+                left_out.append(str(error))
+    return files, left_out
+
+
+def _clashes(files: dict[Path, list[Row]]) -> list[list[Path]]:
     """Files that tell about the same student and exercise, group by group."""
     tellers: dict[tuple[str, str], dict[Path, None]] = {}
     for path, rows in files.items():
@@ -147,21 +163,25 @@ def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, l
     return students | added, [student for student, person in people.items() if person is None]
 
 
-def _files(sources: list[Path]) -> Iterator[tuple[Path, bool]]:
-    """Yield (file, whether it was named itself); a folder's marks come before all else in it."""
-    for source in sources:
-        if not source.exists():
-            raise ReportError(f"There is no file or folder {source}.")
-        if source.is_file():
-            yield source, True
-            continue
-        files = [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
-        if not files:
-            raise ReportError(
-                f"{source} holds neither {marks.FILENAME} nor progress files (.csv). If these are "
-                "submissions, run `mark` first and name the folder it writes."
-            )
-        yield from ((path, False) for path in files)
+def _files(source: Path, tables: list[Path]) -> list[Path]:
+    """The file, or those of a folder: its table alone, if it is among these."""
+    if not source.exists():
+        raise ReportError(f"There is no file or folder {source}.")
+    if source.is_file():
+        return [source]
+    table = source / marks.FILENAME
+    return [table] if table in tables else _progress_files(source)
+
+
+def tutors_tables(sources: list[Path]) -> list[Path]:
+    """The tables of marks among these, if nobody's progress is; else none.
+
+    Beside progress a student may have put a table, or a folder with one: who names all that lies in
+    the folder of a class names these, too.
+    """
+    if not all(is_marked(each) if each.is_dir() else _is_table(each) for each in sources):
+        return []
+    return [each / marks.FILENAME if each.is_dir() else each for each in sources]
 
 
 def is_marked(folder: Path) -> bool:
@@ -171,12 +191,22 @@ def is_marked(folder: Path) -> bool:
     writes; in a marking's own folders lies what was handed in.
     """
     table = folder / marks.FILENAME
-    if not table.exists():
+    if not table.is_file():
         return False
     beside = (path for path in _progress_files(folder) if path != table)
     return not any(
         _is_progress(path) for path in beside if path.relative_to(folder).parts[0] not in OF_MARKING
     )
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file has the form of a table of marks."""
+    try:
+        return (
+            path.is_file() and _columns(_table(_read_text(path, is_tutors=True))) >= MARKS_COLUMNS
+        )
+    except (OSError, ReportError, ValueError, csv.Error):
+        return False
 
 
 def _is_progress(path: Path) -> bool:
@@ -199,7 +229,7 @@ def _progress_files(folder: Path) -> list[Path]:
     return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
 
 
-def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
+def _read_file(path: Path, is_tutors: bool) -> list[Row]:
     """Read a file of any of the three forms: (student, number of the exercise, what became of it).
 
     One that is not a tutor's own tells of nobody but the student whose it is.
@@ -217,7 +247,7 @@ def _read_file(path: Path, is_tutors: bool) -> list[tuple[str, str, Outcome]]:
             rows = list(_from_table(text, _student(path)))
         if not is_tutors:
             if {student for student, *_ in rows} - {_student(path)}:
-                raise ReportError(f"{path} tells of others: name a table of marks itself.")
+                raise ReportError(f"{path} tells of others: a table of marks is named alone.")
             # points are a tutor's to give
             rows = [(who, number, replace(o, points=None, maximum=None)) for who, number, o in rows]
     except OSError as error:
@@ -264,7 +294,7 @@ def _owner(path: Path) -> str:
     return next((name for name in folders if name not in ("my_work", "")), path.stem)
 
 
-def _from_json(progress: dict, student: str) -> Iterator[tuple[str, str, Outcome]]:
+def _from_json(progress: dict, student: str) -> Iterator[Row]:
     """Read `my_work/progress.json` as it is."""
     for number, entry in progress.items():
         status, tries = str(entry["verdict"]), entry["tries"]
@@ -284,14 +314,21 @@ def _ids(findings: Iterable[object]) -> tuple[str, ...]:
     return tuple(itertools.islice(dict.fromkeys(kept), MOST_FINDINGS))
 
 
-def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
-    """Read an exported progress or a table of marks, also if a spreadsheet has saved it anew."""
+def _table(text: str) -> csv.DictReader:
     head = text.partition("\n")[0]
-    table = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
-    columns = set(table.fieldnames or ())
-    if columns >= set(marks.Mark._fields) - marks.OPTIONAL:
+    return csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",", strict=True)
+
+
+def _columns(table: csv.DictReader) -> set[str]:
+    return set(table.fieldnames or ())
+
+
+def _from_table(text: str, student: str) -> Iterator[Row]:
+    """Read an exported progress or a table of marks, also if a spreadsheet has saved it anew."""
+    table = _table(text)
+    if _columns(table) >= MARKS_COLUMNS:
         yield from _from_marks(list(table))
-    elif columns >= PROGRESS_COLUMNS:
+    elif _columns(table) >= PROGRESS_COLUMNS:
         for row in table:
             if exercise := _find_exercise(row["exercise"], row["name"]):
                 messages = filter(None, row["misconceptions"].split(SEPARATOR))
@@ -306,7 +343,7 @@ def _from_table(text: str, student: str) -> Iterator[tuple[str, str, Outcome]]:
         raise ValueError("other columns")
 
 
-def _from_marks(rows: list[dict[str, str]]) -> Iterator[tuple[str, str, Outcome]]:
+def _from_marks(rows: list[dict[str, str]]) -> Iterator[Row]:
     """Read marks; who has none in an assignment of the table has not handed it in."""
     assignments: dict[str, set[str]] = {}
     handed_in = set()

@@ -160,7 +160,7 @@ def main(argv: list[str]) -> int:  # long: all options of the command
         if strangers:
             words = f"Not clearly one person on the class list: {', '.join(strangers)}"
             print(on_one_line(words), file=sys.stderr)
-    folders = [path if path.is_dir() else path.parent for path in args.sources]
+    folders = [table.parent for table in class_results.tutors_tables(args.sources)]
     # elsewhere notebooks lie as students have made them
     folders = [folder for folder in folders if class_results.is_marked(folder)]
     example = partial(example_from, folders, names)
