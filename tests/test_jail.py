@@ -497,10 +497,11 @@ def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
     """Torch's compiler asks for the folder of temporary files, others for the machine's name."""
     names = [f"{Path.home()}/".replace("//", "/"), str(input_dir), f"inductor_{getpass.getuser()}"]
     code = f"""
-        import platform, site, sys, tempfile, threading, torch, matplotlib.font_manager
+        import os, platform, site, sys, tempfile, threading, time, torch, matplotlib.font_manager
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
         print(tempfile.gettempdir(), platform.node(), site.getusersitepackages())
+        print(os.environ["TZ"], *time.tzname)
         print(matplotlib.get_configdir(), matplotlib.get_cachedir())
         print(threading.main_thread().native_id == threading.get_native_id())
         backwards = {[name[::-1] for name in names if name != "/"]}  # as itself it would be found
@@ -519,6 +520,7 @@ def test_warm_python_forgets_what_it_has_seen_of_the_host(input_dir):
             told.append(result.output)
     assert told[0] == told[1]
     assert told[0].startswith(b"/scratch jail /scratch/"), told
+    assert b"\nUTC UTC UTC\n" in told[0], told  # whatever the host's time zone is
     assert told[0].endswith(b"\n[]\n"), told
 
 

@@ -1,11 +1,13 @@
 """The package that enters the jail holds nothing of what is right."""
 
+import copy
 import inspect
-import json
 import types
 
 import matplotlib
 import pytest
+from matplotlib import font_manager
+from matplotlib.font_manager import FontEntry
 
 from course_utils.exercises import all_exercises
 from course_utils.judging import judge
@@ -38,21 +40,27 @@ def test_package_holds_no_answer(package, exercise):
 
 
 def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
+    """Also where Matplotlib could keep none: without it, one is made where all fonts are seen."""
     shown = tmp_path / "shown"
     monkeypatch.setattr(redacted_package, "visible_places", lambda: [str(shown)])
-    matplotlib_own, system = {"fname": "fonts/ttf/a.ttf"}, {"fname": str(shown / "b.ttf")}
-    mine = [{"fname": str(shown.parent / "c.ttf")}, {"fname": f"{shown}/../c.ttf"}]
-    (tmp_path / "fontlist-v1.json").write_text(
-        json.dumps({"afmlist": mine, "ttflist": [matplotlib_own, *mine, system]})
-    )
-    for number, damaged in enumerate(("", "[]", '{"afmlist": null}')):
-        (tmp_path / f"fontlist-v-{number}.json").write_text(damaged)
-    monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path))
+    monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path / "full"))
+    own = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+    hidden = [str(tmp_path / "c.ttf"), f"{shown}/../c.ttf"]
+    fonts = copy.copy(font_manager.fontManager)
+    fonts.ttflist = [FontEntry(fname) for fname in (own, *hidden, f"{shown}/b.ttf")]
+    fonts.afmlist = [FontEntry(fname) for fname in hidden]
+    monkeypatch.setattr(font_manager, "fontManager", fonts)
     (tmp_path / "package").mkdir()
     redacted_package.write_package(tmp_path / "package", [])
     (file,) = (tmp_path / "package" / "fonts").iterdir()
-    written = json.loads(file.read_text())
-    assert written == {"afmlist": [], "ttflist": [matplotlib_own, system]}
+    written = font_manager.json_load(file)
+    assert [font.fname for font in written.ttflist] == [own, f"{shown}/b.ttf"]
+    assert written.afmlist == []
+    assert len(fonts.ttflist) == 4
+    (tmp_path / "fresh").mkdir()
+    monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path / "fresh"))
+    font_manager._load_fontmanager(try_read_cache=False)
+    assert file.name in {path.name for path in (tmp_path / "fresh").iterdir()}  # where it is sought
 
 
 @pytest.fixture(scope="module")

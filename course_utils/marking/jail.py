@@ -349,6 +349,7 @@ def _environment(input_dir: str, scratch: str) -> dict[str, str]:
         "HOME": scratch,
         "TMPDIR": scratch,
         "LANG": "C.UTF-8",
+        "TZ": "UTC",  # the host's would be known in a warm fork
         "PYTHONPATH": input_dir,
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "agg",

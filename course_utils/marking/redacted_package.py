@@ -13,7 +13,6 @@ import importlib
 import inspect
 import io
 import itertools
-import json
 import os
 import pickle
 import shutil
@@ -22,9 +21,10 @@ import types
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import matplotlib
+from matplotlib import font_manager
+from matplotlib.font_manager import FontEntry
 
 from course_utils.exercises import all_exercises
 from course_utils.marking.shown_places import visible_places
@@ -117,32 +117,30 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
     for module in names.keys() | statements.keys():
         text = _module(names.get(module, []), statements.get(module, []))
         (target / "exercises" / f"{module.rpartition('.')[2]}.py").write_text(text, "utf-8")
-    fonts = folder / "fonts"
-    fonts.mkdir()
-    for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        if listed := _visible_fonts(file.read_bytes()):
-            (fonts / file.name).write_text(listed, "utf-8")
+    (folder / "fonts").mkdir()
+    _write_fonts(folder / "fonts")
     _make_readable(folder)
 
 
-def _visible_fonts(listed: bytes) -> str:
-    """Leave out of Matplotlib's list what a jail does not show: its paths name who marks.
+def _write_fonts(folder: Path) -> None:
+    """Write Matplotlib's list of fonts, but for those that a jail does not show.
 
-    "" for a list that cannot be read, as while it is being written: a jail makes its own.
+    To make one takes seconds, and names whatever lies where it is made. The one in memory is there
+    wherever Matplotlib could keep none.
     """
-    places = visible_places()
+    places = (matplotlib.get_data_path(), *visible_places())
 
-    def is_visible(font: dict[str, Any]) -> bool:
-        path = os.path.normpath(font["fname"])  # relative if it is Matplotlib's own
-        return not os.path.isabs(path) or any(Path(path).is_relative_to(p) for p in places)
+    def visible(fonts: list[FontEntry]) -> list[FontEntry]:
+        paths = [Path(os.path.normpath(font.fname)) for font in fonts]
+        return [
+            f for f, path in zip(fonts, paths, strict=True) if any(map(path.is_relative_to, places))
+        ]
 
-    try:
-        content = json.loads(listed)
-        for kind in ("afmlist", "ttflist"):
-            content[kind] = [*filter(is_visible, content[kind])]
-    except (ValueError, TypeError, LookupError):
-        return ""
-    return json.dumps(content)
+    listed = copy.copy(font_manager.fontManager)
+    listed.ttflist, listed.afmlist = visible(listed.ttflist), visible(listed.afmlist)
+    path = str(folder / f"fontlist-v{font_manager.FontManager.__version__}.json")
+    font_manager.json_dump(listed, path)
+    font_manager.json_load(path)  # `json_dump` goes on where it could not write
 
 
 def write_reader(folder: Path) -> None:
