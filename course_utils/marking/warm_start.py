@@ -32,12 +32,14 @@ CAPABILITY_VERSION_3 = 0x20080522
 CAP_SETGID, CAP_SETUID = 6, 7  # root becomes another user with these, once; see `jail.confine`
 
 
-# What imports may ask for outside, and remember: whose home it is, the folder for temporary files,
-# the host's name. The first is answered so that it says nothing, the others are forgotten.
+# What imports may ask for outside, and remember: whose home it is, the folder for temporary files
+# and the process that names them, the host's name. The first is answered so that it says nothing,
+# the others are forgotten.
 OF_NOBODY = {"HOME": "/nonexistent", "USER": "nobody", "LOGNAME": "nobody"}
 OF_THE_HOST = (
-    ("tempfile", "tempdir"), ("platform", "_uname_cache"), ("site", "USER_BASE"),
-    ("site", "USER_SITE"), ("matplotlib", "get_configdir"), ("matplotlib", "get_cachedir"),
+    ("tempfile", "tempdir"), ("tempfile", "_name_sequence"), ("platform", "_uname_cache"),
+    ("site", "USER_BASE"), ("site", "USER_SITE"), ("matplotlib", "get_configdir"),
+    ("matplotlib", "get_cachedir"),
 )  # fmt: skip
 
 
