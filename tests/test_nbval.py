@@ -31,7 +31,7 @@ pytestmark = [
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 NAMES = [name_of(path) for path in discover()]
 EACH_NOTEBOOK = pytest.mark.parametrize("name", NAMES)
-TUTOR_RUNS = in_turn(itertools.product(["tutor"], NAMES), 3)  # every answer is tried by itself, too
+TUTOR_RUNS = in_turn(itertools.product(["tutor"], NAMES), 4)  # every answer is tried by itself, too
 EACH_RUN = pytest.mark.parametrize(
     ("edition", "name"), [*itertools.product(["student"], NAMES), *TUTOR_RUNS]
 )
