@@ -1014,6 +1014,21 @@ def test_limits_leave_no_priority():
     assert [limits[kind] for kind in (resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE)] == [0, 0]
 
 
+def test_libraries_that_all_read_cannot_be_locked(input_dir, user):
+    code = """
+        import mmap, sys
+        locked = mmap.MAP_PRIVATE | 0x2000  # MAP_LOCKED
+        with open(sys.executable, "rb") as file:
+            try:
+                mmap.mmap(file.fileno(), 4096, locked, mmap.PROT_READ)
+            except OSError as error:
+                print(error.strerror)
+        print([line.split()[1] for line in open("/proc/self/status") if line.startswith("VmLck")])
+    """
+    result = run(input_dir, code, user=user)
+    assert result.output == b"Operation not permitted\n['0']\n", result
+
+
 def test_memory_mapped_of_scratch_counts_once(input_dir, user):
     code = """
         import mmap, time

@@ -369,7 +369,7 @@ def _rlimits(limits: Limits, jailed: bool) -> dict[int, int]:
     mapped = psutil.Process().memory_info().vms  # by PyTorch, gigabytes where it brings CUDA
     values = {"AS": mapped + limits.memory + SPARE, "FSIZE": limits.file, "NOFILE": DESCRIPTORS}
     if sys.platform == "linux":  # whoever marks may be allowed real-time priorities
-        values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0}
+        values |= {"MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0, "MEMLOCK": 0}
     if jailed:  # outside, all processes of the user count
         values["NPROC"] = limits.threads
     processors = min(limits.threads, len(os.sched_getaffinity(0)) if jailed else 64)
