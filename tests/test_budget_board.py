@@ -8,7 +8,7 @@ import threading
 import pytest
 import torch
 from scripts import evaluate, numbers_in_javascript, same
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.exercises import budget_runs
 from course_utils.exercises.parameters import on_budget
@@ -109,7 +109,7 @@ def test_another_seed_moves_the_first_dot():
     assert 3 < max(shares) - min(shares) < 15
 
 
-@pytest.mark.parametrize("seed", in_turn([SEED, 1], 2))
+@pytest.mark.parametrize("seed", daily_share([SEED, 1], 2))
 @pytest.mark.training
 def test_training_reaches_what_is_recorded(seed):
     """Digits differ between processors, so a run may differ from the recorded one a little."""

@@ -21,7 +21,7 @@ import psutil
 import pytest
 import users
 from attacking_calls import DENIED
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.__main__ import main as run_command
 from course_utils.marking import (
@@ -878,7 +878,7 @@ HELD = {  # more than 60 MB, each in another way; it is well below the limits of
 
 
 @pytest.mark.parametrize("groups", ["", None], ids=["watched", "as found"])
-@pytest.mark.parametrize("kind", in_turn(HELD, 3))
+@pytest.mark.parametrize("kind", daily_share(HELD, 3))
 def test_memory_counts_however_held(input_dir, user, kind, groups):
     code = f"import ctypes, mmap, os, time\n{HELD[kind]}\ntime.sleep(60)"
     limits = SMALL._replace(memory=80 * 2**20, file=64 * 2**20, seconds=50)

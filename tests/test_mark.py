@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.__main__ import main as run_command
 from course_utils.errors import UserError
@@ -419,7 +419,7 @@ def told(jailed, request):
 SETUP = "import math, torch, numpy as np, torch.nn.functional as F\nfrom torch import nn"
 
 
-@pytest.mark.parametrize("number", in_turn(KNOWN, 3))
+@pytest.mark.parametrize("number", daily_share(KNOWN, 3))
 def test_jail_names_each_known_mistake(told, number):
     assert told[number] == ["ok", *KNOWN[number].mistakes]
 

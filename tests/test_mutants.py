@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.exercises import all_exercises
 from course_utils.judging import edit_expressions, edit_statements, guard, judge
@@ -147,7 +147,7 @@ def surviving(exercise) -> list[str]:
 
 
 @pytest.mark.bank
-@pytest.mark.parametrize("number", in_turn(CODE, 3))
+@pytest.mark.parametrize("number", daily_share(CODE, 3))
 def test_mutants_are_rejected(number):
     reasons = SURVIVORS.get(number, {})
     survivors = surviving(CODE[number])

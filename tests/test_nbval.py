@@ -16,7 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_rules import name_of, page_of
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.exercises import all_exercises
 from course_utils.figures import all_figures
@@ -31,7 +31,8 @@ pytestmark = [
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 NAMES = [name_of(path) for path in discover()]
 EACH_NOTEBOOK = pytest.mark.parametrize("name", NAMES)
-TUTOR_RUNS = in_turn(itertools.product(["tutor"], NAMES), 4)  # every answer is tried by itself, too
+# a fourth is enough: every answer is tried by itself, too, and every lesson as the student's
+TUTOR_RUNS = daily_share(itertools.product(["tutor"], NAMES), 4)
 EACH_RUN = pytest.mark.parametrize(
     ("edition", "name"), [*itertools.product(["student"], NAMES), *TUTOR_RUNS]
 )

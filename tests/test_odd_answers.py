@@ -45,7 +45,7 @@ def odd_versions(answer, odd):
         yield from ([odd], [[odd] * 3] * 3)
 
 
-def in_turn(exercises, name, share):
+def daily_share(exercises, name, share):
     return [each for each in exercises if is_daily(f"{each.number} {name}", share)]
 
 
@@ -53,7 +53,7 @@ def in_turn(exercises, name, share):
 @each_share
 @pytest.mark.parametrize("name", ODD)
 def test_no_value_is_too_odd_to_be_judged(name, share):
-    for exercise in in_turn(VALUES, name, share):
+    for exercise in daily_share(VALUES, name, share):
         for answer in odd_versions(exercise.answer, ODD[name]):
             verdict = exercise.judge(answer, 0)
             assert verdict.status != "ok", (exercise.number, answer)
@@ -64,7 +64,7 @@ def test_no_value_is_too_odd_to_be_judged(name, share):
 @each_share
 @pytest.mark.parametrize("name", ODD)
 def test_no_result_is_too_odd_to_be_judged(name, share):
-    for exercise in in_turn(FUNCTIONS, name, share):
+    for exercise in daily_share(FUNCTIONS, name, share):
         verdict = exercise.judge(lambda *_arguments, **_named: ODD[name], 0)
         assert verdict.status != "ok", exercise.number
         assert verdict.message, exercise.number

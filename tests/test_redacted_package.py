@@ -45,7 +45,10 @@ def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
     monkeypatch.setattr(redacted_package, "visible_places", lambda: [str(shown)])
     monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path / "full"))
     own = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
-    hidden = [str(tmp_path / "c.ttf"), f"{shown}/../c.ttf"]
+    (tmp_path / "hidden").mkdir()
+    shown.mkdir()
+    (shown / "link").symlink_to(tmp_path / "hidden")
+    hidden = [str(tmp_path / "c.ttf"), f"{shown}/../c.ttf", f"{shown}/link/c.ttf"]
     fonts = copy.copy(font_manager.fontManager)
     fonts.ttflist = [FontEntry(fname) for fname in (own, *hidden, f"{shown}/b.ttf")]
     fonts.afmlist = [FontEntry(fname) for fname in hidden]
@@ -56,7 +59,7 @@ def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
     written = font_manager.json_load(file)
     assert [font.fname for font in written.ttflist] == [own, f"{shown}/b.ttf"]
     assert written.afmlist == []
-    assert len(fonts.ttflist) == 4
+    assert len(fonts.ttflist) == 5
     (tmp_path / "fresh").mkdir()
     monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path / "fresh"))
     font_manager._load_fontmanager(try_read_cache=False)

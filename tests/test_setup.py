@@ -239,6 +239,7 @@ def test_weekly_job_varies_order_and_arithmetic(root):
     commands = " ".join(run.get("command", "") for run in runs)
     for wanted in ("test -m weekly", "seq 10); do python start.py test --quick", "while :"):
         assert wanted in commands
+    assert '-m "training or not weekly"' in job["steps"][-1]["run"]  # under each arithmetic
     variables = {run["environment"].split("=")[0] for run in runs if "environment" in run}
     assert variables == {
         "ATEN_CPU_CAPABILITY",

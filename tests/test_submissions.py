@@ -189,6 +189,33 @@ def test_file_behind_a_link_is_not_read(tmp_path, reader):
     assert reading.read_bytes(path) == b""
 
 
+def test_names_in_a_folder_behind_a_link_are_not_read(tmp_path, reader, monkeypatch):
+    """Also where the folder was none a moment ago, and wherever the link stands on the way."""
+    (tmp_path / "private" / "inner").mkdir(parents=True)
+    (tmp_path / "private" / "needle.ipynb").write_text("{")
+    (tmp_path / "class" / "eve").mkdir(parents=True)
+    (tmp_path / "class" / "eve" / "w").symlink_to(tmp_path / "private")
+    assert sorted(downloads.names_in(tmp_path / "private", 9)) == ["inner", "needle.ipynb"]
+    assert downloads.names_in(tmp_path / "class" / "eve" / "w", 9) is None
+    assert downloads.names_in(tmp_path / "class" / "eve" / "w" / "inner", 9) is None
+    monkeypatch.setattr("os.path.islink", lambda _path: False)  # as it was a moment ago
+    assert "needle" not in str(submissions.find(tmp_path / "class", reader))
+
+
+@pytest.mark.parametrize("target", ["private", "private/needle.ipynb", "nowhere"])
+@pytest.mark.parametrize("place", ["eve", "eve/w", "eve/w.ipynb"])
+def test_nobody_is_told_where_a_link_leads(place, target, tmp_path, reader):
+    """Not even whether anything is there: links may point to any place of the tutor's."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "needle.ipynb").write_text("{")
+    link = tmp_path / "class" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / target)
+    put(tmp_path / "class", "ada", NAME, text=notebook())
+    told = {s.student: s.problem for s in submissions.find(tmp_path / "class", reader).submissions}
+    assert told == {"ada": "", "eve": f"{link.name} is a link to another place, not a notebook."}
+
+
 def test_only_plain_files_are_opened(tmp_path, monkeypatch):
     """To open a device may do harm, and what a link leads to is not a student's."""
     (tmp_path / "notebook").write_text("{}")

@@ -123,7 +123,7 @@ def test_full_disk_is_one_sentence(tmp_path, monkeypatch):
         student.Workbooks(tmp_path).copy_absent()
 
 
-def test_kernels_note_progress_in_turn(tmp_path):
+def test_kernels_note_progress_daily_share(tmp_path):
     environment = os.environ | {"COURSE_PROGRESS": str(tmp_path / "progress.json")}
 
     def write(kernel):

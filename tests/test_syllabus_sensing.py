@@ -15,7 +15,7 @@ import pytest
 import torch
 from scipy import fft, optimize
 from sklearn.linear_model import Lasso, QuantileRegressor, Ridge, orthogonal_mp
-from turns import in_turn
+from turns import daily_share
 
 from course_utils import datasets
 from course_utils.exercises import compressive as ex
@@ -310,7 +310,7 @@ def test_slice_from_third_of_kspace(pattern):
             assert psnr(zero_filled, head) > 35
 
 
-@pytest.mark.parametrize("name", in_turn(["flower", "china"], 2))
+@pytest.mark.parametrize("name", daily_share(["flower", "china"], 2))
 @pytest.mark.training
 def test_variation_and_decoder_lead_by_little(name):
     photo = datasets.photograph(name, size=64, gray=True)[0].float() / 255

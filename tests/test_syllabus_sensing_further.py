@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import orthogonal_mp
 from sklearn.svm import LinearSVC
-from turns import in_turn
+from turns import daily_share
 
 from course_utils import datasets
 from course_utils.exercises import compressive_further as ex
@@ -273,7 +273,7 @@ def accuracy(code, images, labels, others, truth, white):
     return machine.score((new - mean) / spread, truth)
 
 
-@pytest.mark.parametrize("seed", in_turn([3, 4], 2))
+@pytest.mark.parametrize("seed", daily_share([3, 4], 2))
 @pytest.mark.training
 def test_encoders_keep_order_on_shapes(seed):
     data = datasets.load("shapes")

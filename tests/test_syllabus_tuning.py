@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.func import grad, vmap
-from turns import in_turn
+from turns import daily_share
 
 from course_utils import datasets
 from course_utils.exercises import optimiser_tuning, optimisers
@@ -270,7 +270,7 @@ def test_network_has_1898_weights():
 
 @pytest.mark.parametrize(
     ("rule", "best", "at_small", "at_large"),
-    in_turn(
+    daily_share(
         [
             ("descent", (0.316, 1.0), (5, 20), (75, 90)),
             ("momentum", (0.0316, 0.1), (10, 35), (85, 93)),

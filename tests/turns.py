@@ -11,7 +11,7 @@ def is_daily(name: str, share: int) -> bool:
     return zlib.crc32(name.encode()) % share == 0
 
 
-def in_turn(cases: Iterable, share: int, first: int = 0) -> list:
+def daily_share(cases: Iterable, share: int, first: int = 0) -> list:
     """Parameters of a test: one in `share` is tried daily, from the `first`; all are weekly."""
     return [
         pytest.param(

@@ -7,6 +7,7 @@ taken, and fingerprints that tell equal answers.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import csv
 import io
 import itertools
@@ -81,10 +82,10 @@ NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
 OF_MARKING = (  # folders of a marking, of nbgrader's course, and of a tutor's own tries
     JUDGED, "submitted", "autograded", "feedback", "source", "release", "downloaded", "my_work"
 )  # fmt: skip
-NOTHING = (
-    f"{{}} holds neither {marks.FILENAME} nor progress files (.csv). If these are submissions, run "
-    "`mark` first and name the folder it writes."
-)
+NOTHING = f"""{{}} holds neither {marks.FILENAME} nor progress files (.csv). If these are submissions, \
+run `mark` first and name the folder it writes."""
+TELLS_OF_OTHERS = """{} tells of others. If it is your table of marks, name it, or its folder, alone \
+or beside other such tables."""
 Row = tuple[str, str, Outcome]  # student, number of the exercise, what became of it
 ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
@@ -100,8 +101,8 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     Raises
     ------
     ReportError
-        If a source is missing, is named itself and cannot be read, or holds nothing; or if two
-        files that are named themselves tell about the same student and exercise.
+        If a source is missing; if the only one cannot be read; if none holds a try; or if two files
+        that are named themselves tell about the same student and exercise.
     """
     files, left_out = _read_sources(sources)
     for paths in _clashes(files):
@@ -125,14 +126,14 @@ def _read_sources(sources: list[Path]) -> tuple[dict[Path, list[Row]], list[str]
     files, left_out = {}, []
     tables = tutors_tables(sources)
     for source in sources:
-        paths = _files(source, tables)
+        paths = _files(source)
         if not paths:
             left_out.append(NOTHING.format(source))
         for path in paths:
             try:
                 files[path] = _read_file(path, path in tables)
             except ReportError as error:
-                if path == source:
+                if sources == [path]:
                     raise
                 left_out.append(str(error))
     return files, left_out
@@ -163,21 +164,20 @@ def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, l
     return students | added, [student for student, person in people.items() if person is None]
 
 
-def _files(source: Path, tables: list[Path]) -> list[Path]:
-    """The file, or those of a folder: its table alone, if it is among these."""
-    if not source.exists():
+def _files(source: Path) -> list[Path]:
+    """The file, or those of a folder: of one that looks like a marking its table alone."""
+    if not source.exists() and not source.is_symlink():
         raise ReportError(f"There is no file or folder {source}.")
-    if source.is_file():
+    if not source.is_dir():
         return [source]
-    table = source / marks.FILENAME
-    return [table] if table in tables else _progress_files(source)
+    return [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
 
 
 def tutors_tables(sources: list[Path]) -> list[Path]:
-    """The tables of marks among these, if nobody's progress is; else none.
+    """The tables of marks that are named, if nothing else is; else none.
 
-    Beside progress a student may have put a table, or a folder with one: who names all that lies in
-    the folder of a class names these, too.
+    Beside anything else one may be a student's: who names all that lies in the folder of a class
+    names these, too.
     """
     if not all(is_marked(each) if each.is_dir() else _is_table(each) for each in sources):
         return []
@@ -201,12 +201,11 @@ def is_marked(folder: Path) -> bool:
 
 def _is_table(path: Path) -> bool:
     """Whether a file has the form of a table of marks."""
-    try:
-        return (
-            path.is_file() and _columns(_table(_read_text(path, is_tutors=True))) >= MARKS_COLUMNS
-        )
-    except (OSError, ReportError, ValueError, csv.Error):
+    if not path.is_file():
         return False
+    with contextlib.suppress(OSError, ReportError, ValueError, csv.Error):
+        return _columns(_table(_read_text(path, is_tutors=True))) >= MARKS_COLUMNS
+    return False
 
 
 def _is_progress(path: Path) -> bool:
@@ -247,7 +246,7 @@ def _read_file(path: Path, is_tutors: bool) -> list[Row]:
             rows = list(_from_table(text, _student(path)))
         if not is_tutors:
             if {student for student, *_ in rows} - {_student(path)}:
-                raise ReportError(f"{path} tells of others: a table of marks is named alone.")
+                raise ReportError(TELLS_OF_OTHERS.format(path))
             # points are a tutor's to give
             rows = [(who, number, replace(o, points=None, maximum=None)) for who, number, o in rows]
     except OSError as error:

@@ -7,9 +7,11 @@ Moodle makes a folder `NAME_123_assignsubmission_file_` for each student, Canvas
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -120,7 +122,8 @@ def places(folder: Path) -> dict[str, Place]:
 
 def _is_folder(path: Path) -> bool:
     """Whether a path may be a student's folder; also a link in place of one."""
-    is_folder = os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))
+    # of a link nobody is told where it leads, nor whether anything is there
+    is_folder = ".ipynb" not in path.name if os.path.islink(path) else os.path.isdir(path)
     return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
 
 
@@ -139,6 +142,28 @@ def open_regular(path: Path) -> int | None:
     OSError
         If it cannot be opened, or a folder on the way is a link.
     """
+    return _open(path, stat.S_ISREG)
+
+
+def names_in(folder: Path, most: int) -> list[str] | None:
+    """Return the names in a folder, so many of them; None where a link leads to it, or nothing."""
+    try:
+        descriptor = _open(folder, stat.S_ISDIR)
+    except OSError:
+        return None
+    if descriptor is None:
+        return None
+    try:
+        with os.scandir(descriptor) as entries:
+            return [entry.name for entry in itertools.islice(entries, most)]
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path, is_wanted: Callable[[int], bool]) -> int | None:
+    """Open what is of the wanted kind, part by part, past no link; None where it is another."""
     to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW
     start, *folders = path.absolute().parts[:-1]
     place = os.open(start, to_pass | os.O_DIRECTORY)
@@ -147,7 +172,7 @@ def open_regular(path: Path) -> int | None:
             inner = os.open(name, to_pass | os.O_NONBLOCK, dir_fd=place)
             os.close(place)
             place = inner
-        if not stat.S_ISREG(os.fstat(place).st_mode):
+        if not is_wanted(os.fstat(place).st_mode):
             return None
         if hasattr(os, "O_PATH"):
             # whose file it is may hold a lease on it, which is waited for otherwise

@@ -26,6 +26,7 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.font_manager import FontEntry
 
+from course_utils.errors import UserError
 from course_utils.exercises import all_exercises
 from course_utils.marking.shown_places import visible_places
 from course_utils.workbooks import ROOT
@@ -125,13 +126,13 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
 def _write_fonts(folder: Path) -> None:
     """Write Matplotlib's list of fonts, but for those that a jail does not show.
 
-    To make one takes seconds, and names whatever lies where it is made. The one in memory is there
-    wherever Matplotlib could keep none.
+    To make one takes seconds, and names whatever lies where it is made. The one in memory exists
+    even where Matplotlib could not keep a file.
     """
-    places = (matplotlib.get_data_path(), *visible_places())
+    places = [os.path.realpath(each) for each in (matplotlib.get_data_path(), *visible_places())]
 
     def visible(fonts: list[FontEntry]) -> list[FontEntry]:
-        paths = [Path(os.path.normpath(font.fname)) for font in fonts]
+        paths = [Path(os.path.realpath(font.fname)) for font in fonts]
         return [
             f for f, path in zip(fonts, paths, strict=True) if any(map(path.is_relative_to, places))
         ]
@@ -140,7 +141,10 @@ def _write_fonts(folder: Path) -> None:
     listed.ttflist, listed.afmlist = visible(listed.ttflist), visible(listed.afmlist)
     path = str(folder / f"fontlist-v{font_manager.FontManager.__version__}.json")
     font_manager.json_dump(listed, path)
-    font_manager.json_load(path)  # `json_dump` goes on where it could not write
+    try:
+        font_manager.json_load(path)  # `json_dump` goes on where it could not write
+    except (OSError, ValueError):
+        raise UserError(f"{path} could not be written: is there room on the disk?") from None
 
 
 def write_reader(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import os
 import re
 import time
@@ -177,8 +176,8 @@ def _files(start: Path) -> Iterable[tuple[Path, float]]:
     number, places = 0, deque([start])  # what lies deep is looked at last
     while places:
         place = places.popleft()
-        entries = [] if os.path.islink(place) else _entries(place)
-        if entries is None or os.path.islink(place):
+        entries = _entries(place)
+        if entries is None:
             yield place, 0.0
         for path in entries or []:
             number += 1
@@ -186,9 +185,10 @@ def _files(start: Path) -> Iterable[tuple[Path, float]]:
                 return
             if path.name in downloads.SKIPPED or path.name.startswith("."):
                 continue
-            if os.path.isdir(path):
+            is_link = os.path.islink(path)  # whatever it leads to, which nobody is told
+            if os.path.isdir(path) and not is_link:
                 places.append(path)
-            elif ".ipynb" in path.name or _looks_like_json(path):
+            elif is_link or ".ipynb" in path.name or _looks_like_json(path):
                 yield path, _modified(path)
 
 
@@ -201,13 +201,9 @@ def _modified(path: Path) -> float:
 
 
 def _entries(place: Path) -> list[Path] | None:
-    """List what is in a folder; None where it cannot be opened."""
-    try:
-        with os.scandir(place) as entries:
-            paths = [Path(entry.path) for entry in itertools.islice(entries, MOST_FILES + 1)]
-    except OSError:
-        return None
-    return sorted(paths, key=lambda path: path.name)
+    """List what is in a folder; None where it cannot be opened, or a link leads to it."""
+    names = downloads.names_in(place, MOST_FILES + 1)
+    return None if names is None else [place / name for name in sorted(names)]
 
 
 def _looks_like_json(path: Path) -> bool:

@@ -26,17 +26,15 @@ UNREACHABLE = """() => [...document.querySelectorAll(".highlight pre")]
     .filter((code) => code.scrollWidth > code.clientWidth && code.tabIndex < 0)
     .map((code) => code.textContent)"""
 GALLERY = "gallery.ipynb"
-VIEW = "application/vnd.jupyter.widget-view+json"
-
-
 KINDS_OF_PAGE = ("site", "one file")
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def each_in_a_theme(names, kind):
     """(name, theme) of every page of this kind.
 
-    Of the two kinds of page and two themes that a workbook has, one is seen daily, by turns; all
-    are weekly.
+    Of the four that a workbook has, in two kinds and two themes, one is seen daily, always the
+    same; all are weekly.
     """
     pairs = []
     for position, name in enumerate(names):

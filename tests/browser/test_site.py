@@ -14,7 +14,7 @@ from conftest import (
     violations_of_workbook,
 )
 from playwright.sync_api import expect
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.__main__ import main as run_command
 from course_utils.publishing import site
@@ -123,7 +123,7 @@ def test_index_answers_and_moves(visit):
 
 
 @pytest.mark.parametrize(
-    "name", in_turn(["api/course_utils.html", "api/exercises.html", "api/sensing.html"], 3)
+    "name", daily_share(["api/course_utils.html", "api/exercises.html", "api/sensing.html"], 3)
 )
 def test_api_page_is_accessible(visit, name):
     page = visit("index.html", figures=1)

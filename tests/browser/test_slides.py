@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from conftest import Shown, figures_of
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from turns import in_turn
+from turns import daily_share
 
 from course_utils.__main__ import main as run_command
 from course_utils.publishing import slides
@@ -105,7 +105,7 @@ def shows(size):
     return bool(size["figures"] or size["pictures"])
 
 
-@pytest.mark.parametrize("name", in_turn(WORKBOOKS, 3, first=1))
+@pytest.mark.parametrize("name", daily_share(WORKBOOKS, 3, first=1))
 def test_slides_fit_and_figures_respond(name, executed_student, present, tmp_path):
     notebook = nbformat.read(executed_student / name, as_version=4)
     notebook.cells = [
