@@ -607,8 +607,8 @@ def test_marking_beside_anything_else_is_left_out_and_says_why(tmp_path):
     (tmp_path / "ada/progress.csv").write_text(PROGRESS)
     students, (line,) = class_results.read([tmp_path / "marked", tmp_path / "ada"])
     assert [*students] == ["ada"]
-    assert "name it, or its folder, alone or beside other such tables" in line
-    with pytest.raises(class_results.ReportError, match="alone or beside other such tables"):
+    assert "Name your own table of marks alone, or beside others" in line
+    with pytest.raises(class_results.ReportError, match="Name your own table of marks alone"):
         class_results.read([tmp_path / "marked", tmp_path / "empty"])
 
 

@@ -82,10 +82,11 @@ NOT_HANDED_IN = Outcome(marks.MISSING, False, ())
 OF_MARKING = (  # folders of a marking, of nbgrader's course, and of a tutor's own tries
     JUDGED, "submitted", "autograded", "feedback", "source", "release", "downloaded", "my_work"
 )  # fmt: skip
-NOTHING = f"""{{}} holds neither {marks.FILENAME} nor progress files (.csv). If these are submissions, \
-run `mark` first and name the folder it writes."""
-TELLS_OF_OTHERS = """{} tells of others. If it is your table of marks, name it, or its folder, alone \
-or beside other such tables."""
+NOTHING = (
+    f"{{}} holds neither {marks.FILENAME} nor progress files (.csv). If these are submissions, run "
+    "`mark` first and name the folder it writes."
+)
+TELLS_OF_OTHERS = "{} tells of others. Name your own table of marks alone, or beside others."
 Row = tuple[str, str, Outcome]  # student, number of the exercise, what became of it
 ClassResults = dict[str, dict[str, Outcome]]  # student → number of the exercise → what became of it
 
