@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 LONG = ("test_exercises.py", "test_mark.py", "test_mark_hostile.py", "test_students.py")
 FIXTURES = {  # mark → fixtures that do what it says
     "executed": {"executed_student", "executed_tutor", "built"},
-    "marking": {"marked", "batch", "told", "graded", "scores", "dask"},
+    "marking": {"jailed", "reader", "marked", "batch", "told", "graded", "scores", "dask"},
     "training": {"contest"},
 }
 

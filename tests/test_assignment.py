@@ -127,6 +127,7 @@ def test_gradebook_lists_assignments_and_points(course):
     }
 
 
+@pytest.mark.marking
 def test_nbgrader_regenerates_release(course):
     again = nbgrader(course, "generate_assignment", "00", "--force")
     assert again.returncode == 0, again.stderr

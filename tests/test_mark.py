@@ -706,6 +706,7 @@ def test_what_waited_for_a_processor_is_judged_again(status, words, out_of_time,
     assert judging.judge(submission, b"{}", is_alone=True).record.marks[0].status == status.value
 
 
+@pytest.mark.marking
 @pytest.mark.parametrize("source", ["import time; time.sleep(60)", "1 / 0"])
 def test_cell_that_was_stopped_for_time_is_told(source):
     limits = jail.LIMITS._replace(cell=1.0)
@@ -834,6 +835,7 @@ def alone(folder, cells, name="00", file="00_start_here.ipynb"):
     return folder
 
 
+@pytest.mark.marking
 def test_unsafe_warns_and_marks(tmp_path, capfd):
     """It proves by the way that a solution is seen, and that a secret is in reach."""
     (tmp_path / "secret").write_text("784")
@@ -903,6 +905,7 @@ def test_notebooks_that_run_together_fit_into_memory(gigabytes, jobs, monkeypatc
     assert mark.parse(["submissions"]).jobs == jobs
 
 
+@pytest.mark.marking
 def test_feedback_tells_no_inputs_of_what_is_handed_in_again(tmp_path):
     """A notebook may hold all that feedback has shown: bob's was on the inputs that ada's was."""
     exercise = REGISTRY["5.3"]
