@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from course_utils.publishing.editions import write
 from course_utils.workbooks import BUILD, ROOT, discover
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbval.plugin import IPyNbCell, IPyNbFile  # a session of nbval has them already
 
 EXPECTED = {"student": "todo", "tutor": "ok"}  # the only verdict a check may reach in an edition
@@ -143,14 +146,24 @@ def _give_kernels_sockets(config: pytest.Config) -> None:
     Of numbers of ports, some other program may take the one that was free a second ago, when it was
     chosen for a kernel; then the kernel ends at once.
     """
-    from nbval import kernel as kernels  # here: only a session of nbval has it
+    import zmq  # here: only a session of nbval has them
+    from nbval import kernel as kernels
 
     manager, folder = kernels.KernelManager, tempfile.mkdtemp()
     count = itertools.count()
 
     def with_sockets(**options: Any) -> Any:
         file = Path(folder, f"{next(count)}.json")
-        return manager(transport="ipc", connection_file=str(file), **options)
+        made = manager(transport="ipc", connection_file=str(file), **options)
+        made.client = partial(with_room, made.client)
+        return made
+
+    def with_room(connect: Callable[[], Any]) -> Any:
+        # nbval reads only once a cell has ended: of more than a thousand messages until then, as a
+        # bar of progress makes, some would be lost, and the last among them waited for in vain
+        client = connect()
+        client.context.setsockopt(zmq.RCVHWM, 0)
+        return client
 
     def put_back() -> None:
         kernels.KernelManager = manager
