@@ -31,8 +31,8 @@ pytestmark = [
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 NAMES = [name_of(path) for path in discover()]
 EACH_NOTEBOOK = pytest.mark.parametrize("name", NAMES)
-# a fourth is enough: every answer is tried by itself, too, and every lesson as the student's
-TUTOR_RUNS = daily_share(itertools.product(["tutor"], NAMES), 4)
+# an eighth is enough: every answer is tried by itself, too, and every lesson as the student's
+TUTOR_RUNS = daily_share(itertools.product(["tutor"], NAMES), 8)
 EACH_RUN = pytest.mark.parametrize(
     ("edition", "name"), [*itertools.product(["student"], NAMES), *TUTOR_RUNS]
 )

@@ -227,6 +227,7 @@ def test_cnn_test_accuracy_is_four_times_linear(contest):
     assert accuracy(nets["cnn"], test) >= 0.70 >= 3.3 * accuracy(nets["linear"], test)
 
 
+@pytest.mark.weekly
 @pytest.mark.training
 @pytest.mark.parametrize("rate", [0.001, 0.01])
 def test_matched_dense_network_stays_below_linear(contest, rate):

@@ -61,6 +61,7 @@ def alone(course) -> Path:
     return copy
 
 
+@pytest.mark.weekly
 def test_own_tests_accept_toy(course):
     failed, passed = outcome(course, PROOF, ABOUT_TOY)
     assert failed == set()

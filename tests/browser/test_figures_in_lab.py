@@ -5,11 +5,19 @@ import json
 import pytest
 from conftest import SHOWN, Shown
 from scripts import same
+from turns import daily_share
 
 from course_utils.figures import all_figures
 
 FIGURES = {figure.__module__.rpartition(".")[2]: figure for figure in all_figures()}
 EVERY = pytest.mark.parametrize("name", FIGURES)
+WAYS = ("keys", "mouse", "python")
+
+
+def moved_by(way):
+    """Each figure is moved daily in one of the ways, and weekly in all of them."""
+    names = daily_share(FIGURES, len(WAYS), first=WAYS.index(way))
+    return pytest.mark.parametrize("name", names)
 
 
 class Live(Shown):
@@ -74,7 +82,7 @@ def test_figure_shows_twin_numbers(figure):
     assert figure.root.locator(".course-status").inner_text().strip()
 
 
-@EVERY
+@moved_by("keys")
 def test_arrow_keys_move_figure(figure):
     active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
     figure.stage.focus()
@@ -87,7 +95,7 @@ def test_arrow_keys_move_figure(figure):
     assert figure.page.evaluate(active) == cell  # JupyterLab did not take the keys
 
 
-@EVERY
+@moved_by("mouse")
 def test_dragging_moves_figure(figure):
     surfaces = figure.root.locator(".course-drag").count()
     assert surfaces
@@ -99,7 +107,7 @@ def test_dragging_moves_figure(figure):
         assert figure.agrees()
 
 
-@EVERY
+@moved_by("python")
 def test_python_moves_figure(figure):
     before = figure.read("state")
     figure.press("ArrowDown")
