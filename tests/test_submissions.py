@@ -195,11 +195,47 @@ def test_names_in_a_folder_behind_a_link_are_not_read(tmp_path, reader, monkeypa
     (tmp_path / "private" / "needle.ipynb").write_text("{")
     (tmp_path / "class" / "eve").mkdir(parents=True)
     (tmp_path / "class" / "eve" / "w").symlink_to(tmp_path / "private")
-    assert sorted(downloads.names_in(tmp_path / "private", 9)) == ["inner", "needle.ipynb"]
-    assert downloads.names_in(tmp_path / "class" / "eve" / "w", 9) is None
-    assert downloads.names_in(tmp_path / "class" / "eve" / "w" / "inner", 9) is None
-    monkeypatch.setattr("os.path.islink", lambda _path: False)  # as it was a moment ago
+    entries = downloads.entries_in(tmp_path / "private", 9)
+    assert sorted(entry.path.name for entry in entries) == ["inner", "needle.ipynb"]
+    assert downloads.entries_in(tmp_path / "class" / "eve" / "w", 9) is None
+    assert downloads.entries_in(tmp_path / "class" / "eve" / "w" / "inner", 9) is None
+    monkeypatch.setattr(downloads.Entry, "is_link", False)  # as it was a moment ago
+    monkeypatch.setattr(downloads.Entry, "is_folder", True)
     assert "needle" not in str(submissions.find(tmp_path / "class", reader))
+
+
+def make(kind, path):
+    if kind == "file":
+        path.write_text("")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("elsewhere")
+
+
+def test_nobody_is_told_what_lies_behind_a_link_put_there_meanwhile(tmp_path, reader, monkeypatch):
+    """A folder is exchanged for a link to a private one just as it is listed."""
+    told, scandir = {}, os.scandir
+    for kind in ("nothing", "file", "folder", "link"):
+        private, folder = tmp_path / kind / "private", tmp_path / kind / "class" / "eve" / "w"
+        put(tmp_path / kind / "class", "ada", NAME, text=notebook())
+        for place in (private, folder):
+            place.mkdir(parents=True)
+        for name in ("x", "y.ipynb"):
+            make(kind, private / name)
+            make("file", folder / name)
+
+        def exchange(listed, private=private, folder=folder):
+            if not folder.is_symlink() and os.path.samestat(os.stat(listed), folder.stat()):
+                folder.rename(folder.with_name("old"))
+                folder.symlink_to(private)
+            return scandir(listed)
+
+        monkeypatch.setattr("os.scandir", exchange)
+        found = submissions.find(tmp_path / kind / "class", reader, jobs=1).submissions
+        assert folder.is_symlink()
+        told[kind] = {each.student: each.problem for each in found}
+    assert {str(each) for each in told.values()} == {str(told["nothing"])}, told
 
 
 @pytest.mark.parametrize("target", ["private", "private/needle.ipynb", "nowhere"])

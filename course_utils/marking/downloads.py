@@ -7,12 +7,14 @@ Moodle makes a folder `NAME_123_assignsubmission_file_` for each student, Canvas
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -122,9 +124,42 @@ def places(folder: Path) -> dict[str, Place]:
 
 def _is_folder(path: Path) -> bool:
     """Whether a path may be a student's folder; also a link in place of one."""
+    if path.name.startswith(".") or path.name in SKIPPED:
+        return False
+    entry = look_at(path)
     # of a link nobody is told where it leads, nor whether anything is there
-    is_folder = ".ipynb" not in path.name if os.path.islink(path) else os.path.isdir(path)
-    return is_folder and not path.name.startswith(".") and path.name not in SKIPPED
+    return entry.is_folder or (entry.is_link and ".ipynb" not in path.name)
+
+
+class Entry(NamedTuple):
+    """A name in a folder, and what it stands for: of a link the link itself."""
+
+    path: Path
+    mode: int  # as of `os.stat`; 0 where nobody may look, or nothing is left
+    modified: float  # seconds since 1970
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, and no link to one."""
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a link, wherever it leads."""
+        return stat.S_ISLNK(self.mode)
+
+
+def look_at(path: Path) -> Entry:
+    """Return what stands at a path in a folder of the tutor's."""
+    return _entry(path, path.lstat)
+
+
+def _entry(path: Path, look: Callable[[], os.stat_result]) -> Entry:
+    try:
+        status = look()
+    except OSError:
+        return Entry(path, 0, 0.0)
+    return Entry(path, status.st_mode, status.st_mtime)
 
 
 def readable(name: str) -> str:
@@ -140,13 +175,16 @@ def open_regular(path: Path) -> int | None:
     Raises
     ------
     OSError
-        If it cannot be opened, or a folder on the way is a link.
+        If it cannot be opened, or a folder on the way is a link; with ELOOP if it is one itself.
     """
     return _open(path, stat.S_ISREG)
 
 
-def names_in(folder: Path, most: int) -> list[str] | None:
-    """Return the names in a folder, so many of them; None where a link leads to it, or nothing."""
+def entries_in(folder: Path, most: int) -> list[Entry] | None:
+    """Return what is in a folder, so much of it; None where a link leads to it, or nothing.
+
+    All of it is looked at from the open folder: another may stand at its path a moment later.
+    """
     try:
         descriptor = _open(folder, stat.S_ISDIR)
     except OSError:
@@ -154,8 +192,11 @@ def names_in(folder: Path, most: int) -> list[str] | None:
     if descriptor is None:
         return None
     try:
-        with os.scandir(descriptor) as entries:
-            return [entry.name for entry in itertools.islice(entries, most)]
+        with os.scandir(descriptor) as listed:
+            return [
+                _entry(folder / each.name, partial(each.stat, follow_symlinks=False))
+                for each in itertools.islice(listed, most)
+            ]
     except OSError:
         return None
     finally:
@@ -172,7 +213,10 @@ def _open(path: Path, is_wanted: Callable[[int], bool]) -> int | None:
             inner = os.open(name, to_pass | os.O_NONBLOCK, dir_fd=place)
             os.close(place)
             place = inner
-        if not is_wanted(os.fstat(place).st_mode):
+        mode = os.fstat(place).st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not is_wanted(mode):
             return None
         if hasattr(os, "O_PATH"):
             # whose file it is may hold a lease on it, which is waited for otherwise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -187,11 +188,12 @@ def _name(source: Path | bytes) -> str:
 
 def _open_regular(path: Path) -> int:
     """Open a file that is what it seems to be: no link, no pipe, not too large."""
-    if os.path.islink(path):
-        raise UnreadableError(f"{_name(path)} is a link to another place, not a notebook.")
     try:
         descriptor = downloads.open_regular(path)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            problem = f"{_name(path)} is a link to another place, not a notebook."
+            raise UnreadableError(problem) from None
         raise NotNowError(f"{_name(path)} cannot be opened ({error.strerror}).") from None
     if descriptor is None:
         raise UnreadableError(f"{_name(path)} is not a file.")

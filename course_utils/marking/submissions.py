@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 import time
 from collections import Counter, deque
@@ -58,6 +57,14 @@ class Submission(NamedTuple):
     digest: str = ""
     others: tuple[str, ...] = ()
     timestamp: str = ""
+
+
+class File(NamedTuple):
+    """A file that may be a notebook, and whether to tell that it is none."""
+
+    path: Path
+    modified: float
+    is_told: bool
 
 
 class Candidate(NamedTuple):
@@ -150,11 +157,11 @@ def _relative(path: Path, place: Path) -> str:
 def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
     """List what may be a notebook in a student's folder, the newest first."""
     files = sorted(
-        (f for entry in place.entries for f in _files(entry)), key=lambda pair: -pair[1]
+        (file for entry in place.entries for file in _files(entry)), key=lambda f: -f.modified
     )[:MOST_NOTEBOOKS]
     candidates: list[Candidate] = []
     deadline = time.monotonic() + MOST_SECONDS
-    for path, modified in files:
+    for path, modified, is_told in files:
         if candidates and time.monotonic() > deadline:
             candidates.append(
                 Candidate(path, modified, None, TOO_LONG.format(downloads.readable(path.name)))
@@ -163,47 +170,36 @@ def _candidates(place: Place, reader: NotebookReader) -> list[Candidate]:
         try:
             candidates.append(Candidate(path, modified, reader.recognize(path)))
         except UnreadableError as error:
-            if ".ipynb" in path.name or os.path.isdir(path) or os.path.islink(path):
+            if is_told:
                 candidates.append(Candidate(path, modified, None, str(error)))
     return candidates
 
 
-def _files(start: Path) -> Iterable[tuple[Path, float]]:
-    """Yield (path, time of its last change) of what may be a notebook; no link is followed."""
-    if os.path.isfile(start) and not os.path.islink(start):
-        yield start, _modified(start)
+def _files(start: Path) -> Iterable[File]:
+    """Yield what may be a notebook; no link is followed."""
+    first = downloads.look_at(start)
+    if not first.is_folder:
+        yield File(start, first.modified, True)
         return
     number, places = 0, deque([start])  # what lies deep is looked at last
     while places:
         place = places.popleft()
-        entries = _entries(place)
+        entries = downloads.entries_in(place, MOST_FILES + 1)
         if entries is None:
-            yield place, 0.0
-        for path in entries or []:
+            yield File(place, 0.0, True)
+        for entry in sorted(entries or []):
             number += 1
             if number > MOST_FILES:
                 return
+            path = entry.path
             if path.name in downloads.SKIPPED or path.name.startswith("."):
                 continue
-            is_link = os.path.islink(path)  # whatever it leads to, which nobody is told
-            if os.path.isdir(path) and not is_link:
+            if entry.is_folder:
                 places.append(path)
-            elif is_link or ".ipynb" in path.name or _looks_like_json(path):
-                yield path, _modified(path)
-
-
-def _modified(path: Path) -> float:
-    """Return when a file, or a link itself, was changed; 0 once it is gone."""
-    try:
-        return path.lstat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _entries(place: Path) -> list[Path] | None:
-    """List what is in a folder; None where it cannot be opened, or a link leads to it."""
-    names = downloads.names_in(place, MOST_FILES + 1)
-    return None if names is None else [place / name for name in sorted(names)]
+            elif entry.is_link or ".ipynb" in path.name:
+                yield File(path, entry.modified, True)
+            elif _looks_like_json(path):
+                yield File(path, entry.modified, False)
 
 
 def _looks_like_json(path: Path) -> bool:
@@ -245,9 +241,9 @@ def _class_assignments(
     times: Counter[str] = Counter()
     for student, place in students.items():
         names = {*choices[student]}
-        for folder in place.entries:
-            if os.path.isdir(folder) and not os.path.islink(folder):  # its name tells what was set
-                names |= {_named_after(path, place.base) for path in _entries(folder) or []}
+        for folder in place.entries:  # a name in it tells what was set
+            entries = downloads.entries_in(folder, MOST_FILES + 1) or []
+            names |= {_named_after(entry.path, place.base) for entry in entries}
         names |= {_named_after(candidate.path, place.base) for candidate in candidates[student]}
         times.update(names - {""})
     most = max(times.values(), default=0)
