@@ -612,6 +612,24 @@ def test_marking_beside_anything_else_is_left_out_and_says_why(tmp_path):
         class_results.read([tmp_path / "marked", tmp_path / "empty"])
 
 
+def test_folder_that_lets_nobody_look_ends_no_report(tmp_path, monkeypatch):
+    """As one of mode 000 does for whoever is not root."""
+    for name in ("ada", "mallory"):
+        (tmp_path / name).mkdir()
+    hand_in(tmp_path / "ada", "Ada", "2.5", "conv2d", "ok", True, [])
+    look = os.stat
+
+    def refuse(path, **options):
+        if Path(path).parent.name == "mallory":
+            raise PermissionError(13, "Permission denied", path)
+        return look(path, **options)
+
+    monkeypatch.setattr("os.stat", refuse)
+    students, (line,) = class_results.read([tmp_path / "ada", tmp_path / "mallory"])
+    assert [*students] == ["Ada"]
+    assert line.startswith(f"{tmp_path / 'mallory'} holds neither")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other links")
 @pytest.mark.parametrize("target", ["../ada/progress.csv", "nowhere"])
 def test_link_among_files_that_are_named_is_left_out(target, tmp_path):

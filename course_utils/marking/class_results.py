@@ -167,9 +167,9 @@ def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, l
 
 def _files(source: Path) -> list[Path]:
     """The file, or those of a folder: of one that looks like a marking its table alone."""
-    if not source.exists() and not source.is_symlink():
+    if not os.path.lexists(source):
         raise ReportError(f"There is no file or folder {source}.")
-    if not source.is_dir():
+    if not os.path.isdir(source):
         return [source]
     return [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
 
@@ -180,9 +180,9 @@ def tutors_tables(sources: list[Path]) -> list[Path]:
     Beside anything else one may be a student's: who names all that lies in the folder of a class
     names these, too.
     """
-    if not all(is_marked(each) if each.is_dir() else _is_table(each) for each in sources):
+    if not all(is_marked(each) if os.path.isdir(each) else _is_table(each) for each in sources):
         return []
-    return [each / marks.FILENAME if each.is_dir() else each for each in sources]
+    return [each / marks.FILENAME if os.path.isdir(each) else each for each in sources]
 
 
 def is_marked(folder: Path) -> bool:
@@ -192,7 +192,7 @@ def is_marked(folder: Path) -> bool:
     writes; in a marking's own folders lies what was handed in.
     """
     table = folder / marks.FILENAME
-    if not table.is_file():
+    if not os.path.isfile(table):  # `Path.is_file` raises where a student lets nobody look
         return False
     beside = (path for path in _progress_files(folder) if path != table)
     return not any(
@@ -202,7 +202,7 @@ def is_marked(folder: Path) -> bool:
 
 def _is_table(path: Path) -> bool:
     """Whether a file has the form of a table of marks."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return False
     with contextlib.suppress(OSError, ReportError, ValueError, csv.Error):
         return _columns(_table(_read_text(path, is_tutors=True))) >= MARKS_COLUMNS
