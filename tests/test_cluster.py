@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -155,6 +156,21 @@ def test_what_ran_while_memory_was_short_is_judged_again_alone(tmp_path, monkeyp
         judged = dict(cluster.judge(dask.scheduler_address, submissions, *asked))
     assert judged == dict.fromkeys(judged, 0) | {"student-1": 1, "student-5": 1}
     assert len(judged) == STUDENTS
+
+
+@pytest.mark.weekly
+@pytest.mark.usefixtures("jailed")
+def test_notebook_that_cannot_be_opened_for_a_moment_is_tried_anew(dask, tmp_path):
+    (submission, *_) = handed_in(tmp_path / "submitted")
+    aside = submission.path.rename(tmp_path / "aside")
+    folder = tmp_path / "marked"
+    for is_there, status in ((False, marks.UNREADABLE), (True, "ok")):
+        if is_there:
+            aside.rename(submission.path)
+        with closing(Marking(folder, 7)) as opened:
+            (record,) = marking.mark([submission], opened, scheduler=dask[0])
+        assert record.marks[0].status == status
+        assert ("cannot be opened" in record.marks[0].reason) != is_there
 
 
 def test_missing_scheduler_is_said(tmp_path, monkeypatch):

@@ -50,6 +50,7 @@ from course_utils.marking.reading import (
     ScarceMachineError,
     UnreadableError,
     lessons_of,
+    read_bytes,
 )
 from course_utils.marking.records import Marking
 from course_utils.workbooks import NOTEBOOKS, ROOT, exercise_number
@@ -652,6 +653,19 @@ def test_whatever_goes_wrong_is_one_row(tmp_path, error):
     page = marking.folder / "feedback" / "bob" / "00" / "00_start_here.html"
     assert "It could not be marked" in page.read_text("utf-8")
     assert "<b>" not in page.read_text("utf-8")
+
+
+def test_what_was_not_read_for_a_moment_is_tried_anew(tmp_path):
+    """A cluster's machines are told why the client could not read it."""
+    judge = marker.Marker(marker.Assignments({"00"}), Breaks(None), Breaks(None))
+    handed_in = submissions.Submission("ada", "00", tmp_path / "x.ipynb", digest="d")
+    judged = judge.judge(handed_in, read_bytes(handed_in.path))
+    assert "x.ipynb cannot be opened" in judged.record.marks[0].reason
+    assert judged.record.identity == ""
+    handed_in.path.symlink_to("elsewhere")
+    judged = judge.judge(handed_in, read_bytes(handed_in.path))
+    assert "x.ipynb is a link" in judged.record.marks[0].reason
+    assert judged.record.identity
 
 
 def test_student_puts_no_words_on_the_last_line():

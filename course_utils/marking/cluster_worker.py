@@ -12,6 +12,7 @@ from course_utils.errors import UserError
 from course_utils.marking import jail
 from course_utils.marking.cluster import edition
 from course_utils.marking.marker import JudgedSubmission, Marker, open_marker
+from course_utils.marking.reading import UnreadableError
 from course_utils.marking.submissions import Submission
 
 OTHER_EDITION = "A worker of the cluster has another edition of the course: install this one there."
@@ -39,9 +40,9 @@ class MarkingPlugin(WorkerPlugin):
         self.stack.close()
 
     def judge(
-        self, submission: Submission, notebook: bytes | None, is_alone: bool
+        self, submission: Submission, notebook: bytes | UnreadableError | None, is_alone: bool
     ) -> JudgedSubmission:
-        """Judge a submission.
+        """Judge a submission, of which the client has read the notebook, or why it could not.
 
         Raises
         ------
@@ -60,7 +61,7 @@ class MarkingPlugin(WorkerPlugin):
 
 
 def judge(
-    name: str, submission: Submission, notebook: bytes | None, is_alone: bool
+    name: str, submission: Submission, notebook: bytes | UnreadableError | None, is_alone: bool
 ) -> JudgedSubmission:
     """Judge a submission on the worker on which this is called, by the plugin of this name."""
     plugin = get_worker().plugins[name]

@@ -100,9 +100,14 @@ class Marker:
         self.lock = threading.Lock()  # comparing and drawing are not made for threads
 
     def judge(
-        self, submission: Submission, source: Path | bytes | None, is_alone: bool = False
+        self,
+        submission: Submission,
+        source: Path | bytes | UnreadableError | None,
+        is_alone: bool = False,
     ) -> JudgedSubmission:
         """Judge a submission, as a file or what it holds; what goes wrong becomes its marks.
+
+        Without a source the submission itself says what its problem is.
 
         Raises
         ------
@@ -125,10 +130,15 @@ class Marker:
             return blank(self.assignments, submission, words, is_final=False)
 
     def _grade(
-        self, submission: Submission, source: Path | bytes | None, is_alone: bool
+        self,
+        submission: Submission,
+        source: Path | bytes | UnreadableError | None,
+        is_alone: bool,
     ) -> JudgedSubmission:
         if source is None:
             return blank(self.assignments, submission, submission.problem, submission.status)
+        if isinstance(source, UnreadableError):
+            raise source
         reading = self.reader.read(source, submission.assignment)
         observed = self.grader.observe(reading)
         if observed.result.stop_reason == "scarce" and not is_alone:

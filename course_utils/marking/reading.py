@@ -203,13 +203,13 @@ def _open_regular(path: Path) -> int:
     return descriptor
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return what a notebook's file holds; nothing of one that `NotebookReader` would refuse."""
+def read_bytes(path: Path) -> bytes | UnreadableError:
+    """Return what a notebook's file holds, or why `NotebookReader` would refuse it."""
     try:
         with open(_open_regular(path), "rb") as file:
             return file.read(MAX_BYTES)
-    except UnreadableError:
-        return b""
+    except UnreadableError as error:
+        return error
 
 
 def _cell(kind: str, source: str, metadata: dict) -> NotebookNode:
