@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 import types
 
 import matplotlib
@@ -39,6 +40,7 @@ def test_package_holds_no_answer(package, exercise):
     assert not body or not all(line in text for line in body)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
 def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
     """Also where Matplotlib could keep none: without it, one is made where all fonts are seen."""
     shown = tmp_path / "shown"
@@ -47,8 +49,16 @@ def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
     own = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
     (tmp_path / "hidden").mkdir()
     shown.mkdir()
+    shown.chmod(0o755)
     (shown / "link").symlink_to(tmp_path / "hidden")
+    for name in ("b.ttf", "private/d.ttf", "e.ttf", "../hidden/c.ttf"):
+        (shown / name).parent.mkdir(exist_ok=True)
+        (shown / name).write_bytes(b"")
     hidden = [str(tmp_path / "c.ttf"), f"{shown}/../c.ttf", f"{shown}/link/c.ttf"]
+    monkeypatch.setattr("os.geteuid", lambda: 0)  # whose jail reads as another user
+    (shown / "private").chmod(0o700)
+    (shown / "e.ttf").chmod(0o600)
+    hidden += [f"{shown}/private/d.ttf", f"{shown}/e.ttf", f"{shown}/gone.ttf"]
     fonts = copy.copy(font_manager.fontManager)
     fonts.ttflist = [FontEntry(fname) for fname in (own, *hidden, f"{shown}/b.ttf")]
     fonts.afmlist = [FontEntry(fname) for fname in hidden]
@@ -59,7 +69,7 @@ def test_list_of_fonts_names_only_visible_places(tmp_path, monkeypatch):
     written = font_manager.json_load(file)
     assert [font.fname for font in written.ttflist] == [own, f"{shown}/b.ttf"]
     assert written.afmlist == []
-    assert len(fonts.ttflist) == 5
+    assert len(fonts.ttflist) == 8
     (tmp_path / "fresh").mkdir()
     monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path / "fresh"))
     font_manager._load_fontmanager(try_read_cache=False)

@@ -560,7 +560,7 @@ HOSTILE = {  # what a student's folder holds; the line that leaves it out, if an
     "a table of others' marks": ({"p.csv": OF_OTHERS}, "tells of others"),
     "another one": ({"marks.csv": OF_OTHERS}, "tells of others"),
     "a link": ({"p.csv": Path("../ada/progress.csv")}, "a link to another place"),
-    "a link that is too long": ({"p.csv": Path("x" * 300)}, None),
+    "a link that is too long": ({"p.csv": Path("x" * 300)}, "a link to another place"),
 }
 
 
@@ -631,6 +631,65 @@ def test_folder_that_lets_nobody_look_ends_no_report(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other links")
+def test_class_may_lie_behind_a_link(tmp_path, monkeypatch, capsys):
+    """As where a university's homes do; what lies in the class is read past no link as ever."""
+    (tmp_path / "disk" / "handed_in").mkdir(parents=True)
+    (tmp_path / "disk" / "handed_in" / "ada.csv").write_text(PROGRESS)
+    (tmp_path / "home").symlink_to("disk")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "class").symlink_to("disk/handed_in")
+    file = f"{tmp_path}/home/handed_in/ada.csv"
+    for source in ("home/handed_in", file, "home/../disk/handed_in", "class"):
+        out = tmp_path / f"{len(source)}.html"
+        assert report.main([source, "--out", str(out)]) == 0, capsys.readouterr().err
+        assert "1 of 1 student handed in" in said(out.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("past_no_link", [True, False])
+def test_folders_end_no_report_however_deep_or_named(past_no_link, tmp_path, monkeypatch):
+    """A chain of them is unpacked from a zip; without `dir_fd` it is as on Windows."""
+    if past_no_link and not class_results.downloads.PAST_NO_LINK:
+        pytest.skip("there is no way past links here")
+    monkeypatch.setattr(class_results.downloads, "PAST_NO_LINK", past_no_link)
+    monkeypatch.chdir(tmp_path)
+    for name in ("ada", "eve/w/x"):
+        Path(name).mkdir(parents=True)
+        Path(name, "progress.csv").write_text(PROGRESS)
+    for name in ("..csv", "..json", ".hidden.csv", "x.txt"):
+        Path("eve", name).write_text(PROGRESS)
+    depth = 50 if os.name == "nt" else 1500  # Windows' paths are shorter
+    for _ in range(depth):
+        os.mkdir("a")
+        os.chdir("a")
+    try:
+        assert {*class_results.read([tmp_path])[0]} == {"ada", "x"}
+    finally:
+        os.chdir(tmp_path)
+        os.removedirs("a/" * depth)  # pytest's own way calls itself
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other links")
+@pytest.mark.parametrize("target", ["Zoe_77_assignsubmission_file_", "w"])
+def test_folder_exchanged_after_reading_gives_nobody_elses_name(target, tmp_path, monkeypatch):
+    folder = tmp_path / "Mallory_66_assignsubmission_file_" / "w"
+    folder.mkdir(parents=True)
+    (tmp_path / "Zoe_77_assignsubmission_file_").mkdir()
+    (folder / "progress.csv").write_text(PROGRESS)
+    read = class_results.downloads.read_regular
+
+    def read_and_exchange(path, most):
+        text = read(path, most)
+        if not folder.is_symlink():
+            folder.rename(tmp_path / "old")
+            folder.symlink_to("w" if target == "w" else tmp_path / target)
+        return text
+
+    monkeypatch.setattr(class_results.downloads, "read_regular", read_and_exchange)
+    students, left_out = class_results.read([tmp_path])
+    assert ([*students], left_out) == (["Mallory (66)"], [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other links")
 @pytest.mark.parametrize("target", ["../ada/progress.csv", "nowhere"])
 def test_link_among_files_that_are_named_is_left_out(target, tmp_path):
     (tmp_path / "ada.csv").write_text(PROGRESS)
@@ -652,8 +711,9 @@ def test_what_is_no_file_is_no_table_of_marks(kind, tmp_path):
     assert [*class_results.read([tmp_path])[0]] == ["ada"]
     students, (line,) = class_results.read([tmp_path / "ada", tmp_path / "eve"])
     assert [*students] == ["ada"]
-    assert "eve holds neither marks.csv nor progress" in line
-    with pytest.raises(class_results.ReportError, match="holds neither"):
+    words = "is a link to another" if kind == "a device" else "holds neither marks.csv nor progress"
+    assert words in line
+    with pytest.raises(class_results.ReportError, match=words):
         class_results.read([tmp_path / "eve"])
 
 

@@ -31,6 +31,7 @@ MARKS_COLUMNS = set(marks.Mark._fields) - marks.OPTIONAL
 PROGRESS_COLUMNS = {"exercise", "name", "passed", "verdict", "misconceptions"}
 SEPARATOR = " | "  # stands between the mistakes of an exported progress
 MAX_BYTES = 5_000_000  # bytes of a file; a progress of all exercises has about 50,000
+DEEPEST = 30  # folders within one another, below which no progress is sought
 # in the name of a file of progress, what does not name a student: "my_progress-copy (1)"
 NO_NAME = re.compile(r"progress|export|(?<![^\W_])(?:my|copy)(?![^\W_])|\(\d+\)", re.IGNORECASE)
 # an id of a mistake in a student's file: small letters and signs, as this course's own have them
@@ -169,7 +170,7 @@ def _files(source: Path) -> list[Path]:
     """The file, or those of a folder: of one that looks like a marking its table alone."""
     if not os.path.lexists(source):
         raise ReportError(f"There is no file or folder {source}.")
-    if not os.path.isdir(source):
+    if not os.path.isdir(source) or source.is_symlink():
         return [source]
     return [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
 
@@ -221,12 +222,10 @@ def _progress_files(folder: Path) -> list[Path]:
 
     A table of marks is none of these, and stays beside any file.
     """
-    places = os.walk(folder)  # which follows no link, and goes on where a path is too long
-    files = sorted(Path(place, name) for place, _, names in places for name in names)
-    files = [path for path in files if path.suffix in (".csv", ".json") and os.path.isfile(path)]
+    files = sorted(downloads.files_below(folder, DEEPEST))
+    files = [path for path in files if path.suffix in (".csv", ".json")]
     by_stem = {p if p.name == marks.FILENAME else p.with_suffix(""): p for p in files}
-    names = {path.relative_to(folder): path for path in by_stem.values()}
-    return [path for name, path in names.items() if not any(p.startswith(".") for p in name.parts)]
+    return list(by_stem.values())
 
 
 def _read_file(path: Path, is_tutors: bool) -> list[Row]:
@@ -267,7 +266,7 @@ def _read_file(path: Path, is_tutors: bool) -> list[Row]:
 def _read_text(path: Path, is_tutors: bool) -> str:
     """Return what a file holds; of a student's, whatever they put there meanwhile."""
     if path.is_symlink() and not is_tutors:
-        raise ReportError(f"{path} is a link to another place.")
+        raise ReportError(f"{path} is a link to another place: name that, if it is yours.")
     if path.stat().st_size > MAX_BYTES:
         raise ReportError(f"{path} is too large for a progress file.")
     data = path.read_bytes() if is_tutors else downloads.read_regular(path, MAX_BYTES)
@@ -283,14 +282,15 @@ def _student(path: Path) -> str:
 
 def _owner(path: Path) -> str:
     """The student whose file this is: by its name or, if that is "progress", by its folder's."""
-    if owner := downloads.file_owner(path.resolve()):
+    path = Path(os.path.abspath(path))  # a link on the way may have been put there meanwhile
+    if owner := downloads.file_owner(path):
         return str(owner)
     name = path.stem
     if "progress" in name.lower():
         name = NO_NAME.sub(" ", name).strip(" _.-")
     if A_NAME.search(name):
         return name
-    folders = [folder.name for folder in path.resolve().parents]
+    folders = [folder.name for folder in path.parents]
     return next((name for name in folders if name not in ("my_work", "")), path.stem)
 
 

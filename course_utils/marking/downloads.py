@@ -12,7 +12,9 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePath
@@ -26,6 +28,8 @@ FILE = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)",
 SKIPPED = (".ipynb_checkpoints", "__MACOSX")
 YEARS = range(1990, 2200)  # of a timestamp: formgrader shows it in a zone of its own
 MAX_TIMESTAMP = 100  # bytes
+MOST_ENTRIES = 100_000  # of one folder
+PAST_NO_LINK = os.open in os.supports_dir_fd  # else it is Windows, where nothing is marked
 STUDENT = re.compile(r"(?P<name>.+) \((?P<number>\d+)\)", re.DOTALL)
 
 
@@ -186,25 +190,40 @@ def entries_in(folder: Path, most: int) -> list[Entry] | None:
     All of it is looked at from the open folder: another may stand at its path a moment later.
     """
     try:
-        descriptor = _open(folder, stat.S_ISDIR)
-    except OSError:
-        return None
-    if descriptor is None:
-        return None
-    try:
-        with os.scandir(descriptor) as listed:
+        with ExitStack() as stack:
+            place: Path | int | None = folder if look_at(folder).is_folder else None
+            if PAST_NO_LINK and (place := _open(folder, stat.S_ISDIR)) is not None:
+                stack.callback(os.close, place)
+            if place is None:
+                return None
+            listed = stack.enter_context(os.scandir(place))
             return [
                 _entry(folder / each.name, partial(each.stat, follow_symlinks=False))
                 for each in itertools.islice(listed, most)
             ]
     except OSError:
         return None
-    finally:
-        os.close(descriptor)
+
+
+def files_below(folder: Path, deepest: int) -> Iterator[Path]:
+    """Yield the files in a folder and in those below it, and links; but nothing that is hidden."""
+    places = deque([(folder, 0)])
+    while places:
+        place, depth = places.popleft()
+        for entry in entries_in(place, MOST_ENTRIES) or []:
+            if entry.path.name.startswith("."):
+                continue
+            if entry.is_folder and depth < deepest:
+                places.append((entry.path, depth + 1))
+            elif entry.is_link or stat.S_ISREG(entry.mode) or not entry.mode:
+                yield entry.path
 
 
 def _open(path: Path, is_wanted: Callable[[int], bool]) -> int | None:
     """Open what is of the wanted kind, part by part, past no link; None where it is another."""
+    if not PAST_NO_LINK:
+        mode = path.lstat().st_mode
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)) if is_wanted(mode) else None
     to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW
     start, *folders = path.absolute().parts[:-1]
     place = os.open(start, to_pass | os.O_DIRECTORY)

@@ -16,6 +16,7 @@ import itertools
 import os
 import pickle
 import shutil
+import stat
 import symtable
 import types
 from collections.abc import Iterable, Iterator
@@ -124,7 +125,7 @@ def write_package(folder: Path, references: Iterable[tuple[str, str]]) -> None:
 
 
 def _write_fonts(folder: Path) -> None:
-    """Write Matplotlib's list of fonts, but for those that a jail does not show.
+    """Write Matplotlib's list of fonts, but for those that cannot be read in a jail.
 
     To make one takes seconds, and names whatever lies where it is made. The one in memory exists
     even where Matplotlib could not keep a file.
@@ -134,7 +135,9 @@ def _write_fonts(folder: Path) -> None:
     def visible(fonts: list[FontEntry]) -> list[FontEntry]:
         paths = [Path(os.path.realpath(font.fname)) for font in fonts]
         return [
-            f for f, path in zip(fonts, paths, strict=True) if any(map(path.is_relative_to, places))
+            font
+            for font, path in zip(fonts, paths, strict=True)
+            if any(path.is_relative_to(place) and _is_readable(path, place) for place in places)
         ]
 
     listed = copy.copy(font_manager.fontManager)
@@ -145,6 +148,18 @@ def _write_fonts(folder: Path) -> None:
         font_manager.json_load(path)  # `json_dump` goes on where it could not write
     except (OSError, ValueError):
         raise UserError(f"{path} could not be written: is there room on the disk?") from None
+
+
+def _is_readable(file: Path, place: str) -> bool:
+    """Whether a jail may read a file of a place that it shows; root's does so as another user."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return True
+    folders = (folder for folder in file.parents if folder.is_relative_to(place))
+    try:
+        is_open = all(os.stat(folder).st_mode & stat.S_IXOTH for folder in folders)
+        return is_open and bool(os.stat(file).st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def write_reader(folder: Path) -> None:

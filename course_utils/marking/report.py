@@ -133,8 +133,7 @@ def new_mistakes(students: ClassResults, example: Example) -> str:
     return answer_samples.HEADER + "".join(entries)
 
 
-def main(argv: list[str]) -> int:  # long: all options of the command
-    """Write the report; 1 where a file had to be left out, 2 on a wrong argument."""
+def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="PATH",
@@ -149,6 +148,17 @@ def main(argv: list[str]) -> int:  # long: all options of the command
         help="a new file: wrong answers that no mistake explains, as entries for `mistakes=`",
     )  # fmt: skip
     args = parser.parse_args(argv)
+    # the way to a class may hold links of the tutor's; in the class none is followed
+    is_class = len(args.sources) == 1 and args.sources[0].is_dir()
+    args.sources = [
+        path.resolve() if is_class else path.parent.resolve() / path.name for path in args.sources
+    ]
+    return args
+
+
+def main(argv: list[str]) -> int:
+    """Write the report; 1 where a file had to be left out, 2 on a wrong argument."""
+    args = _arguments(argv)
     students, left_out = class_results.read(args.sources)
     names = list(students)
     if args.workbooks:
