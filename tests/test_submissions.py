@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -306,6 +307,22 @@ def test_class_may_lie_behind_a_link(tmp_path, reader):
     (tmp_path / "link").symlink_to("class")
     (submission,) = submissions.find(tmp_path / "link", reader).submissions
     assert reader.read(submission.path, "02").cells
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has shorter paths")
+def test_notebook_is_found_where_its_path_is_too_long_to_be_opened(tmp_path, reader, monkeypatch):
+    monkeypatch.chdir(put(tmp_path, "ada", "x").parent)
+    for _ in range(25):
+        os.mkdir("a" * 200)
+        os.chdir("a" * 200)
+    with open(NAME, "w", encoding="utf-8") as file:
+        file.write(notebook())
+    try:
+        (submission,) = submissions.find(tmp_path, reader).submissions
+        assert len(os.fspath(submission.path)) > 4096
+        assert reader.read(submission.path, "02").cells
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "ada"], check=True)  # pytest cannot
 
 
 def test_find_explains_layout(tmp_path, reader):
