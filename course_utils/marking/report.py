@@ -8,6 +8,7 @@ without comments and names.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -149,7 +150,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     args = parser.parse_args(argv)
     # the way to a class may hold links of the tutor's; in the class none is followed
-    is_class = len(args.sources) == 1 and args.sources[0].is_dir()
+    is_class = len(args.sources) == 1 and os.path.isdir(args.sources[0])
     args.sources = [
         path.resolve() if is_class else path.parent.resolve() / path.name for path in args.sources
     ]
