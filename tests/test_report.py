@@ -637,12 +637,31 @@ def test_class_may_lie_behind_a_link(tmp_path, monkeypatch, capsys):
     (tmp_path / "disk" / "handed_in" / "ada.csv").write_text(PROGRESS)
     (tmp_path / "home").symlink_to("disk")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "class").symlink_to("disk/handed_in")
     file = f"{tmp_path}/home/handed_in/ada.csv"
-    for source in ("home/handed_in", file, "home/../disk/handed_in", "class"):
+    for source in ("home/handed_in", file, "home/../disk/handed_in"):
         out = tmp_path / f"{len(source)}.html"
         assert report.main([source, "--out", str(out)]) == 0, capsys.readouterr().err
         assert "1 of 1 student handed in" in said(out.read_text("utf-8"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other links")
+@pytest.mark.parametrize("named", ["", "/progress.csv"])
+@pytest.mark.parametrize("target", ["../private/secret", "bob", "eve"])
+def test_no_link_in_a_class_is_followed(target, named, tmp_path, monkeypatch, capsys):
+    """However it is named: a shell names all that lies in the folder of a class."""
+    for folder in ("handed_in/bob", "private/secret"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "progress.csv").write_text(PROGRESS)
+    (tmp_path / "handed_in" / "eve").symlink_to(target)
+    monkeypatch.chdir(tmp_path)
+    for names in (["eve"], ["bob", "eve"]):
+        sources = [f"handed_in/{name}{named}" for name in names]
+        status = run_command(["report", *sources, "--out", f"{len(names)}.html", "--names"])
+        assert "link" in capsys.readouterr().err or target == "eve"
+        assert status == (1 if "bob" in names else 2)
+    text = said(Path("2.html").read_text("utf-8"))
+    assert "1 of 1 student handed in" in text
+    assert "secret" not in text
 
 
 @pytest.mark.parametrize("past_no_link", [True, False])

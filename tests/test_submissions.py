@@ -5,9 +5,11 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -203,6 +205,25 @@ def test_names_in_a_folder_behind_a_link_are_not_read(tmp_path, reader, monkeypa
     monkeypatch.setattr(downloads.Entry, "is_link", False)  # as it was a moment ago
     monkeypatch.setattr(downloads.Entry, "is_folder", True)
     assert "needle" not in str(submissions.find(tmp_path / "class", reader))
+
+
+@pytest.mark.parametrize("o_path", [True, False])
+def test_link_itself_is_told_from_one_on_the_way(o_path, tmp_path, monkeypatch):
+    if not o_path:  # as on macOS
+        monkeypatch.delattr(os, "O_PATH", raising=False)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("x")
+    (tmp_path / "link").symlink_to("folder")
+    assert downloads.read_regular(tmp_path / "folder" / "file", 9) == b"x"
+    for path, words in (("link", "link is a link"), ("link/file", "file cannot be opened")):
+        error = reading.read_bytes(tmp_path / path)
+        assert words in str(error)
+        assert error.is_final == (path == "link")
+
+
+def test_junction_counts_as_a_link(tmp_path, monkeypatch):
+    status = SimpleNamespace(st_mode=stat.S_IFDIR, st_mtime=0.0, st_reparse_tag=downloads.JUNCTION)
+    assert downloads._entry(tmp_path, lambda: status).is_link
 
 
 def make(kind, path):

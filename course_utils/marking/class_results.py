@@ -103,8 +103,8 @@ def read(sources: list[Path]) -> tuple[ClassResults, list[str]]:
     Raises
     ------
     ReportError
-        If a source is missing; if the only one cannot be read; if none holds a try; or if two files
-        that are named themselves tell about the same student and exercise.
+        If the only source cannot be read; if none holds a try; or if two files that are named
+        themselves tell about the same student and exercise.
     """
     files, left_out = _read_sources(sources)
     for paths in _clashes(files):
@@ -130,7 +130,8 @@ def _read_sources(sources: list[Path]) -> tuple[dict[Path, list[Row]], list[str]
     for source in sources:
         paths = _files(source)
         if not paths:
-            left_out.append(NOTHING.format(source))
+            words = NOTHING if os.path.lexists(source) else "There is no file or folder {}."
+            left_out.append(words.format(source))
         for path in paths:
             try:
                 files[path] = _read_file(path, path in tables)
@@ -168,10 +169,8 @@ def add_missing(students: ClassResults, roster: Roster) -> tuple[ClassResults, l
 
 def _files(source: Path) -> list[Path]:
     """The file, or those of a folder: of one that looks like a marking its table alone."""
-    if not os.path.lexists(source):
-        raise ReportError(f"There is no file or folder {source}.")
     if not os.path.isdir(source) or source.is_symlink():
-        return [source]
+        return [source] if os.path.lexists(source) else []
     return [source / marks.FILENAME] if is_marked(source) else _progress_files(source)
 
 
@@ -271,7 +270,7 @@ def _read_text(path: Path, is_tutors: bool) -> str:
         raise ReportError(f"{path} is too large for a progress file.")
     data = path.read_bytes() if is_tutors else downloads.read_regular(path, MAX_BYTES)
     if data is None:
-        raise ReportError(f"{path} cannot be opened as a plain file.")
+        raise ReportError(f"{path} cannot be opened as a plain file, past no link.")
     return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read()
 
 

@@ -28,7 +28,7 @@ FILE = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)",
 SKIPPED = (".ipynb_checkpoints", "__MACOSX")
 YEARS = range(1990, 2200)  # of a timestamp: formgrader shows it in a zone of its own
 MAX_TIMESTAMP = 100  # bytes
-MOST_ENTRIES = 100_000  # of one folder
+JUNCTION = 0xA0000003  # Windows' mark of a folder that stands for another
 PAST_NO_LINK = os.open in os.supports_dir_fd  # else it is Windows, where nothing is marked
 STUDENT = re.compile(r"(?P<name>.+) \((?P<number>\d+)\)", re.DOTALL)
 
@@ -163,7 +163,8 @@ def _entry(path: Path, look: Callable[[], os.stat_result]) -> Entry:
         status = look()
     except OSError:
         return Entry(path, 0, 0.0)
-    return Entry(path, status.st_mode, status.st_mtime)
+    is_junction = getattr(status, "st_reparse_tag", 0) == JUNCTION
+    return Entry(path, stat.S_IFLNK if is_junction else status.st_mode, status.st_mtime)
 
 
 def readable(name: str) -> str:
@@ -174,7 +175,8 @@ def readable(name: str) -> str:
 def open_regular(path: Path) -> int | None:
     """Open a file on the way to which there is no link; None where it is a pipe, a device or so.
 
-    Somebody may put a link there meanwhile, and to open a device may do harm.
+    Somebody may put a link there meanwhile, and to open a device may do harm. (On Windows, where
+    nothing is marked, only the last part is looked at, before it is opened.)
 
     Raises
     ------
@@ -184,17 +186,22 @@ def open_regular(path: Path) -> int | None:
     return _open(path, stat.S_ISREG)
 
 
-def entries_in(folder: Path, most: int) -> list[Entry] | None:
-    """Return what is in a folder, so much of it; None where a link leads to it, or nothing.
+def entries_in(folder: Path, most: int | None = None) -> list[Entry] | None:
+    """Return what is in a folder, or so much of it; None where a link leads to it, or nothing.
 
-    All of it is looked at from the open folder: another may stand at its path a moment later.
+    All of it is looked at from the open folder: another may stand at its path a moment later. (But
+    not on Windows, see `open_regular`.)
     """
     try:
         with ExitStack() as stack:
-            place: Path | int | None = folder if look_at(folder).is_folder else None
-            if PAST_NO_LINK and (place := _open(folder, stat.S_ISDIR)) is not None:
-                stack.callback(os.close, place)
-            if place is None:
+            place: Path | int = folder
+            if PAST_NO_LINK:
+                descriptor = _open(folder, stat.S_ISDIR)
+                if descriptor is None:
+                    return None
+                stack.callback(os.close, descriptor)
+                place = descriptor
+            elif not look_at(folder).is_folder:
                 return None
             listed = stack.enter_context(os.scandir(place))
             return [
@@ -210,7 +217,7 @@ def files_below(folder: Path, deepest: int) -> Iterator[Path]:
     places = deque([(folder, 0)])
     while places:
         place, depth = places.popleft()
-        for entry in entries_in(place, MOST_ENTRIES) or []:
+        for entry in entries_in(place) or []:
             if entry.path.name.startswith("."):
                 continue
             if entry.is_folder and depth < deepest:
@@ -222,14 +229,19 @@ def files_below(folder: Path, deepest: int) -> Iterator[Path]:
 def _open(path: Path, is_wanted: Callable[[int], bool]) -> int | None:
     """Open what is of the wanted kind, part by part, past no link; None where it is another."""
     if not PAST_NO_LINK:
-        mode = path.lstat().st_mode
-        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)) if is_wanted(mode) else None
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+        return os.open(path, flags) if is_wanted(look_at(path).mode) else None
     to_pass = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW
     start, *folders = path.absolute().parts[:-1]
     place = os.open(start, to_pass | os.O_DIRECTORY)
     try:
-        for name in [*folders, path.name]:
-            inner = os.open(name, to_pass | os.O_NONBLOCK, dir_fd=place)
+        for i, name in enumerate([*folders, path.name]):
+            try:
+                inner = os.open(name, to_pass | os.O_NONBLOCK, dir_fd=place)
+            except OSError as error:
+                if error.errno == errno.ELOOP and i < len(folders):  # as macOS says it
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+                raise
             os.close(place)
             place = inner
         mode = os.fstat(place).st_mode

@@ -134,7 +134,23 @@ def new_mistakes(students: ClassResults, example: Example) -> str:
     return answer_samples.HEADER + "".join(entries)
 
 
+def _past_tutors_links(sources: list[Path]) -> list[Path]:
+    """Resolve the way to what is named, but for what may lie in the folder of a class.
+
+    That is the last part and, of a file, the folder in which it lies: a link there may be a
+    student's, and is told as one.
+    """
+    paths = [Path(os.path.abspath(source)) for source in sources]
+    folders = [path.parent if os.path.isdir(path) else path.parent.parent for path in paths]
+    try:
+        common = os.path.commonpath(folders)
+    except ValueError:  # of several drives
+        return paths
+    return [Path(os.path.realpath(common), path.relative_to(common)) for path in paths]
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
+    """Parse the command's arguments."""
     parser = argparse.ArgumentParser(prog="course_utils report", description=__doc__)
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="PATH",
@@ -149,11 +165,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="a new file: wrong answers that no mistake explains, as entries for `mistakes=`",
     )  # fmt: skip
     args = parser.parse_args(argv)
-    # the way to a class may hold links of the tutor's; in the class none is followed
-    is_class = len(args.sources) == 1 and os.path.isdir(args.sources[0])
-    args.sources = [
-        path.resolve() if is_class else path.parent.resolve() / path.name for path in args.sources
-    ]
+    args.sources = _past_tutors_links(args.sources)
     return args
 
 

@@ -134,7 +134,8 @@ def answer(page, number, *boxes):
 
 
 @pytest.mark.parametrize(
-    ("width", "share"), [("phone", 3), pytest.param("desktop", 1, marks=pytest.mark.weekly)]
+    ("width", "share"),
+    [("phone", 3), *(pytest.param(width, 1, marks=pytest.mark.weekly) for width in WIDTHS)],
 )
 def test_page_says_what_notebook_says(width, open_forms, bank_answers):
     page = open_forms(WIDTHS[width])
